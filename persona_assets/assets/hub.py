@@ -1,0 +1,106 @@
+"""persona_hub and hub_duplicates: one decision of the hub's rule, two tables."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+import dagster as dg
+import polars as pl
+
+from persona_assets.accounting import Accounting
+from persona_assets.assets.materialise import publish_batches, read_versions, to_result
+from persona_assets.assets.preview import describe_search, describe_stages
+from persona_assets.assets.specs import INDEX_POOL, RULE, asset_options
+from persona_assets.dedup.hub import HubDecision, decide_shard
+from persona_assets.dedup.published import LakeHub, describe_contribution
+from persona_assets.lake import Batch, TableInfo
+from persona_assets.partitions import corpus_shard
+from persona_assets.personas.hub import gather_personas
+from persona_assets.records import QUARANTINE_COLUMNS, HubDuplicates, PersonaHub, polars_schema
+from persona_assets.resources import Project
+
+_ROWS = 8_192
+_HUB = asset_options(
+    "personas", "The personas kept after deduplication, with their origin.", PersonaHub, kinds=("qdrant",)
+)
+_DUPLICATES = asset_options(
+    "personas", "The personas dropped, each with the kept one it duplicates, the stage and the score.", HubDuplicates
+)
+_OUT_OPTIONS = ("group_name", "description", "code_version", "kinds", "owners", "tags", "metadata", "io_manager_key")
+
+
+def _out(options: Mapping[str, object]) -> dg.AssetOut:
+    return dg.AssetOut(**{name: options[name] for name in _OUT_OPTIONS})  # type: ignore[arg-type]
+
+
+@dg.multi_asset(
+    name="decide_hub",
+    outs={"persona_hub": _out(_HUB), "hub_duplicates": _out(_DUPLICATES)},
+    partitions_def=corpus_shard,
+    pool=INDEX_POOL,
+)
+def persona_hub(
+    context: dg.AssetExecutionContext,
+    project: dg.ResourceParam[Project],
+    seed_personas: pl.LazyFrame,
+    expanded_personas: pl.LazyFrame,
+) -> Iterator[dg.MaterializeResult[TableInfo]]:
+    """Decide the shard's personas against every other shard's, and publish both tables under the index's lock."""
+    shard = context.partition_key
+    personas = gather_personas(seed_personas, expanded_personas)
+    inputs = read_versions(project, shard, "seed_personas", "expanded_personas")
+    registered = context.instance.get_dynamic_partitions("corpus_shard")
+    with decide_shard(
+        project.settings,
+        shard,
+        personas,
+        encoder=project.encoder,
+        published=LakeHub(project.lake),
+        registered=registered,
+    ) as decision:
+        attributes = {
+            "contribution": describe_contribution(decision.contribution),
+            "inputs": inputs,
+            "settings": project.settings.pick(*RULE),
+        }
+        # The hub's file is written last: it is what publishes the decision.
+        duplicates = publish_batches(
+            project, "hub_duplicates", shard, polars_schema(HubDuplicates), _list_duplicates(decision), **attributes
+        )
+        hub = publish_batches(
+            project,
+            "persona_hub",
+            shard,
+            polars_schema(PersonaHub),
+            _list_kept(decision),
+            **attributes,
+            violations=decision.violations and asdict(decision.violations),
+        )
+    yield to_result(
+        project,
+        hub,
+        order=decision.contribution.order,
+        generation=decision.contribution.generation,
+        stages=dg.MetadataValue.md(describe_stages(decision.counts)),
+        **describe_search(decision.violations),
+    )
+    yield to_result(project, duplicates)
+
+
+def _list_kept(decision: HubDecision) -> Iterator[Batch]:
+    stages = Counter(f"duplicate_{stage}" for stage in decision.duplicates["stage"])
+    read = decision.kept.height + decision.duplicates.height
+    yield from _slice(decision.kept, Accounting.of_rows(read, decision.kept.height, stages, {}))
+
+
+def _list_duplicates(decision: HubDecision) -> Iterator[Batch]:
+    rows = decision.duplicates.height
+    read = rows + decision.kept.height
+    yield from _slice(decision.duplicates, Accounting.of_rows(read, rows, {"kept": decision.kept.height}, {}))
+
+
+def _slice(frame: pl.DataFrame, accounting: Accounting) -> Iterator[Batch]:
+    empty = pl.DataFrame(schema=QUARANTINE_COLUMNS)
+    for part in frame.iter_slices(_ROWS):
+        yield Batch(part, empty, Accounting())
+    yield Batch(frame.clear(), empty, accounting)

@@ -1,0 +1,119 @@
+"""sft_mix, a shard's candidates, and sft_dataset, the release that joins the shards."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from persona_assets.assets.materialise import publish_batches, read_versions, to_result
+from persona_assets.assets.preview import preview_rows
+from persona_assets.assets.specs import OWNERS, table_asset
+from persona_assets.lake import Batch, TableInfo
+from persona_assets.recipes.recipe import Recipe
+from persona_assets.records import SftMix, polars_schema
+from persona_assets.resources import Project
+from persona_assets.sft.examples import Origin, make_recipe_examples, make_role_play_examples
+from persona_assets.sft.families import find_families
+from persona_assets.sft.mixes import Mix, join_versions
+from persona_assets.sft.release import Release, write_release
+from persona_assets.sft.shards import ShardChoice, choose_shards, require_shards
+
+_ROLE_PLAY = ("dialogues_r", "dialogues_g")
+
+
+def build_sft_assets(recipes: Sequence[Recipe], mixes: Mapping[str, Mix]) -> list[dg.AssetsDefinition]:
+    """Build both assets for the recipes that become examples and the mixes that there are."""
+    trained = [recipe for recipe in recipes if recipe.content.sft]
+    return [_build_mix(trained), _build_dataset(mixes)]
+
+
+def _build_mix(recipes: Sequence[Recipe]) -> dg.AssetsDefinition:
+    sources = {recipe.content.asset: recipe.content.reads for recipe in recipes}
+    tables = ["persona_hub", "hub_duplicates", "expanded_personas", "character_profiles", *_ROLE_PLAY, *sources]
+    more = [source for source in sources.values() if source not in tables]
+    reads = [*tables, *dict.fromkeys(more)]
+
+    @table_asset("sft", "Candidates of the shard: chat messages with task, family and provenance.", SftMix, deps=reads)
+    def sft_mix(
+        context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
+    ) -> dg.MaterializeResult[TableInfo]:
+        shard = context.partition_key
+        info = publish_batches(
+            project,
+            "sft_mix",
+            shard,
+            polars_schema(SftMix),
+            _gather(project, shard, recipes),
+            inputs=read_versions(project, shard, *reads),
+        )
+        return to_result(project, info)
+
+    return sft_mix
+
+
+def _gather(project: Project, shard: str, recipes: Sequence[Recipe]) -> Iterator[Batch]:
+    lake = project.lake
+    families = find_families(lake, [shard])
+    hub = lake.scan("persona_hub", shard).select("persona_id", "doc_id", "license")
+    origin = Origin(hub.join(families.lazy(), on="persona_id", how="left", maintain_order="left"))
+    characters = lake.scan("character_profiles", shard)
+    for task in _ROLE_PLAY:
+        yield from make_role_play_examples(task, lake.scan(task, shard), characters, origin, lake.info(task, shard))
+    for recipe in recipes:
+        asset, source = recipe.content.asset, recipe.content.reads
+        rows = lake.scan(source, shard) if source != "persona_hub" else None
+        yield from make_recipe_examples(recipe, lake.scan(asset, shard), rows, origin, lake.info(asset, shard))
+
+
+def _build_dataset(mixes: Mapping[str, Mix]) -> dg.AssetsDefinition:
+    @dg.asset(
+        deps=[dg.AssetDep("sft_mix", partition_mapping=dg.AllPartitionMapping())],
+        group_name="sft",
+        description="The release of one mix: train and validation files of the corpus' shards, dataset card and"
+        " statistics.",
+        code_version=join_versions(mixes),
+        kinds={"parquet", "huggingface"},
+        owners=OWNERS,
+        tags={"persona_assets/stage": "sft"},
+        partitions_def=dg.StaticPartitionsDefinition(sorted(mixes)),
+    )
+    def sft_dataset(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
+        name = context.partition_key
+        lake = project.lake
+        choice = choose_shards(lake, project.list_shards())
+        release = write_release(
+            project.settings.data / "sft_dataset" / name,
+            name,
+            mixes[name],
+            lake.scan_all("sft_mix", require_shards(choice, project.settings.corpus.path)),
+            # Over the whole hub: two personas may be connected through one of a shard that is left out.
+            find_families(lake, lake.shards("persona_hub")),
+            choice,
+        )
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(release.data_version), metadata=_describe(release, choice)
+        )
+
+    return sft_dataset
+
+
+def _describe(release: Release, shards: ShardChoice) -> dict[str, Any]:
+    lines = ["| task | " + " | ".join(_FATES) + " |", "|---|" + "---|" * len(_FATES)]
+    for task, counts in sorted(release.counts.items()):
+        lines.append(f"| {task} | " + " | ".join(str(counts.get(fate, 0)) for fate in _FATES) + " |")
+    totals = {split: sum(count.get(split, 0) for count in release.counts.values()) for split in ("train", "validation")}
+    left_out = shards.describe_left_out()
+    return {
+        "dagster/row_count": sum(totals.values()),
+        "train": totals["train"],
+        "validation": totals["validation"],
+        "shards": len(shards.taken),
+        **({"shards_left_out": left_out} if left_out else {}),
+        "tasks": dg.MetadataValue.md("\n".join(lines)),
+        "preview": dg.MetadataValue.md(preview_rows(pl.scan_parquet(release.folder / "train.parquet"))),
+        "path": dg.MetadataValue.path(str(release.folder)),
+    }
+
+
+_FATES = ("train", "validation", "weight", "persona_cap", "not_in_mix", "duplicate")

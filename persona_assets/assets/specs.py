@@ -1,0 +1,97 @@
+"""What every asset carries in the catalogue: group, kinds, owners, tags, columns and a code version."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import dagster as dg
+import dataframely as dy
+
+from persona_assets.partitions import corpus_shard
+
+OWNERS = ["team:persona-assets"]
+INDEX_POOL = "persona_index"
+EMBEDDED_MODEL_POOL = "embedded_model"
+MODEL_KIND = "llm"
+"""Kind of the assets that ask a model: those that a table `[tasks.NAME]` may be of."""
+
+CODE_VERSION = "1"
+"""Version of the assets that have no prompt file: raise it when their rows would change."""
+
+RULE = ("hub.jaccard", "hub.cosine", "embedding.model", "embedding.scripts")
+"""The settings that say when two personas are one; the others of [hub] say in which order and how it is searched."""
+
+
+def asset_options(
+    group: str,
+    description: str,
+    schema: type[dy.Schema],
+    code_version: str = CODE_VERSION,
+    kinds: tuple[str, ...] = (),
+    partitioned: bool = True,
+) -> dict[str, Any]:
+    """The keyword arguments that `dg.asset` gets for a table of the lake.
+
+    Args:
+        group: corpus, personas, characters, recipes or sft.
+        description: what the UI shows.
+        schema: the table's columns.
+        code_version: hash of the prompt file, for an asset that has one.
+        kinds: further kinds beside parquet.
+        partitioned: by corpus_shard, or not at all.
+
+    Returns:
+        Options without key, dependencies and pool.
+    """
+    return {
+        "group_name": group,
+        "description": description,
+        "code_version": code_version,
+        "kinds": {"parquet", *kinds},
+        "owners": OWNERS,
+        "tags": {"persona_assets/stage": group},
+        "metadata": {"dagster/column_schema": describe_columns(schema)},
+        "partitions_def": corpus_shard if partitioned else None,
+        "io_manager_key": "lake",
+    }
+
+
+def table_asset(
+    group: str,
+    description: str,
+    schema: type[dy.Schema],
+    code_version: str = CODE_VERSION,
+    kinds: tuple[str, ...] = (),
+    partitioned: bool = True,
+    **more: Any,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """`dg.asset` for a table of the lake, with the options of `asset_options`.
+
+    Args:
+        group: as there.
+        description: as there.
+        schema: as there.
+        code_version: as there.
+        kinds: as there.
+        partitioned: as there.
+        more: name, dependencies and pool, as `dg.asset` takes them.
+
+    Returns:
+        The decorator.
+    """
+    options = asset_options(group, description, schema, code_version, kinds, partitioned)
+    return cast("Callable[[Callable[..., Any]], dg.AssetsDefinition]", dg.asset(**options, **more))
+
+
+def describe_columns(schema: type[dy.Schema]) -> dg.TableSchema:
+    """The column schema of a table, for the UI."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                str(column.dtype),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=column.primary_key),
+            )
+            for name, column in schema.columns().items()
+        ]
+    )

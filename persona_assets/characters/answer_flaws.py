@@ -1,0 +1,98 @@
+"""What is wrong with the answer of a character, and what it keeps of the original."""
+
+import re
+from collections.abc import Sequence
+
+from persona_assets.characters.sessions import Session
+from persona_assets.llm.answers import is_degenerate, shares_run, speaks_as_model
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_MARKUP = re.compile(r"^#{1,6} |\*\*[^*\n]+\*\*|\\\[|\\\(|\\frac|\\text\{", re.MULTILINE)
+# Only words that hardly another language spells alike: Dutch has "is" and "of", Romanian "are", Czech "to".
+_ENGLISH = re.compile(
+    r"\b(the|and|that|this|these|with|which|you|your|it|its|they|their|from|has|were|been|when|what|there|but|not)\b",
+    re.IGNORECASE,
+)
+# How an assistant opens, or says that it was not told enough.
+_ASSISTANT = re.compile(
+    r"^\W*(?:(?:sure|certainly|of course|absolutely)\b[,!.]?\s+(?:i (?:can|will|would)|i['’](?:ll|d)|here|let)\b"
+    r"|i(?:['’]m| am) sorry,? but\b|i (?:understand|see) (?:that )?you|(?:great|good) question\b)"
+    r"|\benough (?:information|context|details)\b|\bprovide (?:me with )?more (?:information|context|details)\b",
+    re.IGNORECASE,
+)
+_FIRST_PERSON = re.compile(r"\b(?:I|[Mm]e|[Mm]y|[Mm]yself|[Ww]e|[Oo]ur|[Oo]urs)\b")
+_LONG_WORD = re.compile(r"[^\W\d_]{5,}")
+_STEM = 5
+_CODE = re.compile(r"```.*?```", re.DOTALL)
+_TOKEN = re.compile(r"\w+")
+_RUN = 5
+_LABEL = re.compile(r"^\s*(user|human|question|instruction)\s*:", re.IGNORECASE | re.MULTILINE)
+
+
+def find_answer_flaw(answer: str, session: Session) -> str | None:
+    """Say what is wrong with one answer of a character, or None."""
+    profile = [str(session.character[name]) for name in ("appearance", "experience", "personality")]
+    flaws = {
+        "too_short": len(answer) < 20,
+        "speaks_as_model": speaks_as_model(answer),
+        "speaks_for_user": bool(_LABEL.search(answer)),
+        "repetition": is_degenerate(answer),
+        "out_of_character": _is_lecture(answer) or _names_itself(answer, str(session.character["name"])),
+        "recites_profile": any(shares_run(answer, text, 9) for text in profile),
+        "repeats_user": any(_repeats(answer, turn, session.answers) for turn in session.user_turns),
+    }
+    return next((flaw for flaw, is_found in flaws.items() if is_found), None)
+
+
+def _is_lecture(answer: str) -> bool:
+    # A character says "I" and talks; headings, bold print and formulas are how assistants write.
+    # Code blocks are left out: there # begins a comment and ** is a power.
+    talk = _CODE.sub(" ", answer)
+    is_english = len(_ENGLISH.findall(talk)) >= 3
+    is_assistant = bool(_MARKUP.search(talk) or _ASSISTANT.search(talk))
+    return is_assistant or (is_english and not _FIRST_PERSON.search(talk))
+
+
+def _names_itself(answer: str, name: str) -> bool:
+    """Whether somebody speaks about the character: its name stands where it does not introduce itself."""
+    given = re.escape(name.split(maxsplit=1)[0])
+    return bool(re.search(rf"(?<!I am )(?<!I['’]m )(?<!name is )(?<!name['’]s )(?<!call me )\b{given}\b", answer))
+
+
+def share_of_numbers_kept(answer: str, original: str) -> float:
+    """Share of the numbers of the original that the answer still has; 1 when there are none."""
+    numbers = set(_NUMBER.findall(original))
+    return len(numbers & set(_NUMBER.findall(answer))) / len(numbers) if numbers else 1.0
+
+
+def share_of_words_kept(answer: str, original: str, few: int = 8) -> float:
+    """Share of the long words of the original, by their first five letters, that the answer still has.
+
+    With fewer than `few` such words nothing can be said: 1.
+    """
+    words, mine = ({word[:_STEM].casefold() for word in _LONG_WORD.findall(text)} for text in (original, answer))
+    return len(words & mine) / len(words) if len(words) >= few else 1.0
+
+
+def share_copied(answer: str, original: str) -> float:
+    """Share of an answer's words that stand in runs of five as in the original; code blocks do not count."""
+    words = _TOKEN.findall(_CODE.sub(" ", answer).casefold())
+    source = _TOKEN.findall(_CODE.sub(" ", original).casefold())
+    if words and words == source:
+        # Too short for a run, or in a script without spaces between words.
+        return 1.0
+    runs = {tuple(source[i : i + _RUN]) for i in range(len(source) - _RUN + 1)}
+    copied = [tuple(words[i : i + _RUN]) in runs for i in range(len(words) - _RUN + 1)]
+    inside = [any(copied[max(0, i - _RUN + 1) : i + 1]) for i in range(len(words))]
+    return sum(inside) / len(words) if words else 0.0
+
+
+def strip_name_label(text: str, name: str) -> str:
+    """Take away the speaker's label that models put before what they say."""
+    first = re.escape(name.split(maxsplit=1)[0])
+    return re.sub(rf"^\s*\**({re.escape(name)}|{first}|assistant)\**\s*:\s*", "", text.strip(), flags=re.IGNORECASE)
+
+
+def _repeats(answer: str, question: str, originals: Sequence[str]) -> bool:
+    # Where the original answer quotes the question, the task wants it: to correct a sentence, to go on with a list.
+    return shares_run(answer, question, 12) and not any(shares_run(original, question, 12) for original in originals)

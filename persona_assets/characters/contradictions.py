@@ -1,0 +1,87 @@
+"""Contradictions that words alone give away: within a profile, and between a profile and its persona.
+
+They find the plain cases (a bearded woman called "he", a retired boy of 15), not the subtle ones: what they
+refuse is wrong, what they let pass may be.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_PRONOUNS = {
+    "male": re.compile(r"\b(he|his|him|himself)\b", re.IGNORECASE),
+    "female": re.compile(r"\b(she|her|hers|herself)\b", re.IGNORECASE),
+}
+_BEARD = re.compile(r"\b(beard(ed)?|moustache|mustache|stubble)\b", re.IGNORECASE)
+_OF_AGE = re.compile(r"^an? (?:[\w-]+ ){0,3}?(\d{1,3})[- ]year[- ]old\b", re.IGNORECASE)
+# The noun is the person, not the first half of a calling (child psychologist, girl scout leader) or an owner.
+_HEAD = r"(?=[,.;]|$|\s(?:who|whose|that|with|without|from|in|of|at|on|and|to|native|born|\w+ing)\b)"
+# Words of a persona that bound the age: least and most, in years. "Young teacher" and "old friend" do not.
+_AGE_WORDS = (
+    (re.compile(r"^an? (retired|elderly|aged|ageing|aging)\b|^an? [\w-]+ (grandmother|grandfather)\b", re.I), 45, 120),
+    (re.compile(r"^an? (teenage|adolescent)\b|^an? teenager\b", re.I), 12, 20),
+    (re.compile(rf"^an? (\w+ )?(toddler|kindergartner|child|schoolboy|schoolgirl|boy|girl){_HEAD}", re.I), 1, 17),
+    (re.compile(r"^an? (middle-aged)\b", re.I), 35, 65),
+    (
+        re.compile(r"^an? (senior )?(doctor|surgeon|lawyer|judge|professor|engineer|historian|politician)\b", re.I),
+        22,
+        120,
+    ),
+)
+_GENDERED = {
+    "female": re.compile(
+        rf"^an? (\w+ )?(woman|girl|mother|grandmother|wife|widow|daughter|sister|aunt|nun|actress){_HEAD}", re.I
+    ),
+    "male": re.compile(
+        rf"^an? (\w+ )?(man|boy|father|grandfather|husband|widower|son|brother|uncle|monk|actor){_HEAD}", re.I
+    ),
+}
+
+
+def find_contradiction(persona: str, profile: Mapping[str, Any]) -> str | None:
+    """Say what contradicts what, or None.
+
+    Args:
+        persona: the persona's text.
+        profile: the eight attributes.
+
+    Returns:
+        A sentence for the quarantine.
+    """
+    gender = read_gender(str(profile["gender"]))
+    text = " ".join(str(profile[name]) for name in ("appearance", "experience", "personality"))
+    age = int(profile["age"])
+    return _find_in_gender(persona, gender, text) or _find_in_age(persona, age)
+
+
+def _find_in_gender(persona: str, gender: str | None, text: str) -> str | None:
+    if gender is None:
+        return None
+    other = "male" if gender == "female" else "female"
+    mine, others = len(_PRONOUNS[gender].findall(text)), len(_PRONOUNS[other].findall(text))
+    if others > mine:
+        return f"the gender is {gender}, the pronouns are {other}"
+    if gender == "female" and _BEARD.search(text):
+        return "the gender is female, the appearance has a beard"
+    if _GENDERED[other].match(persona):
+        return f"the persona is {other}, the profile {gender}"
+    return None
+
+
+def _find_in_age(persona: str, age: int) -> str | None:
+    stated = _OF_AGE.match(persona)
+    if stated and int(stated.group(1)) != age:
+        return f"the persona is {stated.group(1)} years old, the profile {age}"
+    for pattern, least, most in _AGE_WORDS:
+        match = pattern.match(persona)
+        if match and not least <= age <= most:
+            return f"the persona is {match.group()!r}, the profile {age} years old"
+    return None
+
+
+def read_gender(word: str) -> str | None:
+    """The attribute that a word for a gender means: female, male, or None for any other."""
+    plain = word.strip().casefold()
+    if plain in {"female", "woman", "girl", "f"}:
+        return "female"
+    return "male" if plain in {"male", "man", "boy", "m"} else None

@@ -1,0 +1,213 @@
+"""Role-play dialogues (OpenCharacter, section 3.2): R rewrites a session's answers, G answers anew.
+
+The user's turns never pass through the model on their way to a row: they are taken from the instruction
+set to the letter, and only the answers are the model's.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from persona_assets.characters.answer_flaws import (
+    find_answer_flaw,
+    share_copied,
+    share_of_numbers_kept,
+    share_of_words_kept,
+    strip_name_label,
+)
+from persona_assets.characters.sessions import Session
+from persona_assets.lake import Batch
+from persona_assets.llm.answers import copies_any, find_borrowed
+from persona_assets.llm.asker import Asker
+from persona_assets.llm.tasks import (
+    Accepted,
+    Outcome,
+    Rejected,
+    Task,
+    Values,
+    Verdict,
+    answer_task,
+    collect_batches,
+    run_tasks,
+)
+from persona_assets.prompts import Message, PromptFile
+from persona_assets.records import Dialogues, content_id, polars_schema
+
+_SCHEMA = polars_schema(Dialogues)
+_MOST_COPIED = 0.6
+_LEAST_WORDS = 0.15
+_LEAST_NUMBERS = 0.5
+
+
+async def rewrite_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]) -> AsyncIterator[Batch]:
+    """Dialogues R: one call rewrites every answer of a session in the character's voice.
+
+    Args:
+        asker: model and prompt file.
+        sessions: sessions with their characters; those without answers are not to be among them.
+
+    Yields:
+        Batches of dialogues_r.
+    """
+    tasks = (_plan_rewrite(asker, session) for session in sessions)
+    demonstrations = asker.prompt.demonstration_texts()
+
+    def judge(session: Session, values: Values) -> Verdict:
+        return judge_rewrite(session, values, demonstrations)
+
+    async def work(task: Task[Session]) -> Outcome[Session]:
+        return await answer_task(asker.client, task, judge)
+
+    async for batch in collect_batches(run_tasks(tasks, work, asker.window), _make_row, _SCHEMA):
+        yield batch
+
+
+async def answer_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]) -> AsyncIterator[Batch]:
+    """Dialogues G: the character answers turn by turn, knowing what was said before.
+
+    Args:
+        asker: model and prompt file.
+        sessions: sessions with their characters; the original answers are not read.
+
+    Yields:
+        Batches of dialogues_g.
+    """
+    tasks = (
+        asker.make_task(session.row_id, session, {"character": session.character, "instruction": session.user_turns[0]})
+        for session in sessions
+    )
+
+    async def work(task: Task[Session]) -> Outcome[Session]:
+        return await _answer_in_turn(asker, task)
+
+    async for batch in collect_batches(run_tasks(tasks, work, asker.window), _make_row, _SCHEMA):
+        yield batch
+
+
+def judge_rewrite(session: Session, values: Values, demonstrations: Sequence[str] = ()) -> Verdict:
+    """Refuse rewrites that change nothing, lose the facts or step out of character; prefer more facts kept.
+
+    Args:
+        session: the original, and the character.
+        values: `answer_1` to `answer_N`.
+        demonstrations: texts of the prompt, whose phrases have no business in an answer.
+    """
+    answers = [strip_name_label(str(value), session.character["name"]) for value in values.values()]
+    pairs = list(zip(answers, session.answers, strict=True))
+    for answer, original in pairs:
+        flaw = find_answer_flaw(answer, session)
+        if rejected := Rejected(flaw) if flaw else _find_loss(answer, original, demonstrations):
+            return rejected
+    kept = sum(share_of_numbers_kept(answer, original) for answer, original in pairs) / len(pairs)
+    if kept < _LEAST_NUMBERS:
+        return Rejected("loses_facts", "fewer than half of the numbers of the original survive")
+    manner = sum(_score_manner(answer, original, session) for answer, original in pairs) / len(pairs)
+    return Accepted({"answers": answers}, kept + manner)
+
+
+def _score_manner(answer: str, original: str, session: Session) -> float:
+    """More for what the answer keeps in other words, less for what it lists of the character."""
+    recited = share_of_words_kept(answer, str(session.character["personality"]), few=1)
+    return share_of_words_kept(answer, original, few=1) - share_copied(answer, original) / 2 - recited / 2
+
+
+def _find_loss(answer: str, original: str, demonstrations: Sequence[str]) -> Rejected | None:
+    if share_copied(answer, original) > _MOST_COPIED:
+        return Rejected("unchanged", f"{share_copied(answer, original):.0%} stands word for word in the original")
+    if len(answer) < len(original) / 6:
+        return Rejected("too_short", answer)
+    if borrowed := find_borrowed(answer, demonstrations) - find_borrowed(answer, [original]):
+        return Rejected("copies_demonstration", "; ".join(sorted(borrowed)))
+    if share_of_words_kept(answer, original) < _LEAST_WORDS:
+        return Rejected("loses_facts", "it speaks of something else")
+    return None
+
+
+def judge_answer(session: Session, values: Values) -> Verdict:
+    """Refuse an answer that steps out of character, speaks for the user or recites the profile."""
+    answer = strip_name_label(values["text"], session.character["name"])
+    flaw = find_answer_flaw(answer, session)
+    return Rejected(flaw, answer[:200]) if flaw else Accepted({"text": answer}, _score_length(answer))
+
+
+@lru_cache
+def rewrite_model(answers: int) -> type[BaseModel]:
+    """The fields of a rewritten session: `answer_1` to `answer_N`."""
+    fields: Mapping[str, Any] = {f"answer_{n}": (str, Field(min_length=20)) for n in range(1, answers + 1)}
+    return create_model("RewrittenSession", __config__=ConfigDict(str_strip_whitespace=True), **fields)
+
+
+def _plan_rewrite(asker: Asker[PromptFile], session: Session) -> Task[Session]:
+    values = {"character": session.character, "questions": session.user_turns, "answers": session.answers}
+    return asker.make_task(session.row_id, session, values, answer_model=rewrite_model(len(session.answers)))
+
+
+async def _answer_in_turn(asker: Asker[PromptFile], first: Task[Session]) -> Outcome[Session]:
+    request = first.request
+    keys: list[str] = []
+    answers: list[str] = []
+    total = Outcome(first)
+    for number, question in enumerate(first.context.user_turns):
+        if number:
+            request = request.with_turns(
+                {"role": "assistant", "content": answers[-1]}, {"role": "user", "content": question}
+            )
+        task = replace(first, request=request)
+        outcome = await answer_task(asker.client, task, _unlike(answers))
+        total.refusals += outcome.refusals
+        total.dropped.update(outcome.dropped)
+        if outcome.values is None:
+            return _abandon(total, outcome.refused, len(answers))
+        answers.append(outcome.values["text"])
+        keys += outcome.keys
+    total.values, total.keys = {"answers": answers}, tuple(keys)
+    return total
+
+
+def _unlike(earlier: Sequence[str]) -> Callable[[Session, Values], Verdict]:
+    def judge(session: Session, values: Values) -> Verdict:
+        if copies_any(values["text"], earlier, words=12):
+            return Rejected("repetition", "says again what it said before")
+        return judge_answer(session, values)
+
+    return judge
+
+
+def _abandon(outcome: Outcome[Session], refused: str | None, answered: int) -> Outcome[Session]:
+    if answered:
+        # Its earlier turns were answered and are in the ledger: the row, not the task, is what was lost.
+        outcome.dropped["unfinished_session"] += 1
+    else:
+        outcome.refused = refused
+    return outcome
+
+
+def _score_length(answer: str) -> float:
+    return -abs(len(answer) - 500) / 500
+
+
+def _make_row(outcome: Outcome[Session]) -> dict[str, Any]:
+    session, answers = outcome.task.context, (outcome.values or {})["answers"]
+    turns = interleave(session.user_turns, answers)
+    return {
+        "dialogue_id": content_id("dia", session.character["character_id"], session.instruction_id, *answers),
+        "character_id": session.character["character_id"],
+        "persona_id": session.character["persona_id"],
+        "instruction_id": session.instruction_id,
+        "turns": turns,
+        "n_turns": len(turns),
+        "license": session.license,
+        "response_keys": list(outcome.keys),
+    }
+
+
+def interleave(questions: Sequence[str], answers: Sequence[str]) -> list[Message]:
+    """Put the user's turns and the answers in order."""
+    return [
+        turn
+        for question, answer in zip(questions, answers, strict=True)
+        for turn in ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
+    ]

@@ -1,0 +1,132 @@
+"""Which characters answer which instruction sessions.
+
+The paper draws n characters at random from one global pool for each session. A shard knows only its own
+characters, so it takes a share of the sessions that fits their number and draws the n characters for each
+from its own. Both draws are by seeded hashes of the ids alone: sessions or characters that are added take
+places of their own, and what was paid for stays in use.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from persona_assets.characters.profiles import ATTRIBUTES
+from persona_assets.prompts import Message
+from persona_assets.settings import DialogueSettings
+
+_CHARACTER = ["character_id", "persona_id", "persona", *ATTRIBUTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One instruction session given to one character.
+
+    Attributes:
+        instruction_id: the session.
+        turns: user's turns and the original answers, in order.
+        license: of the instruction set.
+        character: a row of character_profiles.
+    """
+
+    instruction_id: str
+    turns: tuple[Message, ...]
+    license: str
+    character: dict[str, Any]
+
+    @property
+    def user_turns(self) -> list[str]:
+        """The user's turns, to the letter."""
+        return [turn["content"] for turn in self.turns if turn["role"] == "user"]
+
+    @property
+    def answers(self) -> list[str]:
+        """The original answers."""
+        return [turn["content"] for turn in self.turns if turn["role"] == "assistant"]
+
+    @property
+    def row_id(self) -> str:
+        """Id of the pair, for the quarantine."""
+        return f"{self.character['character_id']}+{self.instruction_id}"
+
+
+def draw_sessions(
+    characters: pl.DataFrame, instructions: pl.LazyFrame, settings: DialogueSettings, shard: str
+) -> list[Session]:
+    """Draw the sessions of a shard and the characters that answer them.
+
+    Args:
+        characters: the shard's character_profiles.
+        instructions: source_instructions, as far as they are of use.
+        settings: characters a session, dialogues a character, seed.
+        shard: the partition, part of the seed.
+
+    Returns:
+        One session for each dialogue to be made, the same for the same arguments.
+    """
+    if characters.is_empty():
+        return []
+    per_session, wanted = _count_wanted(characters.height, settings)
+    # Ranked by a hash of its own id, a session keeps its place when others are added.
+    drawn = (
+        instructions.with_columns(rank=_rank(f"{settings.seed}/{shard}"))
+        .sort("rank", "instruction_id")
+        .head(wanted)
+        .select("instruction_id", "turns", "license")
+        .collect()
+    )
+    people = characters.select(_CHARACTER).sort("character_id").to_dicts()
+    return list(_assign(drawn, people, per_session, settings.seed, shard))
+
+
+def count_dialogues(characters: int, instructions: int, settings: DialogueSettings) -> int:
+    """Count the dialogues that `draw_sessions` gives.
+
+    Args:
+        characters: of the shard.
+        instructions: sessions of use.
+        settings: characters a session, dialogues a character.
+    """
+    if not characters:
+        return 0
+    per_session, wanted = _count_wanted(characters, settings)
+    return min(wanted, instructions) * per_session
+
+
+def _count_wanted(characters: int, settings: DialogueSettings) -> tuple[int, int]:
+    per_session = min(settings.characters_per_session, characters)
+    return per_session, math.ceil(characters * settings.per_character / per_session)
+
+
+def _assign(
+    drawn: pl.DataFrame, people: list[dict[str, Any]], per_session: int, seed: int, shard: str
+) -> Iterator[Session]:
+    salt = f"{seed}/{shard}"
+    marks = np.array([_hash_number(f"{salt}/{person['character_id']}") for person in people], dtype=np.uint64)
+    for row in drawn.iter_rows(named=True):
+        turns = tuple({"role": turn["role"], "content": turn["content"]} for turn in row["turns"])
+        # The session's own lots decide: another session or character more leaves the pairs there are as they were.
+        lots = _mix(marks ^ np.uint64(_hash_number(f"{salt}/{row['instruction_id']}")))
+        for index in np.argsort(lots, kind="stable")[:per_session].tolist():
+            yield Session(row["instruction_id"], turns, row["license"], people[index])
+
+
+def _mix(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Scatter numbers over 64 bits: the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+def _hash_number(text: str) -> int:
+    # Neither Python's hash nor that of Polars is the same in every version; the draw must be.
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+
+
+def _rank(salt: str) -> pl.Expr:
+    return pl.col("instruction_id").map_elements(lambda value: _hash_number(f"{salt}/{value}"), return_dtype=pl.UInt64)

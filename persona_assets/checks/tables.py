@@ -1,0 +1,164 @@
+"""What must hold for a table of the lake: each check says in a sentence what is wrong, or nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import dataframely as dy
+import polars as pl
+
+from persona_assets.lake import WHOLE, Lake, iter_frames
+from persona_assets.records import polars_schema
+
+_EXAMPLES = 5
+_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        problem: what is wrong, or None.
+        facts: numbers for the metadata: `rows` looked at, and what is wrong of them.
+    """
+
+    problem: str | None
+    facts: Mapping[str, str | int | float]
+
+
+TableCheck = Callable[[Lake, str], Finding]
+"""Takes the lake and the shard; the asset is bound when the check is made."""
+
+
+def check_accounting(asset: str) -> TableCheck:
+    """Every task and item is accounted for, and the rows are those of the file."""
+
+    def check(lake: Lake, shard: str) -> Finding:
+        info = lake.info(asset, shard)
+        account = info.accounting
+        problem = account.find_imbalance()
+        if problem is None and account.rows != info.rows:
+            problem = f"the account says {account.rows} rows, the file has {info.rows}"
+        return Finding(problem, {"planned": account.planned, "parsed": account.parsed, "rows": info.rows})
+
+    return check
+
+
+def check_schema(asset: str, schema: type[dy.Schema]) -> TableCheck:
+    """Columns, types and the rules of the schema hold for every row."""
+
+    def check(lake: Lake, shard: str) -> Finding:
+        table = lake.scan(asset, shard)
+        expected, actual = pl.Schema(polars_schema(schema)), table.collect_schema()
+        if dict(expected) != dict(actual):
+            return Finding("columns or types differ", {"expected": str(dict(expected)), "actual": str(dict(actual))})
+        broken: Counter[str] = Counter()
+        rows = wrong = 0
+        for frame in iter_frames(table, _ROWS):
+            failure = schema.filter(frame, cast=True).failure
+            broken.update(failure.counts())
+            rows, wrong = rows + frame.height, wrong + len(failure)
+        listed = ", ".join(f"{rule} in {count} rows" for rule, count in sorted(broken.items()))
+        return Finding(f"rows break {listed}" if broken else None, {"rows": rows, "wrong": wrong})
+
+    return check
+
+
+def check_not_empty(asset: str) -> TableCheck:
+    """There is at least one row, or a reason why there can be none."""
+
+    def check(lake: Lake, shard: str) -> Finding:
+        info = lake.info(asset, shard)
+        if info.rows or info.attributes.get("kind") == "persona":
+            return Finding(None, {"rows": info.rows})
+        account = info.accounting
+        reasons = {**account.refused, **account.dropped, **account.quarantined}
+        why = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "nothing was planned"
+        return Finding(f"the table is empty: {why}", {"rows": 0})
+
+    return check
+
+
+def check_unique_ids(asset: str, column: str) -> TableCheck:
+    """No id occurs twice."""
+
+    def check(lake: Lake, shard: str) -> Finding:
+        info = lake.info(asset, shard)
+        counted = lake.scan(asset, shard).group_by(column).len().filter(pl.col("len") > 1).collect()
+        examples = ", ".join(counted[column].head(_EXAMPLES).to_list())
+        return Finding(
+            f"{counted.height} ids occur more than once: {examples}" if counted.height else None,
+            {"rows": info.rows, "wrong": int(counted["len"].sum())},
+        )
+
+    return check
+
+
+def check_links(asset: str, column: str, targets: Mapping[str, str], whole: bool = False) -> TableCheck:
+    """Every id of a column is the id of a row of one of the target tables.
+
+    Args:
+        asset: the table that is checked.
+        column: the column with the links; null is no link.
+        targets: id column by target asset.
+        whole: whether the targets are not partitioned.
+    """
+
+    def check(lake: Lake, shard: str) -> Finding:
+        known = pl.concat(
+            [lake.scan(target, WHOLE if whole else shard).select(id=name) for target, name in targets.items()]
+        )
+        links = lake.scan(asset, shard).select(id=column).drop_nulls()
+        lost = links.join(known, on="id", how="anti").group_by("id").len().sort("id").collect()
+        examples = ", ".join(lost["id"].head(_EXAMPLES))
+        problem = f"{lost.height} values of {column} are in no row of {' or '.join(targets)}: {examples}"
+        facts = {"rows": lake.info(asset, shard).rows, "wrong": int(lost["len"].sum())}
+        return Finding(problem if lost.height else None, facts)
+
+    return check
+
+
+def check_user_turns(asset: str) -> TableCheck:
+    """The user's turns of every dialogue are those of its instruction, to the letter."""
+
+    def check(lake: Lake, shard: str) -> Finding:
+        user = pl.col("turns").list.eval(pl.element().filter(pl.element().struct["role"] == "user").struct["content"])
+        sources = lake.scan("source_instructions").select("instruction_id", original=user)
+        changed = (
+            lake.scan(asset, shard)
+            .select("dialogue_id", "instruction_id", spoken=user)
+            .join(sources, on="instruction_id", how="left")
+            .filter(pl.col("spoken").ne_missing(pl.col("original")))
+            .collect()
+        )
+        examples = ", ".join(changed["dialogue_id"].head(_EXAMPLES))
+        return Finding(
+            f"{changed.height} dialogues changed the user's turns: {examples}" if changed.height else None,
+            {"rows": lake.info(asset, shard).rows, "wrong": changed.height},
+        )
+
+    return check
+
+
+def check_last_turn(asset: str) -> TableCheck:
+    """The last message of every example is the assistant's, and no message is empty."""
+
+    def check(lake: Lake, shard: str) -> Finding:
+        messages = pl.col("messages")
+        wrong = (
+            lake.scan(asset, shard)
+            .filter(
+                (messages.list.last().struct["role"] != "assistant")
+                | (messages.list.eval(pl.element().struct["content"].str.strip_chars().str.len_chars()).list.min() == 0)
+            )
+            .select("example_id")
+            .collect()
+        )
+        examples = ", ".join(wrong["example_id"].head(_EXAMPLES))
+        return Finding(
+            f"{wrong.height} examples do not end with an answer: {examples}" if wrong.height else None,
+            {"rows": lake.info(asset, shard).rows, "wrong": wrong.height},
+        )
+
+    return check

@@ -1,0 +1,237 @@
+"""The command line: `persona-assets COMMAND`. Each command reads the settings and calls its module."""
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from persona_assets.errors import PersonaAssetsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from persona_assets.settings import Settings
+
+_STOPPED = 130
+"""What a shell says of a program that Ctrl-C ended."""
+
+app = typer.Typer(
+    name="persona-assets",
+    help="Web text to a hub of personas, and the hub to training data. Settings: pipeline.toml.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+Shards = Annotated[list[str] | None, typer.Option("--shard", metavar="KEY", help="A shard; repeat for more.")]
+Assets = Annotated[list[str] | None, typer.Option("--asset", metavar="NAME", help="An asset; repeat for more.")]
+
+OfModel = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Only responses of this model.")]
+OfAsset = Annotated[str | None, typer.Option("--asset", metavar="NAME", help="Only what this asset asked first.")]
+Before = Annotated[
+    datetime | None,
+    typer.Option("--before", metavar="DATE", formats=["%Y-%m-%d"], help="Only what was stored before this day, UTC."),
+]
+
+ledger_app = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
+app.add_typer(ledger_app, name="ledger")
+
+
+@app.command()
+def demo() -> None:
+    """Run the bundled sample, end to end, and show what came of it.
+
+    Example: `persona-assets demo`
+    """
+    from persona_assets.commands.demo import PROFILE, run_demo
+
+    run_demo(load_settings(**PROFILE), make_console())
+
+
+@app.command()
+def run(
+    shard: Shards = None,
+    asset: Assets = None,
+    mix: Annotated[list[str] | None, typer.Option("--mix", metavar="NAME", help="A release; repeat for more.")] = None,
+) -> None:
+    """Run shards of the corpus: by default all of them, every asset, and the releases.
+
+    What the ledger holds is not asked again, so the same command resumes whatever stopped it.
+
+    Example: `persona-assets run --shard news-2019 --asset persona_hub`
+    """
+    from persona_assets.commands.run import run_pipeline
+
+    run_pipeline(load_settings(), make_console(), shard or [], asset or [], mix or [])
+
+
+@app.command()
+def estimate(
+    shard: Shards = None,
+    sample: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Run N documents of each shard first, and measure.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw of the sample.")] = 0,
+    yes: Annotated[bool, typer.Option("--yes", help="Buy the sample without asking.")] = False,
+) -> None:
+    """Forecast calls, tokens and cost of shards, by asset and in all. Without --sample nothing is bought.
+
+    Example: `persona-assets estimate --shard news-2019 --sample 30`
+    """
+    from persona_assets.commands.estimate import print_estimate
+
+    print_estimate(load_settings(), make_console(), shard or [], sample, seed, yes)
+
+
+@app.command()
+def shards(
+    register: Annotated[bool, typer.Option("--register", help="Register new shards as partitions.")] = False,
+) -> None:
+    """List the shards of the corpus folder, and how far each is.
+
+    Example: `persona-assets shards --register`
+    """
+    from persona_assets.commands.shards import print_shards
+
+    print_shards(load_settings(), make_console(), register)
+
+
+@app.command()
+def status(shard: Shards = None) -> None:
+    """Show what of the lake is there, what is missing, and what is stale and why.
+
+    Example: `persona-assets status --shard news-2019`
+    """
+    from persona_assets.commands.status import print_status
+
+    print_status(load_settings(), make_console(), shard or [])
+
+
+@app.command()
+def trace(row_id: Annotated[str, typer.Argument(metavar="ID", help="Of any row: sft_..., per_..., doc_...")]) -> None:
+    """Follow a row home: from an SFT example over character and personas to the document.
+
+    Example: `persona-assets trace sft_0123456789abcdef0123`
+    """
+    from persona_assets.commands.trace import print_trace
+
+    print_trace(load_settings(), make_console(), row_id)
+
+
+@app.command()
+def dedup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, JSON, Parquet or CSV.")],
+    kept: Annotated[Path, typer.Option(metavar="OUT", help="Kept rows: .jsonl, .parquet or .csv.")],
+    duplicates: Annotated[Path, typer.Option(metavar="OUT", help="Dropped rows, each with the one it duplicates.")],
+    column: Annotated[str, typer.Option(help="The column with the personas.")] = "persona",
+    jaccard: Annotated[float | None, typer.Option(help="Threshold of token sets. Default: hub.jaccard.")] = None,
+    cosine: Annotated[float | None, typer.Option(help="Threshold of embeddings. Default: hub.cosine.")] = None,
+    lexical_only: Annotated[bool, typer.Option("--lexical-only", help="Do without the embedding model.")] = False,
+) -> None:
+    """Apply the hub's rule of deduplication to one file, alone.
+
+    Example: `persona-assets dedup personas.jsonl --column persona --kept kept.parquet --duplicates duplicates.jsonl`
+    """
+    from persona_assets.commands.dedup import run_dedup
+
+    hub = {name: value for name, value in {"jaccard": jaccard, "cosine": cosine}.items() if value is not None}
+    run_dedup(load_settings(hub=hub), make_console(), file, column, kept, duplicates, lexical_only)
+
+
+@ledger_app.callback()
+def ledger(context: typer.Context) -> None:
+    """Show what the ledger of responses holds: its size, hits, tokens and spend, by model and by asset.
+
+    Example: `persona-assets ledger`
+    """
+    if context.invoked_subcommand is None:
+        from persona_assets.commands.ledger import print_ledger
+
+        print_ledger(load_settings(), make_console())
+
+
+@ledger_app.command("export")
+def export_ledger(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Ending in .jsonl, .jsonl.gz or .parquet.")],
+    model: OfModel = None,
+    asset: OfAsset = None,
+    before: Before = None,
+) -> None:
+    """Write stored responses to a file, whole, with what was asked of which model and what it cost.
+
+    Example: `persona-assets ledger export responses.jsonl.gz --asset math_problems`
+    """
+    from persona_assets.commands.ledger import run_export
+
+    run_export(load_settings(), make_console(), out, model, asset, before)
+
+
+@ledger_app.command("prune")
+def prune_ledger(
+    model: OfModel = None,
+    asset: OfAsset = None,
+    before: Before = None,
+    unreferenced: Annotated[
+        bool, typer.Option("--unreferenced", help="Only responses that no row of the lake names any more.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them, and not only say what would be removed.")] = False,
+) -> None:
+    """Remove responses that all the given filters match; without --yes, only say which and what they cost.
+
+    Whatever asks for them again pays for them again. The account of spending stays.
+
+    Example: `persona-assets ledger prune --model openai/gpt-4o --before 2026-01-31 --yes`
+    """
+    from persona_assets.commands.ledger import run_prune
+
+    run_prune(load_settings(), make_console(), model, asset, before, unreferenced, yes)
+
+
+@app.command()
+def dev(
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port.")] = 3000,
+) -> None:
+    """Open the Dagster UI on the data folder.
+
+    Example: `persona-assets dev --port 3001`
+    """
+    from persona_assets.commands.dev import open_ui
+
+    open_ui(load_settings(), make_console(), host, port)
+
+
+def load_settings(**overrides: Any) -> "Settings":
+    """Read the settings, without loading their library before a command needs it."""
+    from persona_assets.settings import load_settings as load
+
+    return load(**overrides)
+
+
+def make_console() -> "Console":
+    """Make the console that a command prints to."""
+    from persona_assets.commands.progress_bar import make_console as make
+
+    return make()
+
+
+def main() -> None:
+    """Run a command; an error is one paragraph on standard error, and exit code 1."""
+    # Set before any library is loaded: none of them asks the network for what is not wanted.
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    try:
+        app()
+    except PersonaAssetsError as error:
+        from persona_assets.commands.execution import RunInterruptedError
+
+        is_stop = isinstance(error, RunInterruptedError)
+        sys.stderr.write(f"{'' if is_stop else 'Error: '}{error}\n")
+        sys.exit(_STOPPED if is_stop else 1)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        sys.exit(_STOPPED)

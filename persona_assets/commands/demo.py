@@ -1,0 +1,158 @@
+"""`persona-assets demo`: the bundled sample, end to end, and what to make of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from persona_assets.commands.run import RunFailedError, run_pipeline
+from persona_assets.lake import WHOLE, Lake
+from persona_assets.settings import PACKAGE, Settings
+
+SHARD = "sample"
+MIX = "default"
+
+PROFILE: Mapping[str, Any] = {
+    "corpus": {"path": str(PACKAGE / "sample" / "documents")},
+    "instructions": {"path": str(PACKAGE / "sample" / "instructions")},
+    "seed_personas": {"max_words": 40},
+    "expansion": {"rounds": 6, "children": 1, "max_frontier": 4},
+    "characters": {"limit": 8},
+    "dialogues": {"per_character": 2.5, "characters_per_session": 1},
+    "tasks": {
+        "seed_personas": {"candidates": 3},
+        "expanded_personas": {"candidates": 3},
+        "character_profiles": {"candidates": 3, "repetition_penalty": 1.1},
+        "dialogues_r": {"candidates": 8, "max_tokens": 170, "repetition_penalty": 1.05},
+        "dialogues_g": {"candidates": 4, "max_tokens": 110, "repetition_penalty": 1.1},
+        "math_problems": {"limit": 9, "candidates": 3},
+    },
+}
+"""What the demo sets, so that it ends in minutes without a GPU."""
+
+_ASSETS = (
+    "web_text",
+    "source_instructions",
+    "seed_personas",
+    "expanded_personas",
+    "persona_hub",
+    "hub_duplicates",
+    "character_profiles",
+    "dialogues_r",
+    "dialogues_g",
+    "math_problems",
+    "math_solutions",
+    "sft_mix",
+)
+_SHOWN = 3
+_CELL = 260
+
+_SMALL_MODEL = """\
+What a model of 135 million parameters can do: write short, mostly sensible personas about clean text and fill in a
+short profile. What it cannot do: speak in a character's voice and make sense, mathematics (do not trust the
+solutions), messy web text, languages other than English. Most of what it wrote was refused, and lies in quarantine
+with the reason. The demo shows the machinery, not data to train on. One line switches to a real model:
+
+  PERSONA_ASSETS__MODEL__NAME=openai/gpt-4o-mini PERSONA_ASSETS__MODEL__API_KEY=... persona-assets demo
+  (or ollama_chat/qwen2.5:7b, hosted_vllm/... with PERSONA_ASSETS__MODEL__API_BASE, any model of litellm)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demo made.
+
+    Attributes:
+        rows: rows of each asset.
+        quarantined: rows that were refused, by asset.
+        examples: a few of the release's training rows.
+    """
+
+    rows: Mapping[str, int]
+    quarantined: Mapping[str, int]
+    examples: list[dict[str, Any]]
+
+
+def run_demo(settings: Settings, console: Console) -> DemoResult:
+    """Run the sample shard and print what came of it.
+
+    Args:
+        settings: of the project, with `PROFILE` applied.
+        console: where to print.
+
+    Returns:
+        What was made.
+
+    Raises:
+        RunFailedError: if the chain did not reach its end, or nothing came out there.
+    """
+    console.print(f"[bold]The sample shard, by {settings.model.name}[/], with these settings of the demo:")
+    for line in _list_profile(PROFILE):
+        console.print(f"  {line}", markup=False)
+    run_pipeline(settings, console, [SHARD], [], [MIX])
+    result = gather_result(settings)
+    _print_result(settings, console, result)
+    if not result.rows["sft_dataset"]:
+        raise RunFailedError(
+            f"Nothing that {settings.model.name} wrote passed the checks: the dataset is empty. The refused lies in "
+            f"{settings.data / 'lake' / 'quarantine'}, with the reasons; a larger model does better."
+        )
+    return result
+
+
+def gather_result(settings: Settings) -> DemoResult:
+    """Read what the demo left in the lake and the release."""
+    lake = Lake(settings.data / "lake")
+    infos = [lake.info(asset, WHOLE if asset == "source_instructions" else SHARD) for asset in _ASSETS]
+    train = pl.scan_parquet(settings.data / "sft_dataset" / MIX / "train.parquet")
+    rows = {info.asset: info.rows for info in infos} | {"sft_dataset": train.select(pl.len()).collect().item()}
+    quarantined = {info.asset: info.accounting.quarantined.total() for info in infos}
+    # One row a task, so that the reader sees each kind.
+    examples = train.unique("task", keep="first", maintain_order=True).head(_SHOWN).collect().to_dicts()
+    return DemoResult(rows, quarantined, examples)
+
+
+def _list_profile(profile: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[str]:
+    lines = []
+    for name, value in profile.items():
+        if isinstance(value, Mapping):
+            lines += _list_profile(value, (*path, name))
+        else:
+            lines.append(f"{'.'.join((*path, name))} = {value}")
+    return lines
+
+
+def _print_result(settings: Settings, console: Console, result: DemoResult) -> None:
+    table = Table("asset", "rows", "quarantined", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for asset, rows in result.rows.items():
+        table.add_row(asset, f"{rows:,}", f"{result.quarantined.get(asset, 0) or ''}")
+    console.print()
+    console.print(table)
+    folder = settings.data / "sft_dataset" / MIX
+    console.print(f"\nThe hub has {result.rows['persona_hub']} personas. Rows of the SFT dataset ({folder}):")
+    for example in result.examples:
+        console.print(f"\n[bold]{example['task']}[/] {example['example_id']}")
+        for message in example["messages"]:
+            console.print(f"  {message['role']}: {_shorten(message['content'])}", markup=False, soft_wrap=True)
+    console.print()
+    if settings.model.name.startswith("embedded/smollm2-135m"):
+        console.print(_SMALL_MODEL, markup=False, soft_wrap=True)
+    example_id = result.examples[0]["example_id"] if result.examples else "ID"
+    console.print(f"Where a row came from:  persona-assets trace {example_id}", markup=False)
+    console.print("The asset graph, previews and checks:  persona-assets dev   (or: make dev)", markup=False)
+    console.print(
+        "Your own text:  set corpus.path in pipeline.toml, then persona-assets run. The release takes that corpus "
+        "alone; set paths.data to a new folder, too, and the hub does not know the sample's personas either.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"

@@ -1,0 +1,50 @@
+"""`persona-assets dev`: the Dagster UI on the data folder."""
+
+import logging
+import runpy
+import signal
+import sys
+import warnings
+
+from rich.console import Console
+
+from persona_assets.commands.instance import find_project_file, prepare_home
+from persona_assets.settings import Settings
+
+_LOCAL = "127.0.0.1"
+_WORKSPACE_FILE = "workspace.yaml"
+
+
+def open_ui(settings: Settings, console: Console, host: str, port: int) -> None:
+    """Serve the UI until the user stops it.
+
+    Dagster's own command runs in this process: whatever signal ends it reaches Dagster, which ends its servers.
+
+    Args:
+        settings: of the project.
+        console: where the address is printed.
+        host: the address to bind to; others than 127.0.0.1 let the network in, without a password.
+        port: the port.
+
+    Raises:
+        SystemExit: with Dagster's exit code, when the UI has ended.
+    """
+    home = prepare_home(settings)
+    console.print(f"Dagster UI: http://{host}:{port}  (home {home}; Ctrl-C stops it)", soft_wrap=True, markup=False)
+    if host != _LOCAL:
+        console.print("[yellow]Warning[/]: whoever reaches this address can start runs; there is no password.")
+    _quieten()
+    workspace = find_project_file(_WORKSPACE_FILE)
+    # A shell's background job ignores this signal, and Dagster has SIGTERM do whatever this one does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ["dagster", "dev", "-w", str(workspace), "-h", host, "-p", str(port)]
+    runpy.run_module("dagster", run_name="__main__", alter_sys=True)
+
+
+def _quieten() -> None:
+    from dagster import SupersessionWarning
+
+    # Dagster recommends a command of its own that knows nothing of the data folder.
+    warnings.filterwarnings("ignore", category=SupersessionWarning)
+    # It looks whether ./dagster.yaml lies in the home, not whether it is there, too: it has just been copied.
+    logging.getLogger("dagster").addFilter(lambda record: "will not be used to configure" not in record.getMessage())

@@ -1,0 +1,98 @@
+"""Responses of the ledger written to a file of the format that its name ends in, page by page."""
+
+import gzip
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TextIO
+
+import polars as pl
+
+from persona_assets.errors import LakeError
+from persona_assets.llm.ledger import Entry
+from persona_assets.streamed_file import StreamedFile
+
+_ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
+_RENAMED = {"task": "asset"}
+_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "cut_at": pl.Int64,
+    "prompt_tokens": pl.Int64,
+    "completion_tokens": pl.Int64,
+    "cost": pl.Float64,
+    "created_at": pl.Datetime("us", "UTC"),
+}
+_SCHEMA = {
+    name: _TYPES.get(name, pl.String) for name in (_RENAMED.get(field.name, field.name) for field in fields(Entry))
+}
+
+
+def write_entries(path: Path, pages: Iterable[Sequence[Entry]]) -> int:
+    """Write responses; the file appears whole or not at all.
+
+    Args:
+        path: ending in .jsonl or .jsonl.gz, where parameters and response are objects, or in .parquet, where they are
+            JSON texts.
+        pages: the responses; no more than a page is held in memory.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        LakeError: for another ending, or if the file cannot be written.
+    """
+    if path.name.endswith(".parquet"):
+        return _write_parquet(path, pages)
+    if path.name.endswith((".jsonl", ".jsonl.gz")):
+        return _write_lines(path, pages)
+    raise LakeError(f"{path}: its ending must say the format, one of {', '.join(_ENDINGS)}.")
+
+
+def _write_parquet(path: Path, pages: Iterable[Sequence[Entry]]) -> int:
+    file = StreamedFile(path, _SCHEMA)
+    count = 0
+    try:
+        for page in pages:
+            rows = [{**row, "response": json.dumps(row["response"])} for row in map(_to_row, page)]
+            file.append(pl.DataFrame(rows, schema=_SCHEMA))
+            count += len(page)
+        file.publish({})
+    finally:
+        file.discard()
+    return count
+
+
+def _write_lines(path: Path, pages: Iterable[Sequence[Entry]]) -> int:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    count = 0
+    try:
+        with _open_text(temporary, path.name.endswith(".gz")) as stream:
+            for page in pages:
+                for row in map(_to_row, page):
+                    row["parameters"] = json.loads(row["parameters"])
+                    row["created_at"] = row["created_at"].isoformat()
+                    # ASCII, because a response can hold half a surrogate pair, which UTF-8 cannot.
+                    stream.write(json.dumps(row) + "\n")
+                count += len(page)
+        temporary.replace(path)
+    except OSError as error:
+        raise LakeError(
+            f"{path} cannot be written: {error.strerror or error}. Free space, correct the folder's permissions or name"
+            " another file."
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+@contextmanager
+def _open_text(path: Path, is_compressed: bool) -> Iterator[TextIO]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with gzip.open(path, "wt") if is_compressed else path.open("w", encoding="utf-8") as stream:
+        yield stream
+
+
+def _to_row(entry: Entry) -> dict[str, Any]:
+    return {_RENAMED.get(field.name, field.name): getattr(entry, field.name) for field in fields(entry)}

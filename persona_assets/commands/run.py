@@ -1,0 +1,124 @@
+"""`persona-assets run`: shards of the corpus, from text to the release."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from persona_assets.commands.execution import JobReport
+from persona_assets.commands.pipeline import DATASET, INSTRUCTIONS, Pipeline, open_pipeline
+from persona_assets.errors import PersonaAssetsError, SettingsError
+from persona_assets.settings import Settings
+
+
+class RunFailedError(PersonaAssetsError):
+    """Something that was to be run failed; what is printed before says what."""
+
+
+@dataclass(slots=True)
+class RunSummary:
+    """What a command ran.
+
+    Attributes:
+        reports: what came of each job, by shard, mix or `source_instructions`.
+    """
+
+    reports: dict[str, JobReport] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> list[str]:
+        """What did not end well."""
+        return [name for name, report in self.reports.items() if not report.is_success]
+
+
+def run_pipeline(
+    settings: Settings, console: Console, shards: Sequence[str], assets: Sequence[str], mixes: Sequence[str]
+) -> RunSummary:
+    """Run shards of the corpus and the releases, and show what comes of them.
+
+    Args:
+        settings: of the project.
+        console: where to show it.
+        shards: which; none for all that the corpus has.
+        assets: which; none for all.
+        mixes: which releases to write; none for all, or for none if assets are named and sft_dataset is not.
+
+    Returns:
+        What came of each job.
+
+    Raises:
+        RunFailedError: if a job failed, after all others were tried.
+    """
+    with open_pipeline(settings, console) as pipeline:
+        summary = RunSummary()
+        _run_all(pipeline, console, summary, shards, pipeline.add_siblings(assets) if assets else [], mixes)
+    if summary.failed:
+        raise RunFailedError(
+            f"{len(summary.failed)} of {len(summary.reports)} jobs failed: {', '.join(summary.failed[:10])}. What was "
+            "answered is kept: correct the cause named above, then give the same command again."
+        )
+    return summary
+
+
+def _run_all(
+    pipeline: Pipeline,
+    console: Console,
+    summary: RunSummary,
+    shards: Sequence[str],
+    assets: Sequence[str],
+    mixes: Sequence[str],
+) -> None:
+    of_shards = [asset for asset in assets if asset not in {INSTRUCTIONS, DATASET}]
+    chosen = _choose_shards(pipeline, shards) if of_shards or not assets else []
+    chosen_mixes = _choose_mixes(pipeline, mixes) if mixes or DATASET in assets or not assets else []
+    for rival in pipeline.list_rivals():
+        console.print(f"Run {rival} uses the model or the index: steps that need them wait for it.", soft_wrap=True)
+    if INSTRUCTIONS in assets or (chosen and not pipeline.examine_instructions().is_current):
+        console.print("[bold]Instruction sets[/]")
+        if not _keep(console, summary, INSTRUCTIONS, pipeline.run_instructions()):
+            return
+    for shard in chosen:
+        console.print(f"[bold]Shard {shard}[/]")
+        report = pipeline.run_shard(shard, of_shards)
+        if not _keep(console, summary, shard, report) and any(failure.ends_everything for failure in report.failures):
+            return
+    for mix in chosen_mixes:
+        console.print(f"[bold]Release {mix}[/]")
+        report = pipeline.run_release(mix)
+        _keep(console, summary, f"release {mix}", report)
+        left_out = report.materialised.get(DATASET, {}).get("shards_left_out")
+        if left_out:
+            console.print(f"Shards left out: {left_out}", markup=False, soft_wrap=True)
+
+
+def _choose_shards(pipeline: Pipeline, wanted: Sequence[str]) -> list[str]:
+    found = pipeline.project.list_shards()
+    unknown = [shard for shard in wanted if shard not in found]
+    if unknown:
+        raise SettingsError(
+            f"--shard {unknown[0]}: the corpus {pipeline.project.settings.corpus.path} has no such shard. "
+            f"It has {', '.join(found[:20])}{', ...' if len(found) > 20 else ''}."
+        )
+    # All are registered in the corpus' own order, so that the order does not depend on what is run first.
+    pipeline.register_shards(found)
+    return [shard for shard in found if shard in wanted] if wanted else found
+
+
+def _choose_mixes(pipeline: Pipeline, wanted: Sequence[str]) -> list[str]:
+    found = pipeline.list_mixes()
+    unknown = [mix for mix in wanted if mix not in found]
+    if unknown:
+        raise SettingsError(f"--mix {unknown[0]}: there is no such mix. There are {', '.join(found)}.")
+    return [mix for mix in found if mix in wanted] if wanted else found
+
+
+def _keep(console: Console, summary: RunSummary, name: str, report: JobReport) -> bool:
+    summary.reports[name] = report
+    for check in report.failed_checks:
+        label = "[bold red]Check failed[/]" if check.blocking else "[yellow]Warning[/]"
+        console.print(f"{label}: {check.asset}, {check.name}: ", end="", soft_wrap=True)
+        console.print(check.message, markup=False, soft_wrap=True)
+    for failure in report.failures:
+        console.print(f"[bold red]Failed[/]: {failure.step}: ", end="", soft_wrap=True)
+        console.print(failure.message, markup=False, soft_wrap=True)
+    return report.is_success

@@ -1,0 +1,82 @@
+"""`persona-assets trace`: where a row came from, step by step, with what each model call was asked and cost."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from persona_assets.lake import Lake
+from persona_assets.lineage import Call, Step, trace_row
+from persona_assets.llm.ledger import open_ledger
+from persona_assets.settings import Settings
+
+_HIDDEN = frozenset({"response_keys", "messages", "turns", "text", "persona", "n_chars", "has_answers", "family_id"})
+_IDS = ("_id", "prompt_hash")
+_CELL = 300
+
+
+def print_trace(settings: Settings, console: Console, row_id: str) -> list[Step]:
+    """Show the chain from a row up to its document.
+
+    Args:
+        settings: of the project.
+        console: where to print.
+        row_id: an id of any table.
+
+    Returns:
+        The chain.
+
+    Raises:
+        LakeError: if no table has the id.
+        ModelError: if the ledger cannot be read.
+    """
+    ledger = open_ledger(settings.ledger.url, settings.data)
+    try:
+        steps = trace_row(Lake(settings.data / "lake"), ledger, row_id)
+    finally:
+        ledger.close()
+    for number, step in enumerate(steps):
+        _print_step(console, step, is_first=number == 0)
+    return steps
+
+
+def _print_step(console: Console, step: Step, is_first: bool) -> None:
+    if not is_first:
+        console.print("  ↑")
+    console.print(f"[bold]{step.asset}[/] {step.row_id}  (shard {step.shard})", soft_wrap=True)
+    for line in describe_row(step.row, step.row_id):
+        console.print(f"    {line}", markup=False, soft_wrap=True)
+    if step.note:
+        console.print(f"    {step.note}", markup=False, soft_wrap=True)
+    files = step.table.attributes.get("files")
+    if files:
+        console.print(f"    files: {', '.join(files[:5])}", markup=False, soft_wrap=True)
+    for call in step.calls:
+        console.print(f"    {describe_call(call)}", markup=False, soft_wrap=True)
+
+
+def describe_row(row: Mapping[str, Any], row_id: str) -> list[str]:
+    """The text of a row, then its other columns, one a line."""
+    lines = [_shorten(str(row[name])) for name in ("persona", "text") if row.get(name)]
+    turns = row.get("messages") or row.get("turns") or []
+    lines += [f"{turn['role']}: {_shorten(turn['content'])}" for turn in turns]
+    for name, value in row.items():
+        if name not in _HIDDEN and value not in {None, "", row_id} and not name.endswith(_IDS):
+            lines.append(f"{name}: {_shorten(str(value))}")
+    return lines
+
+
+def describe_call(call: Call) -> str:
+    """What a response was asked and cost, in a line."""
+    if call.model is None:
+        return f"response {call.key[:12]}: not in this ledger"
+    cost = "cost unknown" if call.cost is None else f"${call.cost:.6f}".rstrip("0").rstrip(".")
+    return (
+        f"response {call.key[:12]}: {call.model}, prompt {call.prompt_hash}, seed {call.seed}, "
+        f"{call.prompt_tokens:,} + {call.completion_tokens:,} tokens, {cost}"
+    )
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"

@@ -1,0 +1,141 @@
+"""The shards of a corpus: which files there are, what they hold, and how large ones are sliced."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from persona_assets.corpus.file_facts import FactsCache, FileFacts
+from persona_assets.corpus.file_listing import SkippedFile, describe_skipped, list_files
+from persona_assets.corpus.readers import FORMATS, find_suffix, get_format, list_suffixes
+from persona_assets.corpus.shard_keys import claim_keys, join_relative
+from persona_assets.errors import CorpusError
+from persona_assets.settings import CorpusSettings
+
+Kind = Literal["text", "persona"]
+
+PERSONA_COLUMNS = ("persona", "input persona")
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusShard:
+    """A slice of the corpus: one partition.
+
+    Args:
+        key: the partition key.
+        kind: `text` (documents) or `persona` (a published persona set).
+        files: the files, in order; one, or the text files of a folder.
+        names: what the rows' `source` calls them: their paths in the corpus folder.
+        start: the first record of the file, counted from 0.
+        stop: the record to stop before; None: to the end.
+    """
+
+    key: str
+    kind: Kind
+    files: tuple[Path, ...]
+    names: tuple[str, ...]
+    start: int = 0
+    stop: int | None = None
+
+    @property
+    def is_whole_file(self) -> bool:
+        """Whether the shard reads its files from the first record to the last."""
+        return self.start == 0 and self.stop is None
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What a corpus folder holds.
+
+    Args:
+        shards: in the order of their keys, slices of a file one after the other.
+        skipped: the files that are in no shard.
+    """
+
+    shards: tuple[CorpusShard, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+def discover_shards(settings: CorpusSettings, facts_cache: Path | None = None) -> Discovery:
+    """Find the shards of the corpus.
+
+    Args:
+        settings: the folder (or file), and how many documents a shard has at most.
+        facts_cache: a JSON file that remembers the counts of files that have not changed; None: count anew.
+
+    Returns:
+        The shards, and the files that were passed over with the reason.
+
+    Raises:
+        CorpusError: if the folder is missing, or holds no file that can be read.
+    """
+    root = settings.path.expanduser()
+    files, skipped = list_files(root, "corpus.path")
+    cache = FactsCache.load(facts_cache, settings.max_line_bytes)
+    shards = tuple(_build_shards(files, root.resolve(), settings.max_documents, cache))
+    cache.save()
+    if not shards:
+        raise CorpusError(
+            f"corpus.path: {root} holds no text that can be read. Put files of {list_suffixes()} in it, "
+            f"or set corpus.path to another folder. {describe_skipped(skipped)}"
+        )
+    return Discovery(shards, tuple(skipped))
+
+
+def _build_shards(files: list[Path], root: Path, max_documents: int, cache: FactsCache) -> Iterator[CorpusShard]:
+    units: dict[str, tuple[Path, ...]] = {}
+    documents = [path for path in files if _is_document(path)]
+    for folder, members in groupby(sorted(documents, key=lambda path: (path.parent, path)), lambda path: path.parent):
+        units[_name_folder(folder, root)] = tuple(members)
+    others = [path for path in files if not _is_document(path)]
+    units |= {join_relative(path, root): (path,) for path in sorted(others, key=_rank_format)}
+    keys = claim_keys(list(units), _remove_suffix)
+    for unit in sorted(units, key=lambda unit: keys[unit]):
+        yield from _slice_unit(keys[unit], units[unit], root, max_documents, cache)
+
+
+def _is_document(path: Path) -> bool:
+    return get_format(path).is_document
+
+
+def _rank_format(path: Path) -> tuple[int, Path]:
+    """Order files of one stem by format, so that a CSV added beside a JSONL file does not take its key."""
+    return FORMATS.index(get_format(path)), path
+
+
+def _name_folder(folder: Path, root: Path) -> str:
+    # Text files at the top are named by the corpus folder; the second slash keeps a subfolder of that name apart.
+    if root.is_file():
+        return f"{root.stem}//"
+    return f"{root.name}//" if folder == root else f"{join_relative(folder, root)}/"
+
+
+def _remove_suffix(unit: str) -> str:
+    return unit.rstrip("/") if unit.endswith("/") else unit[: len(unit) - len(find_suffix(Path(unit)))]
+
+
+def _slice_unit(
+    key: str, files: tuple[Path, ...], root: Path, max_documents: int, cache: FactsCache
+) -> Iterator[CorpusShard]:
+    names = tuple(join_relative(path, root) for path in files)
+    if _is_document(files[0]):
+        for number, first in enumerate(range(0, len(files), max_documents)):
+            part = slice(first, first + max_documents)
+            yield CorpusShard(_number_key(key, number), "text", files[part], names[part])
+        return
+    facts = cache.look_up(files[0])
+    starts = range(0, max(facts.records, 1), max_documents)
+    for number, start in enumerate(starts):
+        # The last slice is open, so that no record is lost if the count was short.
+        stop = None if number == len(starts) - 1 else start + max_documents
+        yield CorpusShard(_number_key(key, number), _find_kind(facts), files, names, start, stop)
+
+
+def _number_key(key: str, number: int) -> str:
+    return f"{key}.{number:04}" if number else key
+
+
+def _find_kind(facts: FileFacts) -> Kind:
+    is_persona = "text" not in facts.columns and any(name in facts.columns for name in PERSONA_COLUMNS)
+    return "persona" if is_persona else "text"

@@ -1,0 +1,120 @@
+"""Readers of formats that hold a table or a list as a whole: Parquet and JSON arrays."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from persona_assets.corpus.entries import BadRecord, Record
+from persona_assets.corpus.line_formats import describe_damage, read_json_lines
+from persona_assets.corpus.streams import STREAM_ERRORS, open_stream
+
+PARQUET_BATCH_ROWS = 256
+
+
+def read_parquet(path: Path, start: int, stop: int | None, max_bytes: int) -> Iterator[Record | BadRecord]:
+    """Yield the rows of a Parquet file, a batch in memory at a time, from the row groups of the range alone.
+
+    Args:
+        path: the file.
+        start: rows to skip.
+        stop: the row to stop before, counted from 0; None: to the end.
+        max_bytes: rows of a longer text are passed over, in characters.
+
+    Yields:
+        A `Record` a row, or a `BadRecord` of reason `line_too_long` or `file_corrupt`.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    position = start
+    try:
+        with parquet.ParquetFile(path) as file:
+            groups, first = _choose_row_groups(file.metadata, start, stop)
+            batches = file.iter_batches(batch_size=PARQUET_BATCH_ROWS, row_groups=groups)
+            rows = (row for batch in batches for row in batch.to_pylist())
+            wanted = islice(rows, start - first, None if stop is None else stop - first)
+            for position, row in enumerate(wanted, start=start + 1):
+                yield check_size(position, row, max_bytes)
+    except (pa.ArrowException, *STREAM_ERRORS) as error:
+        yield describe_damage(position + 1, error)
+
+
+def _choose_row_groups(metadata: Any, start: int, stop: int | None) -> tuple[list[int], int]:
+    """Return the row groups that hold rows of the range, and the number of the first row in them."""
+    groups: list[int] = []
+    first, end = start, 0
+    for group in range(metadata.num_row_groups):
+        begin, end = end, end + metadata.row_group(group).num_rows
+        if end > start and (stop is None or begin < stop):
+            first = first if groups else begin
+            groups.append(group)
+    return groups, first
+
+
+def count_parquet(path: Path) -> int:
+    """Return the number of rows that a Parquet file's footer states; 0 if it cannot be read."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return int(parquet.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError):
+        return 0
+
+
+def read_json(path: Path, start: int, stop: int | None, max_bytes: int) -> Iterator[Record | BadRecord]:
+    """Yield the objects of a JSON array, streamed; a `.json` file that holds JSON lines is read as such.
+
+    Args:
+        path: the file, plain or compressed.
+        start: objects to skip.
+        stop: the object to stop before, counted from 0; None: to the end.
+        max_bytes: objects of a longer text are passed over, in characters.
+
+    Yields:
+        A `Record` an object, or a `BadRecord` of reason `invalid_json`, `line_too_long` or `file_corrupt`.
+    """
+    if not holds_array(path):
+        yield from read_json_lines(path, start, stop, max_bytes)
+        return
+    position = start
+    try:
+        for position, value in enumerate(islice(_iterate_array(path), start, stop), start=start + 1):
+            if isinstance(value, dict):
+                yield check_size(position, value, max_bytes)
+            else:
+                yield BadRecord(position, "invalid_json", f"a JSON {type(value).__name__}, not an object")
+    except _JsonDamageError as error:
+        yield describe_damage(position + 1, error)
+
+
+class _JsonDamageError(Exception):
+    """A JSON array, or the stream below it, breaks off."""
+
+
+def _iterate_array(path: Path) -> Iterator[Any]:
+    import ijson
+
+    try:
+        with open_stream(path) as stream:
+            yield from ijson.items(stream, "item", use_float=True)
+    except (ijson.JSONError, *STREAM_ERRORS) as error:
+        raise _JsonDamageError(" ".join(str(error).split())) from error
+
+
+def holds_array(path: Path) -> bool:
+    """Tell a JSON array from JSON lines by the first character that is no white space."""
+    try:
+        with open_stream(path) as stream:
+            return stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+    except STREAM_ERRORS:
+        return False
+
+
+def check_size(position: int, fields: dict[str, Any], max_bytes: int) -> Record | BadRecord:
+    """Return a record, or the reason `line_too_long` if one of its texts is longer than the limit."""
+    longest = max((len(value) for value in fields.values() if isinstance(value, str)), default=0)
+    if longest > max_bytes:
+        return BadRecord(position, "line_too_long", f"{longest} characters; corpus.max_line_bytes = {max_bytes}")
+    return Record(position, fields)

@@ -1,0 +1,85 @@
+"""The established personas in the index: what the rule asks of them, and how they get there."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import polars as pl
+
+from persona_assets.dedup.minhash import N_PERMUTATIONS, SEED, Bands, choose_band_rows
+from persona_assets.dedup.preparation import Prepared, prepare_personas
+from persona_assets.embedding.encoder import TextEncoder, Vectors
+from persona_assets.index.interface import Hit, IndexSpec, PersonaIndex, Point
+
+TOKENS_VERSION: Final = 1
+"""Counts up when `normalise`, `tokenise` or the band hashes change, since the stored bands then no longer fit."""
+
+
+class IndexView:
+    """The personas of some contributions, as the rule sees them.
+
+    Args:
+        index: of the hub.
+        contributions: those that count.
+        exact: whether embeddings are searched exhaustively. Default: as the index is set.
+    """
+
+    def __init__(self, index: PersonaIndex, contributions: Sequence[str], *, exact: bool | None = None) -> None:
+        self._index = index
+        self._contributions = contributions
+        self._exact = exact
+
+    def find_sharing(self, bands: Bands) -> Sequence[Sequence[Hit]]:
+        """Find all that share a band, for each row."""
+        return self._index.find_sharing(bands, self._contributions)
+
+    def find_nearest(self, vectors: Vectors, threshold: float) -> Sequence[Sequence[Hit]]:
+        """Find the nearest at or above the threshold and whatever ties with it, for each row."""
+        return self._index.find_nearest(vectors, threshold, self._contributions, exact=self._exact)
+
+
+def make_spec(encoder: TextEncoder, jaccard: float) -> IndexSpec:
+    """Say what an index must hold for a model and a Jaccard threshold."""
+    rows = choose_band_rows(jaccard)
+    lexical = f"tokens-{TOKENS_VERSION} minhash-{N_PERMUTATIONS} seed-{SEED} bands-{N_PERMUTATIONS // rows}x{rows}"
+    return IndexSpec(encoder.identity, encoder.dimension, lexical)
+
+
+def upsert_rows(
+    index: PersonaIndex,
+    *,
+    contribution: str,
+    order: int,
+    frames: Iterable[pl.DataFrame],
+    encoder: TextEncoder,
+    jaccard: float,
+) -> None:
+    """Put a contribution's personas into the index.
+
+    Args:
+        index: of the hub.
+        contribution: name of the contribution.
+        order: number of its decision.
+        frames: persona_id and persona, in order.
+        encoder: the embedding model.
+        jaccard: the threshold that the bands are made for.
+    """
+    position = 0
+    for frame in frames:
+        prepared = prepare_personas(frame, encoder, jaccard)
+        index.upsert(_make_points(prepared, contribution, order, position))
+        position += len(prepared)
+
+
+def _make_points(prepared: Prepared, contribution: str, order: int, first: int) -> list[Point]:
+    return [
+        Point(
+            prepared.persona_ids[row],
+            prepared.personas[row],
+            contribution,
+            order,
+            first + row,
+            prepared.bands[row].tolist(),
+            prepared.vectors[row].tolist() if prepared.readable[row] else None,
+        )
+        for row in range(len(prepared))
+    ]

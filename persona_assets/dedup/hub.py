@@ -1,0 +1,217 @@
+"""One shard's decision against the hub, so that the hub is right whatever crashes.
+
+The lake is the truth: a contribution counts when its file is there. The order of steps, under the index lock:
+
+1. read from the lake which contributions are published; delete every point of any other (a dead run's);
+2. compare each published contribution's points with the lake's rows; put back what is missing;
+3. decide the shard's personas against all other shards';
+4. add the kept ones under a new contribution, to disk;
+5. the caller writes the file to the lake, which publishes it;
+6. delete what the lake no longer names: the shard's former contribution.
+
+Killed before 5, the next decision's step 1 removes the new points; killed after it, the former ones.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from persona_assets.dedup.established import IndexView, make_spec, upsert_rows
+from persona_assets.dedup.preparation import prepare_personas, require_unique
+from persona_assets.dedup.rule import VERDICTS, Deduplicator, Thresholds
+from persona_assets.dedup.summary import count_verdicts, split_verdicts
+from persona_assets.dedup.violations import ViolationSample, sample_violations
+from persona_assets.embedding.encoder import TextEncoder
+from persona_assets.errors import LakeError
+from persona_assets.index.interface import PersonaIndex, name_contribution
+from persona_assets.index.open import open_index
+from persona_assets.settings import Settings
+
+_SLICE = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What a shard's published decision added to the hub.
+
+    Attributes:
+        shard: the partition.
+        generation: content hash of the decision.
+        order: number of the decision; later ones have larger numbers.
+        rows: number of kept personas.
+    """
+
+    shard: str
+    generation: str
+    order: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """Name of the contribution in the index."""
+        return name_contribution(self.shard, self.generation)
+
+
+class PublishedHub(Protocol):
+    """What the lake says of the hub, read anew at each call."""
+
+    def contributions(self) -> Sequence[Contribution]:
+        """The published contribution of every shard."""
+        ...
+
+    def read(self, contribution: Contribution) -> Iterable[pl.DataFrame]:
+        """The kept personas of a contribution in order: persona_id and persona."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HubDecision:
+    """What was decided of a shard's personas.
+
+    Attributes:
+        contribution: to be stored with the lake's file: generation, order and rows.
+        kept: the kept personas, with all columns of the input, in its order.
+        duplicates: persona_id, persona, kept_id, kept_persona, stage and score of each dropped one, in order.
+        counts: by script, how many rows each stage judged and dropped.
+        is_unchanged: whether the published contribution of the shard is the same.
+        violations: a sample of the kept ones searched again, where the search was not exhaustive.
+    """
+
+    contribution: Contribution
+    kept: pl.DataFrame
+    duplicates: pl.DataFrame
+    counts: pl.DataFrame
+    is_unchanged: bool
+    violations: ViolationSample | None
+
+
+@contextmanager
+def decide_shard(
+    settings: Settings,
+    shard: str,
+    personas: pl.DataFrame,
+    *,
+    encoder: TextEncoder,
+    published: PublishedHub,
+    registered: Sequence[str] = (),
+) -> Iterator[HubDecision]:
+    """Decide a shard's personas, and keep the hub for it until the body has written them to the lake.
+
+    Args:
+        settings: of the project.
+        shard: the partition that is decided.
+        personas: persona_id, persona and any other columns, in order.
+        encoder: the embedding model.
+        published: what the lake says.
+        registered: all shards in order of registration, for `hub.order = "registration"`.
+
+    Yields:
+        The decision. The body must write kept, duplicates and the contribution to the lake; if it raises,
+        nothing is published.
+
+    Raises:
+        IndexUnavailableError: if the index is down, locked or of another model.
+        LakeError: if an earlier shard is not decided yet and the order of registration is set.
+    """
+    require_unique(personas["persona_id"])
+    spec = make_spec(encoder, settings.hub.jaccard)
+    for part in personas.iter_slices(_SLICE):
+        prepare_personas(part, encoder, settings.hub.jaccard)  # fills the cache before the lock is taken
+    with open_index(settings, spec) as index:
+        session = _Session(settings, shard, encoder=encoder, index=index, published=published)
+        yield session.decide(personas, registered)
+        session.retire()
+
+
+class _Session:
+    """The steps of one decision, under the lock."""
+
+    def __init__(
+        self, settings: Settings, shard: str, *, encoder: TextEncoder, index: PersonaIndex, published: PublishedHub
+    ) -> None:
+        self._settings = settings
+        self._thresholds = Thresholds(settings.hub.jaccard, settings.hub.cosine)
+        self._shard = shard
+        self._encoder = encoder
+        self._index = index
+        self._published = published
+
+    def decide(self, personas: pl.DataFrame, registered: Sequence[str]) -> HubDecision:
+        """Steps 1 to 4."""
+        valid = {contribution.shard: contribution for contribution in self._published.contributions()}
+        if self._settings.hub.order == "registration":
+            _require_earlier(self._shard, registered, valid)
+        others = [contribution for shard, contribution in valid.items() if shard != self._shard]
+        self._repair([*valid.values()])
+        verdicts = self._judge(personas, [contribution.name for contribution in others])
+        kept, duplicates = split_verdicts(personas, verdicts)
+        violations = self._sample_violations(kept, [contribution.name for contribution in others])
+        contribution = self._name(kept, valid.get(self._shard), max((c.order for c in others), default=0) + 1)
+        if self._index.count(contribution.name) != contribution.rows:
+            self._add(contribution, kept.iter_slices(_SLICE))
+        self._index.flush()
+        is_unchanged = contribution == valid.get(self._shard)
+        return HubDecision(contribution, kept, duplicates, count_verdicts(verdicts), is_unchanged, violations)
+
+    def retire(self) -> None:
+        """Step 6."""
+        self._index.keep_only([contribution.name for contribution in self._published.contributions()])
+        self._index.flush()
+
+    def _repair(self, valid: Sequence[Contribution]) -> None:
+        self._index.keep_only([contribution.name for contribution in valid])
+        for contribution in valid:
+            if self._index.count(contribution.name) != contribution.rows:
+                self._index.delete(contribution.name)
+                self._add(contribution, self._published.read(contribution))
+
+    def _judge(self, personas: pl.DataFrame, established: Sequence[str]) -> pl.DataFrame:
+        deduplicator = Deduplicator(self._thresholds, IndexView(self._index, established))
+        parts = [
+            deduplicator.decide(prepare_personas(part, self._encoder, self._thresholds.jaccard))
+            for part in personas.iter_slices(_SLICE)
+        ]
+        return pl.concat([VERDICTS.to_frame(), *parts])
+
+    def _sample_violations(self, kept: pl.DataFrame, established: Sequence[str]) -> ViolationSample | None:
+        if self._index.count_all() <= self._settings.hub.exact_rows:
+            return None
+        return sample_violations(self._index, established, kept, thresholds=self._thresholds, encoder=self._encoder)
+
+    def _add(self, contribution: Contribution, frames: Iterable[pl.DataFrame]) -> None:
+        upsert_rows(
+            self._index,
+            contribution=contribution.name,
+            order=contribution.order,
+            frames=frames,
+            encoder=self._encoder,
+            jaccard=self._thresholds.jaccard,
+        )
+
+    def _name(self, kept: pl.DataFrame, former: Contribution | None, order: int) -> Contribution:
+        spec = make_spec(self._encoder, self._thresholds.jaccard)
+        facts = [self._thresholds.jaccard, self._thresholds.cosine, spec.model, spec.lexical]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        digest.update(kept.select("persona_id", "persona").write_ndjson().encode())
+        generation = digest.hexdigest()[:16]
+        # A decision that changes nothing in the hub keeps its place in the order.
+        if former is not None and former.generation == generation:
+            order = former.order
+        return Contribution(self._shard, generation, order, len(kept))
+
+
+def _require_earlier(shard: str, registered: Sequence[str], decided: Mapping[str, Contribution]) -> None:
+    if shard not in registered:
+        raise LakeError(f"hub.order is 'registration', but the shard {shard} is not registered. Register it first.")
+    missing = [earlier for earlier in registered[: registered.index(shard)] if earlier not in decided]
+    if missing:
+        raise LakeError(
+            f"hub.order is 'registration': before the shard {shard} come {len(missing)} that are not decided yet "
+            f"({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}). Materialise their persona_hub first, or "
+            "set hub.order to 'decision'."
+        )

@@ -1,0 +1,84 @@
+"""Candidates for a high Jaccard similarity: MinHash signatures cut into bands (Broder 1997; Leskovec et al., ch. 3).
+
+Two texts are candidates if they agree in a whole band. Candidates are verified exactly, so the bands decide
+about recall alone. They are chosen for it: datasketch's own choice for a threshold of 0.9 (5 bands of 25) finds
+31% of the pairs at exactly 0.9, 16 bands of 8 find 99.99%.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+N_PERMUTATIONS: Final = 128
+SEED: Final = 1
+MIN_RECALL: Final = 0.999
+"""Share of the pairs at exactly the threshold that must become candidates."""
+
+Bands = npt.NDArray[np.uint32]
+
+_BATCH = 2_000
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_MIXER = np.uint64(0xFF51AFD7ED558CCD)
+
+
+def choose_band_rows(threshold: float) -> int:
+    """Choose how many of the 128 hash values make a band.
+
+    Args:
+        threshold: the Jaccard similarity from which two texts are one.
+
+    Returns:
+        The most rows of 8, 4, 2 and 1 whose recall at the threshold is at least `MIN_RECALL`: the more rows,
+        the fewer false candidates. Below a threshold of 0.06 no number of rows has that recall: 1.
+    """
+    rows = (8, 4, 2, 1)
+    return next((r for r in rows if estimate_recall(threshold, r) >= MIN_RECALL), 1)
+
+
+def estimate_recall(similarity: float, band_rows: int) -> float:
+    """Compute the probability that two texts of a given Jaccard similarity share a band."""
+    bands = N_PERMUTATIONS // band_rows
+    return float(1 - (1 - similarity**band_rows) ** bands)
+
+
+def hash_bands(token_sets: Sequence[frozenset[str]], band_rows: int) -> Bands:
+    """Compute the band hashes of token sets.
+
+    Args:
+        token_sets: one set a text.
+        band_rows: hash values a band, a divisor of 128, from `choose_band_rows`.
+
+    Returns:
+        A row a text, a column a band. The band's number is in the upper bits, so that hashes of different
+        bands never meet and a row can serve as the indices of a sparse vector.
+    """
+    parts = [
+        _fold_bands(_sign(token_sets[start : start + _BATCH]), band_rows) for start in range(0, len(token_sets), _BATCH)
+    ]
+    n_bands = N_PERMUTATIONS // band_rows
+    return np.concatenate(parts) if parts else np.empty((0, n_bands), dtype=np.uint32)
+
+
+def _sign(token_sets: Sequence[frozenset[str]]) -> npt.NDArray[np.uint64]:
+    from datasketch import MinHash
+
+    encoded = [[token.encode("utf-8", "surrogatepass") for token in tokens] for tokens in token_sets]
+    hashes = MinHash.bulk(encoded, num_perm=N_PERMUTATIONS, seed=SEED)
+    return np.array([one.hashvalues for one in hashes], dtype=np.uint64)
+
+
+def _fold_bands(signatures: npt.NDArray[np.uint64], band_rows: int) -> Bands:
+    n_bands = N_PERMUTATIONS // band_rows
+    values = signatures.reshape(len(signatures), n_bands, band_rows)
+    folded = np.zeros(values.shape[:2], dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        for row in range(band_rows):
+            folded = (folded ^ values[:, :, row]) * _MULTIPLIER
+            folded ^= folded >> np.uint64(32)
+        folded = (folded * _MIXER) >> np.uint64(32)
+    band_bits = max(1, (n_bands - 1).bit_length())
+    hash_bits = np.uint64(32 - band_bits)
+    numbers = np.arange(n_bands, dtype=np.uint64) << hash_bits
+    return (numbers | (folded & ((np.uint64(1) << hash_bits) - np.uint64(1)))).astype(np.uint32)

@@ -1,0 +1,109 @@
+"""What two personas are compared by lexically: the normalised text and its set of tokens."""
+
+import unicodedata
+
+import regex
+
+_INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}]")
+_APOSTROPHE = regex.compile(r"(?<=[\p{L}\p{M}])['’‘ʼ＇`´](?=\p{L})")
+# '#', '%', '&' and '@' are punctuation to Unicode, but C# is not C and 5% is not 5.
+_PUNCTUATION = regex.compile(r"[[\p{P}`´\p{Cc}]--[#%\&@]]", regex.VERSION1)
+
+_SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\u30FC"
+# Line breaking class SA holds the scripts whose words only a dictionary separates: Thai, Lao, Khmer, Burmese.
+_UNSPACED = r"\p{Line_Break=SA}"
+_RUN = regex.compile(
+    rf"(?P<single>[{_SINGLE}]\p{{M}}*)|(?P<unspaced>[{_UNSPACED}]+)|(?P<word>[^\s{_SINGLE}{_UNSPACED}]+)"
+)
+_LETTER = regex.compile(r"\p{L}")
+_SCRIPTS = (
+    "Latin",
+    "Han",
+    "Cyrillic",
+    "Arabic",
+    "Hiragana",
+    "Katakana",
+    "Hangul",
+    "Thai",
+    "Devanagari",
+    "Greek",
+    "Hebrew",
+    "Bengali",
+    "Tamil",
+    "Telugu",
+    "Myanmar",
+    "Khmer",
+    "Lao",
+    "Georgian",
+    "Armenian",
+    "Ethiopic",
+)
+_BY_SCRIPT = {script: regex.compile(rf"\p{{Script={script}}}") for script in _SCRIPTS}
+
+
+def normalise(text: str) -> str:
+    """Reduce a text to what makes it equal to another.
+
+    NFKC, case folded, invisible characters and apostrophes within words removed, punctuation and quotes
+    replaced by spaces, white space collapsed.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The normalised text; normalising it again changes nothing.
+    """
+    folded = text.lower() if text.isascii() else _fold(text)
+    plain = _PUNCTUATION.sub(" ", _APOSTROPHE.sub("", folded))
+    return " ".join(plain.split())
+
+
+def tokenise(normalised: str) -> frozenset[str]:
+    """Split a normalised text into its set of tokens, run by run as its scripts ask for.
+
+    Words where spaces separate them, single characters for Han and kana, character trigrams for scripts
+    without spaces (Thai, Lao, Khmer, Burmese and their relatives). Symbols are part of words (c++, 5%).
+
+    Args:
+        normalised: a text as `normalise` returns it.
+
+    Returns:
+        At least one token; the whole text where there is nothing to split.
+    """
+    if normalised.isascii():
+        return frozenset(normalised.split()) or frozenset((normalised,))
+    tokens: set[str] = set()
+    for match in _RUN.finditer(normalised):
+        run = match.group()
+        tokens.update(_split_trigrams(run) if match.lastgroup == "unspaced" else (run,))
+    return frozenset(tokens) or frozenset((normalised,))
+
+
+def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
+    """Compute the share of tokens that two sets have in common, exactly: 0 to 1."""
+    common = len(left & right)
+    return common / (len(left) + len(right) - common)
+
+
+def find_script(text: str) -> str:
+    """Name the script that most letters of a text are in: Latin, Han, ..., "Other", or "None" without letters."""
+    if text.isascii():
+        return "Latin" if _LETTER.search(text) else "None"
+    counts = {script: len(pattern.findall(text)) for script, pattern in _BY_SCRIPT.items()}
+    script = max(counts, key=lambda name: counts[name])
+    others = len(_LETTER.findall(text)) - sum(counts.values())
+    if max(counts[script], others) <= 0:
+        return "None"
+    return script if counts[script] >= others else "Other"
+
+
+def _fold(text: str) -> str:
+    # Folding can undo the composition and the other way round: two rounds reach what no third one changes.
+    for _ in range(2):
+        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        text = _INVISIBLE.sub("", text)
+    return text
+
+
+def _split_trigrams(run: str) -> set[str]:
+    return {run[start : start + 3] for start in range(max(1, len(run) - 2))}

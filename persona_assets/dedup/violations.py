@@ -1,0 +1,62 @@
+"""How often the rule was broken where the search is approximate: a sample searched exhaustively.
+
+An index on disk is always searched exhaustively; a server above `hub.exact_rows` points is not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from persona_assets.dedup.established import IndexView
+from persona_assets.dedup.preparation import prepare_personas
+from persona_assets.dedup.rule import Deduplicator, Thresholds
+from persona_assets.embedding.encoder import TextEncoder
+from persona_assets.index.interface import PersonaIndex
+
+SAMPLE_ROWS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ViolationSample:
+    """What an exhaustive search found among personas that were kept.
+
+    Attributes:
+        rows: how many kept personas were searched for.
+        violations: how many of them an established persona should have dropped.
+    """
+
+    rows: int
+    violations: int
+
+    @property
+    def rate(self) -> float:
+        """Violations a row; 0 for an empty sample."""
+        return self.violations / self.rows if self.rows else 0.0
+
+
+def sample_violations(
+    index: PersonaIndex,
+    established: Sequence[str],
+    kept: pl.DataFrame,
+    *,
+    thresholds: Thresholds,
+    encoder: TextEncoder,
+) -> ViolationSample:
+    """Search for some of the newly kept personas again, exhaustively, before they are added.
+
+    Args:
+        index: of the hub.
+        established: the contributions that they were decided against.
+        kept: persona_id and persona of those that were kept.
+        thresholds: of the rule.
+        encoder: the embedding model.
+
+    Returns:
+        The violations in a sample of at most `SAMPLE_ROWS`, drawn by a fixed seed.
+    """
+    sample = kept.sample(min(SAMPLE_ROWS, len(kept)), seed=0)
+    view = IndexView(index, established, exact=True)
+    verdicts = Deduplicator(thresholds, view).decide(prepare_personas(sample, encoder, thresholds.jaccard))
+    return ViolationSample(len(sample), len(sample) - verdicts["kept_id"].null_count())

@@ -1,0 +1,83 @@
+"""The code location: one `Definitions`, wired explicitly."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+from persona_assets.assets.characters import build_character_assets  # noqa: E402
+from persona_assets.assets.corpus import source_instructions, web_text  # noqa: E402
+from persona_assets.assets.hub import persona_hub  # noqa: E402
+from persona_assets.assets.personas import build_persona_assets  # noqa: E402
+from persona_assets.assets.recipes import build_recipe_assets  # noqa: E402
+from persona_assets.assets.sft import build_sft_assets  # noqa: E402
+from persona_assets.assets.specs import EMBEDDED_MODEL_POOL, MODEL_KIND  # noqa: E402
+from persona_assets.automation import build_jobs, build_shard_sensor  # noqa: E402
+from persona_assets.checks.build import build_checks  # noqa: E402
+from persona_assets.errors import SettingsError  # noqa: E402
+from persona_assets.io import LakeIOManager  # noqa: E402
+from persona_assets.recipes.recipe import load_recipes  # noqa: E402
+from persona_assets.resources import Project  # noqa: E402
+from persona_assets.settings import ENV_PREFIX, Settings, load_settings  # noqa: E402
+from persona_assets.sft.mixes import load_mixes  # noqa: E402
+
+
+def build_definitions(
+    settings: Settings | None = None, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Build the code location.
+
+    Args:
+        settings: all settings; by default they are read from file and environment.
+        resource_overrides: resources in place of `project` or `lake`, for tests and the command line.
+
+    Returns:
+        Assets, checks, jobs, sensor and resources, with one process a run.
+
+    Raises:
+        SettingsError: if a table `[tasks.NAME]` is of no asset that asks a model.
+        PromptError: naming the file of the prompts that is not well formed.
+    """
+    settings = settings or load_settings()
+    prompts = settings.prompts
+    recipes = load_recipes(prompts / "recipes")
+    # An embedded model is loaded once a process and uses every core: runs that need it wait for each other.
+    pool = EMBEDDED_MODEL_POOL if settings.model.name.startswith("embedded/") else None
+    assets = [
+        web_text,
+        source_instructions,
+        *build_persona_assets(prompts, pool),
+        persona_hub,
+        *build_character_assets(prompts, pool),
+        *build_recipe_assets(recipes, pool),
+        *build_sft_assets(recipes, load_mixes(prompts / "mixes")),
+    ]
+    _reject_unknown_tasks(settings, assets)
+    project = Project(settings)
+    overrides = resource_overrides or {}
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=build_checks(recipes),
+        jobs=build_jobs(),
+        sensors=[build_shard_sensor()],
+        resources={"project": project, "lake": LakeIOManager(project.lake), **overrides},
+        executor=dg.in_process_executor,
+    )
+
+
+def _reject_unknown_tasks(settings: Settings, assets: Sequence[dg.AssetsDefinition]) -> None:
+    # Recipes are assets, too, so what names there are is known here and not where the settings are read.
+    known = sorted(spec.key.path[-1] for asset in assets for spec in asset.specs if MODEL_KIND in spec.kinds)
+    unknown = [name for name in settings.tasks if name not in known]
+    if unknown:
+        raise SettingsError(
+            f"tasks.{unknown[0]} (or {ENV_PREFIX}TASKS__{unknown[0].upper()}): no asset of this name asks a model. "
+            f"There are {', '.join(known)}. Correct the name, or add the recipe that makes it to {settings.prompts}."
+        )
+
+
+defs = build_definitions()

@@ -1,0 +1,123 @@
+"""Vectors of texts by a sentence-transformers model (arXiv 1908.10084), loaded when first needed."""
+
+import os
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from persona_assets.embedding.model_folder import PACKAGED_MODEL, find_model_folder, identify_model
+from persona_assets.embedding.readability import Readability
+from persona_assets.errors import SettingsError
+from persona_assets.settings import EmbeddingSettings
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = npt.NDArray[np.float32]
+
+
+class TextEncoder(Protocol):
+    """What turns texts into vectors: the model itself, or the model behind a cache."""
+
+    @property
+    def identity(self) -> str:
+        """Names the model and its content: vectors of different identities are never compared."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def encode(self, texts: Sequence[str], *, alone: bool = False) -> Vectors:
+        """Turn texts into L2-normalised vectors, one row a text.
+
+        Args:
+            texts: in any number.
+            alone: whether each is computed by itself. Default: together, which changes the last bits of a vector
+                with its neighbours.
+        """
+        ...
+
+    def readable(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Tell which texts the model can judge."""
+        ...
+
+
+class Encoder:
+    """A sentence-transformers model. Making one loads nothing; `encode` and `dimension` load the model.
+
+    Args:
+        settings: the section `embedding`.
+    """
+
+    def __init__(self, settings: EmbeddingSettings) -> None:
+        self._settings = settings
+        # Neither loading nor the tokenizer can be shared by threads.
+        self._guard = threading.RLock()
+
+    @cached_property
+    def identity(self) -> str:
+        """Names the model and its content; needs no model in memory."""
+        if find_model_folder(self._settings.model) is None:
+            with self._guard:
+                _ = self._model  # an id names its content only once its files are here
+        return identify_model(self._settings.model)
+
+    @cached_property
+    def dimension(self) -> int:
+        """Length of a vector. Loads the model."""
+        return int(self.encode(["dimension"]).shape[1])
+
+    def encode(self, texts: Sequence[str], *, alone: bool = False) -> Vectors:
+        """Turn texts into L2-normalised float32 vectors, one row a text.
+
+        Args:
+            texts: in any number.
+            alone: whether each is computed by itself, on a CPU: no slower there for texts of unequal length, and
+                exact. Default: together.
+
+        Raises:
+            SettingsError: if the model cannot be loaded.
+        """
+        with self._guard:
+            is_alone = alone and self._model.device.type == "cpu"
+            vectors = self._model.encode(
+                list(texts),
+                batch_size=1 if is_alone else self._settings.batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+
+    def readable(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Tell which texts the model can judge, by the rules of `readability`. Loads no model."""
+        return self._readability.judge(texts)
+
+    @cached_property
+    def _readability(self) -> Readability:
+        return Readability(self._settings.scripts, find_model_folder(self._settings.model))
+
+    @cached_property
+    def _model(self) -> "SentenceTransformer":
+        folder = find_model_folder(self._settings.model)
+        if self._settings.model == PACKAGED_MODEL:
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        try:
+            return SentenceTransformer(str(folder or self._settings.model))
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise SettingsError(
+                f"embedding.model: {self._settings.model!r} cannot be loaded as a sentence-transformers model "
+                f"({reason}). Name a folder that holds one, a model id that exists, or {PACKAGED_MODEL}."
+            ) from None

@@ -1,0 +1,163 @@
+"""What the hub asks of a vector index, and nothing more.
+
+One collection holds both views of a persona: its embedding as a dense vector (absent where the model cannot
+read the text) and its MinHash bands as a sparse vector (an index a band hash, weight 1). Every point belongs to
+a contribution: what one decision of one shard added.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+Bands = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A kept persona on its way into the index.
+
+    Attributes:
+        persona_id: its id.
+        persona: its text.
+        contribution: what it belongs to, from `name_contribution`.
+        order: number of the decision that kept it, growing over all shards.
+        position: its place among the personas of the contribution.
+        bands: hashes of its MinHash bands, all different.
+        vector: its embedding; none where the model cannot read the text.
+    """
+
+    persona_id: str
+    persona: str
+    contribution: str
+    order: int
+    position: int
+    bands: Sequence[int]
+    vector: Sequence[float] | None
+
+    @property
+    def point_id(self) -> str:
+        """A UUID of persona and contribution: a new generation never overwrites a point of an old one."""
+        digest = hashlib.blake2b(f"{self.contribution}\0{self.persona_id}".encode(), digest_size=16).digest()
+        return str(UUID(bytes=digest))
+
+    @property
+    def payload(self) -> dict[str, str | int]:
+        """What is stored beside the vectors."""
+        shard, _, generation = self.contribution.rpartition("/")
+        return {
+            "persona_id": self.persona_id,
+            "persona": self.persona,
+            "shard": shard,
+            "generation": generation,
+            "contribution": self.contribution,
+            "order": self.order,
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An established persona that a search found.
+
+    Attributes:
+        persona_id: its id.
+        persona: its text.
+        rank: order of the decision and position in it: the lower, the earlier it was kept.
+        vector: its stored embedding, where the search was for embeddings.
+    """
+
+    persona_id: str
+    persona: str
+    rank: tuple[int, int]
+    vector: Sequence[float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """What a collection holds; two collections of different specs cannot stand in for each other.
+
+    Attributes:
+        model: identity of the embedding model.
+        dimension: length of its vectors.
+        lexical: identity of the tokens, hashes and bands.
+    """
+
+    model: str
+    dimension: int
+    lexical: str
+
+
+class PersonaIndex(Protocol):
+    """The established personas, searchable by shared bands and by nearness."""
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Add points; adding a point again changes nothing."""
+        ...
+
+    def keep_only(self, contributions: Collection[str]) -> None:
+        """Delete every point of any other contribution."""
+        ...
+
+    def delete(self, contribution: str) -> None:
+        """Delete a contribution's points."""
+        ...
+
+    def count(self, contribution: str) -> int:
+        """Count a contribution's points, exactly."""
+        ...
+
+    def find_sharing(self, bands: Bands, contributions: Collection[str]) -> list[list[Hit]]:
+        """Find who shares a band.
+
+        Args:
+            bands: a row a question.
+            contributions: only these are searched.
+
+        Returns:
+            For each question all points of the contributions with at least one band in common.
+        """
+        ...
+
+    def count_all(self) -> int:
+        """Count all points, exactly."""
+        ...
+
+    def find_nearest(
+        self, vectors: Vectors, threshold: float, contributions: Collection[str], *, exact: bool | None = None
+    ) -> list[list[Hit]]:
+        """Find the nearest by dot product.
+
+        Args:
+            vectors: a normalised row a question.
+            threshold: least dot product of a hit.
+            contributions: only these are searched.
+            exact: whether all points are compared. Default: if there are at most as many as the index is set to.
+
+        Returns:
+            For each question the nearest point at or above the threshold, and every other one that is as near
+            within `TIE`; none if there is no such point. With their vectors.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Return when everything is on disk."""
+        ...
+
+    def close(self) -> None:
+        """Release the index."""
+        ...
+
+
+TIE = 1e-5
+"""Dot products closer than this may be the same after rounding: whoever asks decides between them."""
+
+
+def name_contribution(shard: str, generation: str) -> str:
+    """Name what one decision of a shard added."""
+    return f"{shard}/{generation}"

@@ -1,0 +1,98 @@
+"""How one asset asks a model: its client, its prompt file and what the settings change about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from persona_assets.llm.client import ModelClient
+from persona_assets.llm.request import ChatRequest
+from persona_assets.llm.structured import answer_schema
+from persona_assets.llm.tasks import Task
+from persona_assets.prompts import Prompt, PromptFile
+from persona_assets.settings import TaskSettings
+
+P = TypeVar("P", bound=PromptFile)
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker(Generic[P]):
+    """Makes the requests and tasks of one asset and shard.
+
+    Attributes:
+        client: who asks.
+        prompt: the asset's prompt file.
+        task: the asset's name.
+        shard: the partition.
+        settings: the table `[tasks.NAME]`; what it leaves out the prompt file says.
+    """
+
+    client: ModelClient
+    prompt: Prompt[P]
+    task: str
+    shard: str
+    settings: TaskSettings
+
+    @property
+    def candidates(self) -> int:
+        """Replies drawn for a row."""
+        return self.settings.candidates or self.prompt.content.candidates
+
+    @property
+    def window(self) -> int:
+        """Tasks that may wait at once: enough to keep every slot busy, bounded whatever the shard's size."""
+        return 4 * self.client.settings.max_concurrency
+
+    def make_task(
+        self,
+        row_id: str,
+        context: C,
+        values: Mapping[str, Any],
+        sample: int = 0,
+        answer_model: type[BaseModel] | None = None,
+    ) -> Task[C]:
+        """Make a task from the prompt file.
+
+        Args:
+            row_id: id of what the row is made from, for the quarantine.
+            context: what judge and row need.
+            values: the template's variables.
+            sample: number of the row among those made from the same input.
+            answer_model: fields of a JSON answer.
+
+        Returns:
+            The task.
+        """
+        request = self.make_request(values, sample, answer_model)
+        return Task(
+            row_id,
+            request,
+            context,
+            self.candidates,
+            answer_model,
+            self.prompt.demonstration_texts(),
+            self.settings.min_score,
+        )
+
+    def make_request(
+        self, values: Mapping[str, Any], sample: int = 0, answer_model: type[BaseModel] | None = None
+    ) -> ChatRequest:
+        """Make one request from the prompt file."""
+        content = self.prompt.content
+        temperature = self.settings.temperature if self.settings.temperature is not None else content.temperature
+        return ChatRequest(
+            model=self.client.settings.name,
+            messages=self.prompt.render(**values),
+            temperature=min(temperature, self.client.settings.temperature_cap),
+            top_p=self.settings.top_p or content.top_p,
+            max_tokens=self.settings.max_tokens or content.max_tokens,
+            schema=answer_schema(answer_model) if answer_model else None,
+            stop=content.stop,
+            repetition_penalty=self.settings.repetition_penalty,
+            sample=sample,
+            task=self.task,
+            shard=self.shard,
+            prompt_hash=self.prompt.version,
+        )

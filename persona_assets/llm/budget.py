@@ -1,0 +1,128 @@
+"""The budget: what may be spent in one run and in all, and a stop before it is passed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from persona_assets.errors import BudgetError
+from persona_assets.llm.cost_bound import bound_cost
+from persona_assets.llm.ledger import Ledger
+from persona_assets.llm.request import ChatRequest
+from persona_assets.settings import BudgetSettings
+
+
+@dataclass(slots=True)
+class Hold:
+    """The part of the budget that a request in flight may take.
+
+    Attributes:
+        bound: US dollars that it can cost at most; None where its price is unknown.
+        cost: US dollars that it cost, as soon as that is known.
+    """
+
+    bound: float | None
+    cost: float | None = None
+
+
+class Budget:
+    """What one run may still spend: the same one for all its assets, which ask one after the other.
+
+    The total is the ledger's, over all processes and all time; what this run has in flight is held beside it at the
+    most that it can cost. A request that does not fit waits for what is in flight, which mostly costs less. If it
+    does not fit then, nothing is in flight any more, everything paid for is stored, and the run is over.
+
+    Args:
+        settings: the limits.
+        ledger: where spending is counted.
+    """
+
+    def __init__(self, settings: BudgetSettings, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._spent = 0.0
+        self._unpriced = 0
+        self._held: list[float] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._stop: str | None = None
+        self._has_limit = settings.per_run is not None or settings.total is not None
+
+    @property
+    def left(self) -> float | None:
+        """US dollars that may still be spent, by the narrower limit; None without a limit."""
+        left = [limit - spent for _, limit, spent, _ in self._list_limits()]
+        return max(0.0, min(left)) if left else None
+
+    @asynccontextmanager
+    async def hold(self, request: ChatRequest) -> AsyncIterator[Hold]:
+        """Hold what a request can cost while it is in flight.
+
+        Args:
+            request: what is about to be sent.
+
+        Yields:
+            The hold, which is to be told the cost.
+
+        Raises:
+            BudgetError: if the request could pass a limit.
+        """
+        held = Hold(bound_cost(request) if self._has_limit else None)
+        if held.bound:
+            await self._reserve(held.bound)
+        try:
+            yield held
+        finally:
+            if held.bound:
+                self._release(held.bound)
+            self._spent += held.cost or 0.0
+        self._unpriced += held.cost is None
+
+    async def _reserve(self, bound: float) -> None:
+        while True:
+            if self._stop:
+                raise BudgetError(self._stop)
+            passed = self._find_passed(bound)
+            if passed is None:
+                self._held.append(bound)
+                return
+            if not self._held:
+                self._stop = passed
+                continue
+            landing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(landing)
+            await landing
+
+    def _release(self, bound: float) -> None:
+        self._held.remove(bound)
+        waiting, self._waiting = self._waiting, []
+        for landing in waiting:
+            # A waiter may have been cancelled, and its loop be gone with it.
+            if not landing.done():
+                landing.set_result(None)
+
+    def _list_limits(self) -> list[tuple[str, float, float, int]]:
+        """Name, limit, spend and calls of unknown price, for each limit that is set."""
+        everywhere, settings = self._ledger.spend, self._settings
+        limits = [
+            ("per_run", settings.per_run, self._spent, self._unpriced),
+            ("total", settings.total, everywhere.cost, everywhere.unpriced),
+        ]
+        return [(name, limit, spent, unpriced) for name, limit, spent, unpriced in limits if limit is not None]
+
+    def _find_passed(self, bound: float) -> str | None:
+        for name, limit, spent, unpriced in self._list_limits():
+            if spent + sum(self._held) + bound > limit:
+                return _describe_stop(name, limit, spent, unpriced, bound)
+        return None
+
+
+def _describe_stop(name: str, limit: float, spent: float, unpriced: int, bound: float) -> str:
+    where = "in this run" if name == "per_run" else "in all runs on this ledger"
+    unknown = f" Not counted: {unpriced:,} calls {where} whose price is unknown." if unpriced else ""
+    again = " or just give it again, for each run has this budget anew" if name == "per_run" else ""
+    return (
+        f"budget.{name}: ${spent:,.4f} of ${limit:,.4f} are spent {where}, and the next request can cost up to"
+        f" ${bound:,.4f}. It was not sent, and every response so far is in the ledger.{unknown} Raise budget.{name} (or"
+        f" PERSONA_ASSETS__BUDGET__{name.upper()}) and give the same command again{again}: it goes on where this one"
+        " ended."
+    )

@@ -1,0 +1,277 @@
+"""The client that every asset asks: ledger first, then the provider, bounded and with retries."""
+
+import asyncio
+import json
+import logging
+import random
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from persona_assets.errors import ModelError
+from persona_assets.llm import provider
+from persona_assets.llm.budget import Budget
+from persona_assets.llm.ledger import Entry, Ledger
+from persona_assets.llm.provider_errors import (
+    OverloadedError,
+    SchemaUnsupportedError,
+    ThrottledError,
+    TransientError,
+    UnreachableError,
+)
+from persona_assets.llm.rates import open_throttle
+from persona_assets.llm.request import ChatRequest, RefusedError, Reply
+from persona_assets.llm.response_format import NEXT_FORMAT, JsonFormat, write_format
+from persona_assets.llm.usage import Usage
+from persona_assets.settings import BudgetSettings, ModelSettings, TaskSettings
+
+_LONGEST_WAIT = 60.0
+_REFUSALS_BEFORE_GIVING_UP = 5
+_ATTEMPTS_AT_A_SILENT_SERVER = 3
+
+_log = logging.getLogger(__name__)
+
+
+class ModelClient:
+    """Asks a model on behalf of one asset and shard.
+
+    Must be used within one event loop.
+
+    Args:
+        settings: the model and how to reach it.
+        ledger: where responses are stored before anything reads them.
+        usage: what is counted.
+        first_wait: seconds before the second attempt at a request; each further wait is twice as long.
+        budget: what the run may spend; by default anything.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        ledger: Ledger,
+        usage: Usage,
+        first_wait: float = 1.0,
+        budget: Budget | None = None,
+    ) -> None:
+        self.settings = settings
+        self.usage = usage
+        self._ledger = ledger
+        self._first_wait = first_wait
+        self._budget = budget or Budget(BudgetSettings(), ledger)
+        self._throttle = open_throttle(settings)
+        # Sent or not yet stored: a slow disk slows the asking down, or a crash would lose more and more.
+        self._unstored = asyncio.Semaphore(2 * settings.max_concurrency)
+        self._in_flight: dict[tuple[str, int], asyncio.Task[Reply]] = {}
+        self._identities: dict[str, str] = {}
+        self._format: JsonFormat = "schema" if settings.structured_output == "auto" else settings.structured_output
+        self._answered = 0
+        self._found = 0
+        self._bad_requests = 0
+        self._failed_in_a_row = 0
+
+    async def ask(self, request: ChatRequest) -> Reply:
+        """Answer a request from the ledger or by the provider; the same request is in flight only once.
+
+        Args:
+            request: what is asked.
+
+        Returns:
+            The reply, already durable.
+
+        Raises:
+            RefusedError: when this request gets no reply.
+            BudgetError: when it could pass the budget.
+            ModelError: when no request would get one.
+        """
+        key = request.content_key(self._identify(request.model))
+        flight = (key, request.max_tokens)
+        task = self._in_flight.get(flight)
+        is_first = task is None
+        if task is None:
+            task = asyncio.ensure_future(self._find_or_send(request, key))
+            self._in_flight[flight] = task
+            task.add_done_callback(lambda done: self._land(flight, done))
+        # Shielded, so that one waiter's cancellation does not throw away a response that others wait for.
+        reply = await asyncio.shield(task)
+        if is_first and not reply.cached:
+            return reply
+        reply = replace(reply, cached=True)
+        self.usage.count(reply)
+        return reply
+
+    async def close(self) -> None:
+        """Cancel what is in flight, wait until it is gone and close the connections."""
+        tasks = list(self._in_flight.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await provider.close_connections()
+
+    def _identify(self, model: str) -> str:
+        if model not in self._identities:
+            self._identities[model] = identify_model(model)
+        return self._identities[model]
+
+    def _land(self, flight: tuple[str, int], task: asyncio.Task[Reply]) -> None:
+        del self._in_flight[flight]
+        if not task.cancelled():
+            # Looked at, or asyncio complains of an error that nobody waits for any more.
+            task.exception()
+
+    async def _find_or_send(self, request: ChatRequest, key: str) -> Reply:
+        found = await self._ledger.find(key, request.max_tokens)
+        if found is not None:
+            self._found += 1
+            return _to_reply(found, cached=True, cost=found.cost)
+        async with self._unstored, self._budget.hold(request) as held:
+            raw, asked_by = await self._send(request, key)
+            held.cost = raw.cost
+            # Without a slot: the model need not wait for the disk.
+            entry = await self._ledger.store(_to_entry(request, key, raw, asked_by))
+        reply = _to_reply(entry, cached=False, cost=raw.cost)
+        self.usage.budget_left = self._budget.left
+        self.usage.count(reply)
+        return reply
+
+    async def _send(self, request: ChatRequest, key: str) -> tuple[provider.RawReply, JsonFormat | None]:
+        ticket, tokens = self._throttle.draw_ticket(), self._throttle.estimate(request)
+        answered_before: int | None = None
+        failures = 0
+        wait = self._first_wait
+        while True:
+            asked_by = self._format if request.schema is not None else None
+            try:
+                async with self._throttle.slot(ticket, tokens, wait) as slot:
+                    self.usage.note_concurrency(self._throttle.in_flight, self._throttle.limit)
+                    # Counted from when it is first sent: what was answered while it waited says nothing of the server.
+                    answered_before = self._answered if answered_before is None else answered_before
+                    raw = await provider.complete(request, key, self.settings, write_format(request, asked_by))
+                    self._answered += 1
+                    self._failed_in_a_row = 0
+                    self._throttle.correct(slot, raw.prompt_tokens + raw.completion_tokens)
+                return raw, asked_by
+            except SchemaUnsupportedError as error:
+                self._step_down(asked_by, error)
+                continue
+            except RefusedError as error:
+                self._note_bad_request(error)
+                raise
+            except ThrottledError as error:
+                # No count of attempts: a provider that asks to wait will answer.
+                problem: ThrottledError | TransientError = error
+            except TransientError as error:
+                failures += 1
+                if self._is_hopeless(error, failures):
+                    self._give_up(request, error, failures, self._answered > (answered_before or 0))
+                problem = error
+            self._note_retry(request, problem, wait)
+            # A time that the server names holds for the whole model: the throttle waits for it.
+            if getattr(problem, "retry_after", None) is None:
+                await asyncio.sleep(wait * random.uniform(1.0, 1.25))
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _note_retry(self, request: ChatRequest, problem: ThrottledError | TransientError, wait: float) -> None:
+        self.usage.count_retry(isinstance(problem, ThrottledError | OverloadedError))
+        self.usage.note_concurrency(self._throttle.in_flight, self._throttle.limit)
+        named = getattr(problem, "retry_after", None)
+        _log.info("%s: %s. Next attempt in %.1f s.", request.model, problem, wait if named is None else named)
+
+    def _is_hopeless(self, error: TransientError, failures: int) -> bool:
+        is_silent = isinstance(error, UnreachableError) and not self._answered
+        return failures >= (
+            min(_ATTEMPTS_AT_A_SILENT_SERVER, self.settings.max_attempts) if is_silent else self.settings.max_attempts
+        )
+
+    def _give_up(self, request: ChatRequest, error: Exception, attempts: int, others_succeed: bool) -> NoReturn:
+        self._failed_in_a_row += 1
+        if others_succeed or (
+            # A request that breaks a living server must not end the run, even where it is the last or the only one.
+            not isinstance(error, UnreachableError) and self._failed_in_a_row < _REFUSALS_BEFORE_GIVING_UP
+        ):
+            raise RefusedError("server_error", str(error))
+        at = f" at {self.settings.api_base}" if self.settings.api_base else ""
+        raise ModelError(
+            f"The model {request.model}{at} does not answer after {attempts} attempts: {error}."
+            " Every response so far is in the ledger: start the server or correct model.api_base, then run again."
+        )
+
+    def _note_bad_request(self, error: RefusedError) -> None:
+        if error.reason != "bad_request":
+            return
+        self._bad_requests += 1
+        if not self._answered and not self._found and self._bad_requests >= _REFUSALS_BEFORE_GIVING_UP:
+            raise ModelError(
+                f"model.name: {self.settings.name} refuses every request: {error.detail}."
+                " Correct what it names in pipeline.toml or in the prompt file, then run again."
+            )
+
+    def _step_down(self, refused: JsonFormat | None, error: SchemaUnsupportedError) -> None:
+        if refused != self._format:
+            # Another request in flight was told so before.
+            return
+        self._format = NEXT_FORMAT[refused]
+        _log.warning("%s takes no %s; asking by %s. %s", self.settings.name, refused, self._format, error)
+
+
+def identify_model(name: str) -> str:
+    """What a model counts by in the ledger: an embedded one by its file's hash, any other by its name."""
+    if not name.startswith("embedded/"):
+        return name
+    from persona_assets.llm.gguf import model_identity
+
+    return str(model_identity(name))
+
+
+def resolve_task(model: ModelSettings, task: TaskSettings) -> ModelSettings:
+    """The model settings of one asset: `[model]` with what `[tasks.NAME]` changes.
+
+    The address, the key and the limits per minute of `[model]` go to its own provider only: a model of another
+    provider takes that provider's own variables.
+    """
+    if not task.model:
+        return model
+    update: dict[str, Any] = {"name": task.model}
+    if task.model.split("/")[0] != model.name.split("/")[0]:
+        update |= {"api_base": None, "api_key": None, "requests_per_minute": None, "tokens_per_minute": None}
+    return model.model_copy(update=update)
+
+
+def _to_entry(request: ChatRequest, key: str, raw: provider.RawReply, asked_by: JsonFormat | None) -> Entry:
+    _, reason = provider.read_text(raw.body)
+    parameters = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "max_tokens": request.max_tokens,
+        "sample": request.sample,
+        "seed": provider.derive_seed(key),
+        **({"response_format": asked_by} if asked_by else {}),
+    }
+    return Entry(
+        key,
+        request.max_tokens if reason == "length" else 0,
+        request.model,
+        request.task,
+        request.shard,
+        request.prompt_hash,
+        json.dumps(parameters, sort_keys=True),
+        raw.body,
+        raw.prompt_tokens,
+        raw.completion_tokens,
+        raw.cost,
+        datetime.now(UTC),
+    )
+
+
+def _read_format(parameters: str) -> str | None:
+    # Plain text, the usual case, is told without reading.
+    if "response_format" not in parameters:
+        return None
+    found: str | None = json.loads(parameters).get("response_format")
+    return found
+
+
+def _to_reply(entry: Entry, cached: bool, cost: float | None) -> Reply:
+    text, reason = provider.read_text(entry.response)
+    # From the ledger, so that a table made of stored replies says the same as the one made when they came.
+    asked_by = _read_format(entry.parameters)
+    return Reply(entry.key, text, reason, entry.prompt_tokens, entry.completion_tokens, cost, cached, asked_by)

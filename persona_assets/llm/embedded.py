@@ -1,0 +1,312 @@
+"""The embedded model: one GGUF file run in process, many requests at once, by openvino-genai."""
+
+import atexit
+import itertools
+import logging
+import queue
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from persona_assets.errors import ModelError, PersonaAssetsError
+from persona_assets.llm.chat_prompt import ChatPrompt
+from persona_assets.llm.generation import (
+    FinishReason,
+    Generation,
+    GenerationOptions,
+    InvalidRequestError,
+    PromptTooLongError,
+)
+from persona_assets.llm.gguf import resolve_gguf
+from persona_assets.llm.gguf_header import GgufHeader, read_header
+from persona_assets.llm.json_regex import to_regex, write_any_object
+from persona_assets.llm.loops import is_looping
+
+# Above 32 the 2-core throughput hardly grows, while each sequence takes its share of the cache.
+_MOST_SEQUENCES = 64
+_LOOK_EVERY = 16
+_BLANK_TAIL = 40
+_MOST_TOKENS_A_STEP = 1_024
+# Measured on two cores: 16-bit keys and values are read half again as fast as the engine's default of 8 bits.
+_CACHE_FORMAT = {"KV_CACHE_PRECISION": "f16"}
+_CACHE_BYTES_A_VALUE = 2
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    future: "Future[Generation]"
+    input_ids: Any
+    config: Any
+    stop: tuple[str, ...]
+    prompt_tokens: int
+    handle: Any = None
+    tokens: list[int] = field(default_factory=list)
+    reason: FinishReason = "stop"
+
+
+class EmbeddedModel:
+    """A loaded model that answers many requests at once.
+
+    Requests may come from any thread at any time; one background thread generates for all of them together.
+    """
+
+    def __init__(self, path: Path, context_tokens: int) -> None:
+        """Load a model, which takes some seconds.
+
+        Args:
+            path: the GGUF file.
+            context_tokens: longest prompt and answer together, in tokens; never more than the model was made for.
+
+        Raises:
+            ModelError: if the engine is not installed or cannot load the file.
+        """
+        header = read_header(path)
+        self.context_tokens = min(context_tokens, header.read_number("context_length") or context_tokens)
+        self._path = path
+        self._genai, self._pipeline = _load_pipeline(path, header, self.context_tokens)
+        self._tokenizer = self._pipeline.get_tokenizer()
+        self._prompt = ChatPrompt(self._tokenizer, str(path))
+        self._inbox: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._numbers = itertools.count()
+        self._failure: ModelError | None = None
+        self._closed = False
+        self._guard = threading.Lock()
+        self._thread = threading.Thread(target=self._serve, name=f"embedded-{path.stem}", daemon=True)
+        self._thread.start()
+
+    @property
+    def usable(self) -> bool:
+        """Whether it takes requests: neither closed nor failed."""
+        return not self._closed and self._failure is None
+
+    def submit(self, messages: Sequence[Mapping[str, Any]], options: GenerationOptions) -> "Future[Generation]":
+        """Ask for an answer.
+
+        Args:
+            messages: the chat, each with `role` (system, user, assistant) and `content`.
+            options: how the answer is drawn.
+
+        Returns:
+            A future: cancel it to drop the request. It fails with PromptTooLongError, with InvalidRequestError (a
+            schema that cannot be followed, an option out of range), or with ModelError if the engine broke down or
+            was closed.
+        """
+        future: Future[Generation] = Future()
+        try:
+            job = self._prepare(future, messages, options)
+        except PersonaAssetsError as error:
+            future.set_exception(error)
+            return future
+        with self._guard:
+            if self.usable:
+                self._inbox.put(job)
+            else:
+                future.set_exception(self._failure or ModelError(f"The embedded model {self._path} was closed."))
+        return future
+
+    def close(self) -> None:
+        """Stop generating and free the model; what is under way fails with a ModelError."""
+        with self._guard:
+            if self._closed:
+                return
+            self._closed = True
+            self._inbox.put(None)
+        self._thread.join()
+
+    def _prepare(
+        self, future: "Future[Generation]", messages: Sequence[Mapping[str, Any]], options: GenerationOptions
+    ) -> _Job:
+        # The template writes every special token itself.
+        input_ids = self._tokenizer.encode(self._prompt.render(messages), add_special_tokens=False).input_ids
+        prompt_tokens = int(input_ids.shape[1])
+        if prompt_tokens + options.max_tokens > self.context_tokens:
+            raise PromptTooLongError(
+                f"The prompt has {prompt_tokens} tokens, and with an answer of up to {options.max_tokens} it does not"
+                f" fit the {self.context_tokens} tokens of the context. Shorten the text (corpus.max_chars), or raise"
+                " model.context_tokens if the model can take more."
+            )
+        return _Job(future, input_ids, self._configure(options), options.stop, prompt_tokens)
+
+    def _configure(self, options: GenerationOptions) -> Any:
+        config = self._genai.GenerationConfig()
+        config.max_new_tokens = options.max_tokens
+        config.apply_chat_template = False
+        config.set_eos_token_id(self._tokenizer.get_eos_token_id())
+        config.repetition_penalty = options.repetition_penalty
+        if options.temperature > 0:
+            config.do_sample = True
+            config.temperature = options.temperature
+            config.top_p = options.top_p
+            config.rng_seed = random.getrandbits(31) if options.seed is None else options.seed
+        if options.json_schema is not None:
+            structure = self._genai.StructuredOutputConfig()
+            structure.regex = to_regex(options.json_schema) if options.json_schema else write_any_object()
+            config.structured_output_config = structure
+        try:
+            config.validate()
+        except RuntimeError as error:
+            raise InvalidRequestError(f"The embedded engine does not take {options}: {_shorten(error)}.") from error
+        return config
+
+    def _serve(self) -> None:
+        jobs: list[_Job] = []
+        try:
+            while self._take_in(jobs):
+                self._pipeline.step()
+                jobs = [job for job in jobs if not self._advance(job)]
+            for job in jobs:
+                job.handle.cancel()
+            if self._pipeline.has_non_finished_requests():
+                # The engine frees what was cancelled in its next step; at its end it complains of what was not freed.
+                self._pipeline.step()
+            self._fail_all(jobs, ModelError(f"The embedded model {self._path} was closed."))
+        except Exception as error:  # noqa: BLE001 - whatever breaks the engine must reach those who wait for it
+            self._break_down(jobs, error)
+        finally:
+            # The pipeline lives as long as its thread: nobody else touches it.
+            del self._pipeline
+
+    def _take_in(self, jobs: list[_Job]) -> bool:
+        while not self._closed:
+            try:
+                job = self._inbox.get(block=not jobs)
+            except queue.Empty:
+                return True
+            if job is None:
+                return False
+            if not job.future.cancelled():
+                jobs.append(job)
+                job.handle = self._pipeline.add_request(next(self._numbers), job.input_ids, job.config)
+                # One a step: the next finds the demonstrations, which they share, computed.
+                return True
+        return False
+
+    def _advance(self, job: _Job) -> bool:
+        """Take over what a step gave one job, and tell whether it is done with."""
+        if job.future.cancelled():
+            job.handle.cancel()
+            return True
+        before = len(job.tokens)
+        finished: Any = None
+        while job.handle.can_read():
+            for output in job.handle.read().values():
+                job.tokens.extend(output.generated_ids)
+                finished = output.finish_reason
+        if finished not in {None, self._genai.GenerationFinishReason.NONE}:
+            job.reason = "length" if finished == self._genai.GenerationFinishReason.LENGTH else "stop"
+        elif len(job.tokens) > before and self._is_stopped(job, before):
+            job.handle.cancel()
+        elif before // _LOOK_EVERY < len(job.tokens) // _LOOK_EVERY and self._is_stuck(job.tokens):
+            job.reason = "loop"
+            job.handle.cancel()
+        elif job.handle.get_status() == self._genai.GenerationStatus.IGNORED:
+            job.future.set_running_or_notify_cancel()
+            job.future.set_exception(PromptTooLongError("The prompt does not fit the memory of the embedded model."))
+            return True
+        else:
+            return False
+        # False means that whoever asked has just gone.
+        if job.future.set_running_or_notify_cancel():
+            job.future.set_result(self._read_result(job))
+        return True
+
+    def _is_stopped(self, job: _Job, before: int) -> bool:
+        # Not left to the engine: its sampling threads take the detokenizer from each other, and now and then one waits
+        # for it for ever, with the interpreter's lock held.
+        if not job.stop:
+            return False
+        # A stop text has no more tokens than bytes; the first token of a text may lose its space.
+        tail = 1 + max(len(stop.encode()) for stop in job.stop)
+        text = self._tokenizer.decode(job.tokens[max(0, before - tail) :])
+        return any(stop in text for stop in job.stop)
+
+    def _is_stuck(self, tokens: list[int]) -> bool:
+        blank = len(tokens) >= _BLANK_TAIL and not self._tokenizer.decode(tokens[-_BLANK_TAIL:]).strip()
+        return blank or is_looping(tokens)
+
+    def _read_result(self, job: _Job) -> Generation:
+        text = str(self._tokenizer.decode(job.tokens))
+        ends = [place for place in (text.find(stop) for stop in job.stop if stop) if place >= 0]
+        if ends:
+            text = text[: min(ends)]
+        return Generation(text, job.reason, job.prompt_tokens, len(job.tokens))
+
+    def _break_down(self, jobs: list[_Job], error: Exception) -> None:
+        logging.getLogger(__name__).error("the embedded model %s broke down: %s", self._path, error)
+        failure = ModelError(
+            f"The embedded model {self._path} broke down while generating: {_shorten(error)}. What was answered before"
+            " is kept; run again to go on."
+        )
+        failure.__cause__ = error
+        with self._guard:
+            self._failure = failure
+        self._fail_all(jobs, failure)
+
+    def _fail_all(self, jobs: list[_Job], failure: ModelError) -> None:
+        waiting = [self._inbox.get() for _ in range(self._inbox.qsize())]
+        for job in (*jobs, *filter(None, waiting)):
+            if job.future.set_running_or_notify_cancel():
+                job.future.set_exception(failure)
+
+
+_loaded: dict[tuple[Path, int], EmbeddedModel] = {}
+_loading = threading.Lock()
+
+
+def get_embedded_model(name: str, context_tokens: int) -> EmbeddedModel:
+    """The model of a name, loaded once a process and again only if it broke down or was closed.
+
+    Args:
+        name: as for `resolve_gguf`.
+        context_tokens: longest prompt and answer together, in tokens.
+
+    Returns:
+        The loaded model.
+
+    Raises:
+        ModelError: if it cannot be found or loaded.
+    """
+    with _loading:
+        key = (resolve_gguf(name).resolve(), context_tokens)
+        model = _loaded.get(key)
+        if model is None or not model.usable:
+            model = _loaded[key] = EmbeddedModel(*key)
+            # A thread inside the engine while the interpreter goes down would take the process with it.
+            atexit.register(model.close)
+        return model
+
+
+def _load_pipeline(path: Path, header: GgufHeader, context_tokens: int) -> tuple[Any, Any]:
+    try:
+        import openvino_genai
+    except ImportError as error:
+        raise ModelError(
+            f"model.name: an embedded model needs openvino-genai ({error}). Run: pip install 'persona-assets[embedded]'"
+        ) from error
+    scheduler = openvino_genai.SchedulerConfig()
+    scheduler.max_num_seqs = _MOST_SEQUENCES
+    scheduler.max_num_batched_tokens = _MOST_TOKENS_A_STEP
+    scheduler.cache_size = _plan_cache(header, context_tokens)
+    # The demonstrations of a prompt are computed once for all its rows.
+    scheduler.enable_prefix_caching = True
+    try:
+        return openvino_genai, openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", _CACHE_FORMAT)
+    except (RuntimeError, LookupError, ValueError) as error:
+        raise ModelError(
+            f"model.name: the embedded engine cannot load {path}: {_shorten(error)}. It runs models of the Llama and"
+            " Qwen families; serve others by Ollama or vLLM and name them ollama_chat/NAME or hosted_vllm/NAME."
+        ) from error
+
+
+def _plan_cache(header: GgufHeader, context_tokens: int) -> int:
+    """Gigabytes of cache: one, or as many as two whole contexts need."""
+    needed = 2 * context_tokens * header.count_cache_values() * _CACHE_BYTES_A_VALUE
+    return max(1, -(-needed // 2**30))
+
+
+def _shorten(error: Exception) -> str:
+    return " ".join(str(error).split())[-300:].rstrip(".")

@@ -1,0 +1,279 @@
+"""The tables that the ledger lies in, and how rows enter and leave them, in SQLite and in PostgreSQL."""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from persona_assets.errors import ModelError
+
+_KEYS_AT_ONCE = 500
+_WINDOW, _MEMORY = 13, 5
+_COUNTS = ("calls", "hits", "prompt_tokens", "completion_tokens", "cost", "unpriced")
+
+_metadata = sa.MetaData()
+RESPONSES = sa.Table(
+    "responses",
+    _metadata,
+    sa.Column("key", sa.LargeBinary(32), primary_key=True),
+    sa.Column("cut_at", sa.Integer, primary_key=True, comment="token limit that cut the reply; 0: it is whole"),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("task", sa.String, nullable=False),
+    sa.Column("shard", sa.String, nullable=False),
+    sa.Column("prompt_hash", sa.String, nullable=False),
+    sa.Column("parameters", sa.String, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False, comment="the raw response, zlib of JSON"),
+    sa.Column("prompt_tokens", sa.Integer, nullable=False),
+    sa.Column("completion_tokens", sa.Integer, nullable=False),
+    sa.Column("cost", sa.Float, comment="US dollars; NULL: the price is unknown"),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+)
+SPENDING = sa.Table(
+    "spending",
+    _metadata,
+    sa.Column("model", sa.String, primary_key=True),
+    sa.Column("task", sa.String, primary_key=True),
+    sa.Column("calls", sa.BigInteger, nullable=False, comment="responses ever paid for, pruned ones too"),
+    sa.Column("hits", sa.BigInteger, nullable=False, comment="requests answered without sending anything"),
+    sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
+    sa.Column("completion_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cost", sa.Float, nullable=False, comment="US dollars, as far as prices are known"),
+    sa.Column("unpriced", sa.BigInteger, nullable=False, comment="calls whose price is unknown"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored response.
+
+    Attributes:
+        key: hash of the request, 64 hexadecimal digits.
+        cut_at: the token limit that cut the reply off, 0 when it is whole.
+        model: name of the model.
+        task: asset that asked first.
+        shard: partition that asked first.
+        prompt_hash: version of the prompt file.
+        parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for.
+        response: the raw response.
+        prompt_tokens: tokens read.
+        completion_tokens: tokens written.
+        cost: US dollars, None when the price is unknown.
+        created_at: when it was stored, UTC.
+    """
+
+    key: str
+    cut_at: int
+    model: str
+    task: str
+    shard: str
+    prompt_hash: str
+    parameters: str
+    response: dict[str, Any]
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What was ever spent: US dollars as far as prices are known, and calls whose price is unknown."""
+
+    cost: float
+    unpriced: int
+
+
+def connect(url: str | sa.URL) -> sa.Engine:
+    """Open the database and make the tables that are not there.
+
+    Raises:
+        ModelError: if it cannot be opened.
+    """
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True)
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", _make_durable)
+        _make_tables(engine)
+        with engine.begin() as connection:
+            _count_earlier(connection)
+    except ImportError as error:
+        raise ModelError(f'ledger.url: {error}. Install it: pip install "persona-assets[postgres]".') from None
+    except sa.exc.SQLAlchemyError as error:
+        raise ModelError(
+            f"ledger.url: the ledger cannot be opened ({first_line(error)}). Correct the URL or path, or start the"
+            " database."
+        ) from None
+    return engine
+
+
+def _make_tables(engine: sa.Engine) -> None:
+    # Of two processes that make a table at the same moment one fails: it finds that table there the next time.
+    for _ in _metadata.tables:
+        with suppress(sa.exc.OperationalError, sa.exc.ProgrammingError, sa.exc.IntegrityError):
+            _metadata.create_all(engine)
+            return
+    _metadata.create_all(engine)
+
+
+def _make_durable(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA busy_timeout = 60000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def insert_values(connection: sa.Connection, values: Sequence[dict[str, Any]]) -> bool:
+    """Insert what `to_values` made; what is there stays as it is.
+
+    Returns:
+        Whether all of them went in, and none was there before.
+    """
+    if not values:
+        return True
+    # In the order of the keys, so that two processes never wait for each other's rows.
+    statement = _insert(connection, RESPONSES).on_conflict_do_nothing()
+    return connection.execute(statement, sorted(values, key=lambda row: row["key"])).rowcount == len(values)
+
+
+def add_spending(
+    connection: sa.Connection, values: Sequence[dict[str, Any]], hits: Mapping[tuple[str, str], int]
+) -> None:
+    """Count responses that were paid for, whether or not another process stored one first, and hits.
+
+    Args:
+        connection: within the transaction that stores them.
+        values: what `to_values` made.
+        hits: by model and task.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, count in hits.items():
+        _open_counts(rows, name)["hits"] += count
+    for row in values:
+        counts = _open_counts(rows, (row["model"], row["task"]))
+        counts["calls"] += 1
+        counts["prompt_tokens"] += row["prompt_tokens"]
+        counts["completion_tokens"] += row["completion_tokens"]
+        counts["cost"] += row["cost"] or 0.0
+        counts["unpriced"] += row["cost"] is None
+    if not rows:
+        return
+    statement = _insert(connection, SPENDING)
+    added = {name: SPENDING.c[name] + statement.excluded[name] for name in _COUNTS}
+    statement = statement.on_conflict_do_update(index_elements=["model", "task"], set_=added)
+    connection.execute(statement, [rows[name] for name in sorted(rows)])
+
+
+def read_spend(connection: sa.Connection) -> Spend:
+    """What was ever spent, over all runs."""
+    columns = SPENDING.c
+    sums = (sa.func.coalesce(sa.func.sum(column), 0) for column in (columns.cost, columns.unpriced))
+    cost, unpriced = connection.execute(sa.select(*sums)).one()
+    return Spend(float(cost), int(unpriced))
+
+
+def _open_counts(rows: dict[tuple[str, str], dict[str, Any]], name: tuple[str, str]) -> dict[str, Any]:
+    return rows.setdefault(name, {"model": name[0], "task": name[1], **dict.fromkeys(_COUNTS, 0)})
+
+
+def _count_earlier(connection: sa.Connection) -> None:
+    """Count what an older version stored, which kept no account of spending."""
+    if connection.execute(sa.select(SPENDING.c.model).limit(1)).first():
+        return
+    columns = RESPONSES.c
+    sums = [sa.func.sum(columns.prompt_tokens), sa.func.sum(columns.completion_tokens)]
+    stored = sa.select(
+        columns.model,
+        columns.task,
+        sa.func.count(),
+        sa.literal(0),
+        *sums,
+        sa.func.coalesce(sa.func.sum(columns.cost), 0.0),
+        sa.func.count() - sa.func.count(columns.cost),
+    ).group_by(columns.model, columns.task)
+    # A process that counts at the same moment counts the same: the first has the say.
+    counted = _insert(connection, SPENDING).from_select(["model", "task", *_COUNTS], stored)
+    connection.execute(counted.on_conflict_do_nothing())
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def select_entries(connection: sa.Connection, keys: Sequence[str]) -> dict[str, list[Entry]]:
+    """Read all entries of some keys."""
+    found: dict[str, list[Entry]] = {}
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        wanted = [bytes.fromhex(key) for key in keys[start : start + _KEYS_AT_ONCE]]
+        for row in connection.execute(sa.select(RESPONSES).where(RESPONSES.c.key.in_(wanted))):
+            found.setdefault(row.key.hex(), []).append(to_entry(row))
+    return found
+
+
+def to_values(entry: Entry) -> dict[str, Any]:
+    """The columns of an entry."""
+    return {
+        "key": bytes.fromhex(entry.key),
+        "cut_at": entry.cut_at,
+        "model": entry.model,
+        "task": entry.task,
+        "shard": entry.shard,
+        "prompt_hash": entry.prompt_hash,
+        "parameters": entry.parameters,
+        # ASCII, because a response can hold half a surrogate pair, which UTF-8 cannot.
+        "body": _compress(json.dumps(entry.response).encode()),
+        "prompt_tokens": entry.prompt_tokens,
+        "completion_tokens": entry.completion_tokens,
+        "cost": entry.cost,
+        "created_at": entry.created_at,
+    }
+
+
+def _compress(content: bytes) -> bytes:
+    # A response is small: zlib's largest window would take longer to clear than the response to compress.
+    compressor = zlib.compressobj(wbits=_WINDOW, memLevel=_MEMORY)
+    return compressor.compress(content) + compressor.flush()
+
+
+def to_entry(row: sa.Row[Any]) -> Entry:
+    """An entry from its columns.
+
+    Raises:
+        ModelError: if the response is damaged.
+    """
+    created_at: datetime = row.created_at
+    return Entry(
+        row.key.hex(),
+        row.cut_at,
+        row.model,
+        row.task,
+        row.shard,
+        row.prompt_hash,
+        row.parameters,
+        _read_body(row),
+        row.prompt_tokens,
+        row.completion_tokens,
+        row.cost,
+        # SQLite gives the time back without its zone, PostgreSQL in the zone of the session.
+        created_at.astimezone(UTC) if created_at.tzinfo else created_at.replace(tzinfo=UTC),
+    )
+
+
+def _read_body(row: sa.Row[Any]) -> dict[str, Any]:
+    try:
+        body: dict[str, Any] = json.loads(zlib.decompress(row.body))
+    except (zlib.error, ValueError, TypeError) as error:
+        raise ModelError(
+            f"The ledger's response {row.key.hex()} is damaged ({error}). Restore the ledger from a copy, or delete"
+            " this row of the table responses to have it asked again."
+        ) from None
+    return body
+
+
+def first_line(error: Exception) -> str:
+    """What a database says went wrong, without the statement."""
+    return str(error).strip().split("\n")[0].rstrip(".")

@@ -1,0 +1,253 @@
+"""Looking after the ledger: what it holds, what was spent, reading all of it, and removing a part."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from persona_assets.errors import ModelError
+from persona_assets.llm.ledger import LEDGER_FILE
+from persona_assets.llm.ledger_lock import claim_ledger
+from persona_assets.llm.ledger_table import RESPONSES, SPENDING, Entry, connect, first_line, to_entry
+
+_PAGE = 500
+_NAMED = sa.Table(
+    "named_responses", sa.MetaData(), sa.Column("key", sa.LargeBinary(32), primary_key=True), prefixes=["TEMPORARY"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which responses are meant; what is left out does not narrow it.
+
+    Attributes:
+        model: name of the model.
+        asset: the asset that asked first.
+        before: stored before this moment.
+    """
+
+    model: str | None = None
+    asset: str | None = None
+    before: datetime | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """The same as SQL conditions, all of which must hold."""
+        columns = RESPONSES.c
+        found: list[sa.ColumnElement[bool]] = []
+        if self.model is not None:
+            found.append(columns.model == self.model)
+        if self.asset is not None:
+            found.append(columns.task == self.asset)
+        if self.before is not None:
+            found.append(columns.created_at < self.before)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Stored responses of one model and asset.
+
+    Attributes:
+        model: name of the model.
+        asset: the asset that asked first.
+        responses: how many are stored.
+        size: bytes of the compressed responses.
+        cost: US dollars that they cost, as far as prices are known.
+        unpriced: responses whose price is unknown.
+    """
+
+    model: str
+    asset: str
+    responses: int
+    size: int
+    cost: float
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What one model was ever paid for one asset, over all runs, with what has been pruned since.
+
+    Attributes:
+        model: name of the model.
+        asset: the asset that asked first.
+        calls: responses paid for.
+        hits: requests answered from the ledger.
+        prompt_tokens: tokens read.
+        completion_tokens: tokens written.
+        cost: US dollars, as far as prices are known.
+        unpriced: calls whose price is unknown.
+    """
+
+    model: str
+    asset: str
+    calls: int
+    hits: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    unpriced: int
+
+
+class LedgerUpkeep:
+    """The ledger for whoever looks after it, in short transactions that keep no run waiting.
+
+    Args:
+        url: SQLAlchemy URL of a ledger.
+
+    Raises:
+        ModelError: if it cannot be opened.
+    """
+
+    def __init__(self, url: str | sa.URL) -> None:
+        self._engine = connect(url)
+
+    @property
+    def place(self) -> str:
+        """Its URL without the password, or the path of its file."""
+        url = self._engine.url
+        is_file = url.get_backend_name() == "sqlite" and url.database
+        return str(url.database) if is_file else url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    def measure(self) -> int:
+        """Bytes that the ledger takes on disk."""
+        url = self._engine.url
+        if url.get_backend_name() == "sqlite":
+            files = (Path(f"{url.database}{end}") for end in ("", "-wal", "-shm"))
+            return sum(path.stat().st_size for path in files if path.is_file())
+        with self._engine.connect() as connection:
+            tables = (RESPONSES.name, SPENDING.name)
+            return sum(connection.scalar(sa.select(sa.func.pg_total_relation_size(name))) or 0 for name in tables)
+
+    def list_spending(self) -> list[Spending]:
+        """What was ever spent, by model and asset."""
+        with self._engine.connect() as connection:
+            statement = sa.select(SPENDING).order_by(SPENDING.c.model, SPENDING.c.task)
+            return [Spending(*row) for row in connection.execute(statement)]
+
+    def count_by_origin(self) -> list[tuple[str, str, str, str, int]]:
+        """Count the stored responses by who asked first: shard, asset, model and version of the prompt."""
+        columns = RESPONSES.c
+        origin = (columns.shard, columns.task, columns.model, columns.prompt_hash)
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(*origin, sa.func.count()).group_by(*origin))
+            return [(shard, asset, model, version, count) for shard, asset, model, version, count in rows]
+
+    def list_holdings(self, selection: Selection, named: Iterable[bytes] | None = None) -> list[Holding]:
+        """What is stored of a selection, by model and asset.
+
+        Args:
+            selection: which responses.
+            named: keys of responses that are left out; read once.
+
+        Returns:
+            One holding for each model and asset.
+        """
+        with self._engine.begin() as connection:
+            conditions = [*selection.conditions(), *_leave_out(connection, named)]
+            return _list_holdings(connection, conditions)
+
+    def read_all(self, selection: Selection) -> Iterator[list[Entry]]:
+        """Read a selection in the order of the keys, page by page.
+
+        Raises:
+            ModelError: if a response is damaged.
+        """
+        place = (RESPONSES.c.key, RESPONSES.c.cut_at)
+        last: tuple[Any, ...] | None = None
+        while True:
+            after = [] if last is None else [sa.tuple_(*place) > sa.tuple_(*map(sa.literal, last))]
+            statement = sa.select(RESPONSES).where(*selection.conditions(), *after).order_by(*place).limit(_PAGE)
+            # A transaction a page, so that an export of hours holds up neither runs nor the database's own upkeep.
+            with self._engine.connect() as connection:
+                rows = connection.execute(statement).all()
+            if not rows:
+                return
+            yield [to_entry(row) for row in rows]
+            last = (rows[-1].key, rows[-1].cut_at)
+
+    def prune(self, selection: Selection, named: Iterable[bytes] | None = None) -> list[Holding]:
+        """Remove a selection while no run uses the ledger; the account of spending stays.
+
+        Args:
+            selection: which responses.
+            named: keys of responses that stay; read once.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            ModelError: if a run uses the ledger, or the database fails; then nothing was removed.
+        """
+        try:
+            with claim_ledger(self._engine):
+                with self._engine.begin() as connection:
+                    conditions = [*selection.conditions(), *_leave_out(connection, named)]
+                    removed = _list_holdings(connection, conditions)
+                    connection.execute(sa.delete(RESPONSES).where(*conditions))
+                self._shrink()
+        except sa.exc.SQLAlchemyError as error:
+            raise ModelError(
+                f"The ledger ({self.place}) failed: {first_line(error)}. Free disk space or restore the database, then"
+                " look at `persona-assets ledger` and run the command again."
+            ) from None
+        return removed
+
+    def _shrink(self) -> None:
+        if self._engine.dialect.name != "sqlite":
+            # PostgreSQL gives the space to later rows by itself.
+            return
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def open_upkeep(url: str | None, data: Path) -> LedgerUpkeep:
+    """Open the ledger of the settings to look after it: by URL, or SQLite in the data folder.
+
+    Raises:
+        ModelError: if there is none, or it cannot be opened.
+    """
+    path = data / LEDGER_FILE
+    if url is None and not path.is_file():
+        raise ModelError(
+            f"There is no ledger at {path} yet: `persona-assets run` makes it with the first response. If it lies"
+            " elsewhere, correct paths.data or ledger.url."
+        )
+    return LedgerUpkeep(url or sa.URL.create("sqlite", database=str(path)))
+
+
+def _leave_out(connection: sa.Connection, named: Iterable[bytes] | None) -> list[sa.ColumnElement[bool]]:
+    if named is None:
+        return []
+    # A temporary table of the database: millions of keys need not fit into memory.
+    connection.execute(sa.text(f"DROP TABLE IF EXISTS {_NAMED.name}"))
+    _NAMED.create(connection, checkfirst=False)
+    keys = iter(named)
+    while page := set(islice(keys, _PAGE)):
+        known = set(connection.scalars(sa.select(_NAMED.c.key).where(_NAMED.c.key.in_(page))))
+        if page - known:
+            connection.execute(sa.insert(_NAMED), [{"key": key} for key in sorted(page - known)])
+    return [~sa.exists().where(_NAMED.c.key == RESPONSES.c.key)]
+
+
+def _list_holdings(connection: sa.Connection, conditions: Iterable[sa.ColumnElement[bool]]) -> list[Holding]:
+    columns = RESPONSES.c
+    groups = (columns.model, columns.task)
+    statement = sa.select(
+        *groups,
+        sa.func.count(),
+        sa.func.sum(sa.func.length(columns.body)),
+        sa.func.coalesce(sa.func.sum(columns.cost), 0.0),
+        sa.func.count() - sa.func.count(columns.cost),
+    )
+    rows = connection.execute(statement.where(*conditions).group_by(*groups).order_by(*groups))
+    return [Holding(*row) for row in rows]

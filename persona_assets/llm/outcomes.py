@@ -1,0 +1,96 @@
+"""The words of a task's life: what is asked, the verdict on each reply, and what became of it."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from persona_assets.llm.request import ChatRequest
+
+C = TypeVar("C")
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[C]):
+    """One row to be made.
+
+    Attributes:
+        row_id: id under which a refused reply lies in quarantine.
+        request: what is asked, with sample number 0 (or the task's own first number).
+        context: what the judge and the row need to know.
+        candidates: replies drawn; the best that passes is kept.
+        answer_model: the fields of a JSON answer; None where the answer is plain text.
+        demonstrations: texts of the prompt that an answer must not copy.
+        min_score: least score of the best candidate; None accepts any.
+    """
+
+    row_id: str
+    request: ChatRequest
+    context: C
+    candidates: int = 1
+    answer_model: type[BaseModel] | None = None
+    demonstrations: Sequence[str] = ()
+    min_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A reply that is a row: its values, and how good it is among candidates (more is better)."""
+
+    values: Values
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A reply that is no row, with a word for the accounting."""
+
+    reason: str
+    detail: str = ""
+
+
+Verdict = Accepted | Rejected
+Judge = Callable[[C, Values], Verdict]
+"""Judges the values of an answer; those of a plain text answer are `{"text": …}`."""
+
+Scorer = Callable[[C, Sequence[Values]], Awaitable[Sequence[float]]]
+"""Scores the accepted candidates of a task at once, where scoring one by one would be wasteful."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reply in quarantine."""
+
+    row_id: str
+    reason: str
+    detail: str
+    raw: str
+    keys: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Outcome(Generic[C]):
+    """What became of a task.
+
+    Attributes:
+        task: the task.
+        values: the row's values, or None.
+        keys: ledger keys of the responses that the row was read from.
+        refusals: replies that were judged no row.
+        refused: reason for which no reply came at all.
+        dropped: replies that were good, but left out, by reason.
+        tiers: how JSON answers were read: clean, repaired, asked_again, malformed.
+        formats: how JSON was asked for: schema, json, none, unknown; each reply counts.
+    """
+
+    task: Task[C]
+    values: Values | None = None
+    keys: tuple[str, ...] = ()
+    refusals: list[Refusal] = field(default_factory=list)
+    refused: str | None = None
+    dropped: Counter[str] = field(default_factory=Counter)
+    tiers: Counter[str] = field(default_factory=Counter)
+    formats: Counter[str] = field(default_factory=Counter)

@@ -1,0 +1,118 @@
+"""What is asked of a model, and what came back."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from persona_assets.prompts import Message
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One call of a chat model.
+
+    Attributes:
+        model: litellm's name of the model.
+        messages: chat messages.
+        temperature: 0 for greedy decoding.
+        top_p: nucleus; None leaves it to the provider.
+        max_tokens: limit of the reply, in tokens.
+        schema: JSON schema that the reply must satisfy, if any.
+        stop: texts that end the reply.
+        repetition_penalty: of an embedded model, against loops; None for no penalty.
+        sample: number of the draw; different numbers are different requests.
+        task: asset on whose behalf it is asked (bookkeeping).
+        shard: partition (bookkeeping).
+        prompt_hash: version of the prompt file (bookkeeping).
+    """
+
+    model: str
+    messages: Sequence[Message]
+    temperature: float
+    max_tokens: int
+    top_p: float | None = None
+    schema: Mapping[str, Any] | None = None
+    stop: tuple[str, ...] = ()
+    repetition_penalty: float | None = None
+    sample: int = 0
+    task: str = ""
+    shard: str = ""
+    prompt_hash: str = ""
+
+    def content_key(self, model_identity: str) -> str:
+        """The ledger's key: a hash of what decides the reply.
+
+        `max_tokens` and how the request travels stay outside: a longer limit or another server of the same
+        model is the same question.
+
+        Args:
+            model_identity: the model's name, or its file's hash where the file is known.
+
+        Returns:
+            64 hexadecimal digits.
+        """
+        content: dict[str, Any] = {
+            "model": model_identity,
+            "messages": [[message["role"], message["content"]] for message in self.messages],
+            # 0 and 0.0 are one question.
+            "temperature": float(self.temperature),
+            "top_p": None if self.top_p is None else float(self.top_p),
+            "schema": self.schema,
+            "stop": self.stop,
+            "sample": self.sample,
+        }
+        # A parameter that joined later is left out where it is not set, so that older replies keep their keys.
+        if self.repetition_penalty is not None:
+            content["repetition_penalty"] = float(self.repetition_penalty)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def with_sample(self, sample: int) -> Self:
+        """The same question, drawn another time."""
+        return self if sample == self.sample else replace(self, sample=sample)
+
+    def with_turns(self, *turns: Message) -> Self:
+        """The same conversation, longer."""
+        return replace(self, messages=[*self.messages, *turns])
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered.
+
+    Attributes:
+        key: the request's key in the ledger.
+        text: the answer.
+        finish_reason: stop, length (cut by the token limit), loop (stopped for repeating itself) or content_filter
+            (the provider's filter, or a refusal that it marks as such).
+        prompt_tokens: tokens read.
+        completion_tokens: tokens written.
+        cost: in US dollars; None where the model's price is unknown.
+        cached: taken from the ledger, so nothing was sent.
+        response_format: how JSON was asked for: schema, json or none; None for plain text, or where an older ledger
+            does not say.
+    """
+
+    key: str
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    cached: bool = False
+    response_format: str | None = None
+
+
+class RefusedError(Exception):
+    """One request that gets no reply; the run goes on.
+
+    Attributes:
+        reason: a word for the accounting, for example prompt_too_long.
+        detail: what the provider said.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,90 @@
+"""Structured answers in tiers: constrained or clean JSON, repaired JSON, a second ask, quarantine."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from persona_assets.prompts import Message
+
+Tier = Literal["clean", "repaired"]
+
+
+class MalformedError(Exception):
+    """The text is not the JSON that was asked for; the message says why, for the second ask."""
+
+
+def answer_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of an answer, closed and with every field required, as constrained decoders want it."""
+    schema = model.model_json_schema()
+    schema.pop("title", None)
+    for field in schema.get("properties", {}).values():
+        field.pop("title", None)
+        field.pop("default", None)
+    schema["required"] = list(schema.get("properties", {}))
+    schema["additionalProperties"] = False
+    return schema
+
+
+def parse_answer(text: str, model: type[BaseModel]) -> tuple[dict[str, Any], Tier]:
+    """Read a JSON answer, leniently.
+
+    Args:
+        text: what the model wrote.
+        model: the fields wanted.
+
+    Returns:
+        The validated values, and whether the text was clean JSON or had to be repaired.
+
+    Raises:
+        MalformedError: when no object with these fields can be read from it.
+    """
+    clean = _load(text)
+    if clean is not None:
+        return _validate(clean, model), "clean"
+    repaired = _repair(text)
+    if repaired is None:
+        raise MalformedError("there is no JSON object in the answer")
+    return _validate(repaired, model), "repaired"
+
+
+def correction(text: str, problem: str) -> tuple[Message, Message]:
+    """The turns that ask again, with what was wrong."""
+    return (
+        {"role": "assistant", "content": text},
+        {
+            "role": "user",
+            "content": f"That does not fit: {problem}. Answer again with the corrected JSON object alone.",
+        },
+    )
+
+
+def _load(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        # Beside bad JSON: a number of thousands of digits, thousands of brackets.
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _repair(text: str) -> dict[str, Any] | None:
+    import json_repair
+
+    start = text.find("{")
+    if start < 0:
+        return None
+    try:
+        value = json_repair.loads(text[start:])
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _validate(values: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    try:
+        return model.model_validate(values).model_dump()
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
+        raise MalformedError("; ".join(problems)[:500]) from None

@@ -1,0 +1,290 @@
+"""From tasks to rows: ask, judge each reply, keep the best candidate, and account for everything.
+
+Every model-backed asset is one stream of tasks. A domain package says what is asked (`Task`), what is
+right (`Judge`) and what a row looks like; candidates, checks that hold for every answer, the second ask
+and the accounting are here.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import polars as pl
+
+from persona_assets.accounting import Accounting
+from persona_assets.lake import Batch
+from persona_assets.llm.answers import copies_any, is_degenerate, is_refusal
+from persona_assets.llm.client import ModelClient
+from persona_assets.llm.outcomes import Accepted, Judge, Outcome, Refusal, Rejected, Scorer, Task, Values, Verdict
+from persona_assets.llm.request import ChatRequest, RefusedError, Reply
+from persona_assets.llm.structured import MalformedError, correction, parse_answer
+from persona_assets.records import QUARANTINE_COLUMNS
+
+__all__ = [
+    "Accepted",
+    "Judge",
+    "Outcome",
+    "Refusal",
+    "Rejected",
+    "Scorer",
+    "Task",
+    "Values",
+    "Verdict",
+    "answer_task",
+    "collect_batches",
+    "make_batch",
+    "run_tasks",
+]
+
+C = TypeVar("C")
+
+_BATCH_ROWS = 256
+_SHORTEST_COPY = 20
+"""Characters of a field from which it can be a copy: many a person is female, or born in Lagos."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    verdict: Verdict
+    replies: tuple[Reply, ...]
+    tier: str | None
+
+    @property
+    def raw(self) -> str:
+        return self.replies[-1].text
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(reply.key for reply in self.replies)
+
+
+async def answer_task(
+    client: ModelClient, task: Task[C], judge: Judge[C], scorer: Scorer[C] | None = None
+) -> Outcome[C]:
+    """Draw a task's candidates, judge them and keep the best.
+
+    Args:
+        client: who asks.
+        task: what is asked.
+        judge: what is right.
+        scorer: scores the accepted candidates together; without it the judge's own scores count.
+
+    Returns:
+        What became of it. Nothing is raised for a reply that is bad.
+
+    Raises:
+        ModelError: when the model cannot be asked at all.
+    """
+    first = task.request.sample
+    requests = [task.request.with_sample(first * task.candidates + draw) for draw in range(task.candidates)]
+    draws = [_draw(client, task, request, judge) for request in requests]
+    # One draw, the usual case, needs no task of its own.
+    results = [await draws[0]] if len(draws) == 1 else await asyncio.gather(*draws)
+    candidates = [result for result in results if isinstance(result, _Candidate)]
+    outcome = Outcome(task)
+    if not candidates:
+        outcome.refused = next(result.reason for result in results if isinstance(result, RefusedError))
+        return outcome
+    outcome.tiers.update(candidate.tier for candidate in candidates if candidate.tier)
+    if task.answer_model:
+        replies = (reply for candidate in candidates for reply in candidate.replies)
+        outcome.formats.update(reply.response_format or "unknown" for reply in replies)
+    accepted = [candidate for candidate in candidates if isinstance(candidate.verdict, Accepted)]
+    for candidate in candidates:
+        if isinstance(candidate.verdict, Rejected):
+            outcome.refusals.append(_refuse(task, candidate, candidate.verdict.reason, candidate.verdict.detail))
+    if accepted:
+        await _keep_best(outcome, accepted, scorer)
+    return outcome
+
+
+async def _keep_best(outcome: Outcome[C], accepted: Sequence[_Candidate], scorer: Scorer[C] | None) -> None:
+    task = outcome.task
+    score, best = await _choose(task, accepted, scorer)
+    if task.min_score is not None and score < task.min_score:
+        detail = f"the best of {len(accepted)} scores {score:.2f}, min_score is {task.min_score}"
+        outcome.refusals.append(_refuse(task, best, "low_score", detail))
+    else:
+        outcome.values, outcome.keys = _values(best), best.keys
+    if len(accepted) > 1:
+        outcome.dropped["not_best_candidate"] += len(accepted) - 1
+
+
+def _refuse(task: Task[C], candidate: _Candidate, reason: str, detail: str) -> Refusal:
+    return Refusal(task.row_id, reason, detail, candidate.raw, candidate.keys)
+
+
+async def run_tasks(
+    tasks: Iterable[Task[C]], work: Callable[[Task[C]], Awaitable[Outcome[C]]], window: int
+) -> AsyncGenerator[Outcome[C], None]:
+    """Work on tasks concurrently and give the outcomes in the tasks' order.
+
+    Args:
+        tasks: read only as fast as they are worked on.
+        work: what is done with one.
+        window: tasks begun and not yet given out, at most.
+
+    Yields:
+        One outcome a task.
+
+    Raises:
+        ModelError: when the model cannot be asked at all; what else is begun is cancelled.
+    """
+    pending: deque[asyncio.Future[Outcome[C]]] = deque()
+    try:
+        for task in tasks:
+            pending.append(asyncio.ensure_future(work(task)))
+            if len(pending) >= window:
+                yield await pending[0]
+                pending.popleft()
+        while pending:
+            yield await pending[0]
+            pending.popleft()
+    finally:
+        for future in pending:
+            future.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+async def collect_batches(
+    outcomes: AsyncGenerator[Outcome[C], None],
+    make_row: Callable[[Outcome[C]], dict[str, Any]],
+    schema: Mapping[str, pl.DataType],
+) -> AsyncGenerator[Batch, None]:
+    """Turn outcomes into batches of rows for the lake.
+
+    Args:
+        outcomes: in the order of the rows.
+        make_row: a row of the table from an outcome that has values.
+        schema: the table's columns.
+
+    Yields:
+        Batches of at most 256 rows, with quarantine and accounting.
+    """
+    waiting: list[Outcome[C]] = []
+    # Closed at once when the reader stops or fails, so that nothing goes on asking.
+    async with aclosing(outcomes):
+        async for outcome in outcomes:
+            waiting.append(outcome)
+            if len(waiting) >= _BATCH_ROWS:
+                yield make_batch(waiting, make_row, schema)
+                waiting = []
+    if waiting:
+        yield make_batch(waiting, make_row, schema)
+
+
+def make_batch(
+    outcomes: Sequence[Outcome[C]], make_row: Callable[[Outcome[C]], dict[str, Any]], schema: Mapping[str, pl.DataType]
+) -> Batch:
+    """Turn some outcomes into one batch."""
+    rows = [make_row(outcome) for outcome in outcomes if outcome.values is not None]
+    refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]
+    quarantined = pl.DataFrame(
+        [
+            {"row_id": r.row_id, "reason": r.reason, "detail": r.detail, "raw": r.raw, "response_key": r.keys[-1]}
+            for r in refusals
+        ],
+        schema=QUARANTINE_COLUMNS,
+    )
+    return Batch(pl.DataFrame(rows, schema=dict(schema)), quarantined, _account(outcomes, len(rows), refusals))
+
+
+def _account(outcomes: Sequence[Outcome[C]], rows: int, refusals: Sequence[Refusal]) -> Accounting:
+    refused = Counter(outcome.refused for outcome in outcomes if outcome.refused)
+    dropped = _sum(outcome.dropped for outcome in outcomes)
+    return Accounting(
+        planned=len(outcomes),
+        answered=len(outcomes) - refused.total(),
+        refused=refused,
+        parsed=rows + dropped.total() + len(refusals),
+        rows=rows,
+        dropped=dropped,
+        quarantined=Counter(refusal.reason for refusal in refusals),
+        tiers=_sum(outcome.tiers for outcome in outcomes),
+        formats=_sum(outcome.formats for outcome in outcomes),
+    )
+
+
+def _sum(counts: Iterable[Counter[str]]) -> Counter[str]:
+    return sum(counts, Counter())
+
+
+async def _draw(
+    client: ModelClient, task: Task[C], request: ChatRequest, judge: Judge[C]
+) -> "_Candidate | RefusedError":
+    try:
+        reply = await client.ask(request)
+    except RefusedError as error:
+        return error
+    verdict, tier = _judge(task, reply, judge)
+    first = _Candidate(verdict, (reply,), tier)
+    if task.answer_model and isinstance(verdict, Rejected) and verdict.reason == "malformed":
+        return await _draw_again(
+            client, task, request.with_turns(*correction(reply.text, verdict.detail)), judge, first
+        )
+    return first
+
+
+async def _draw_again(
+    client: ModelClient, task: Task[C], request: ChatRequest, judge: Judge[C], first: _Candidate
+) -> _Candidate:
+    try:
+        reply = await client.ask(request)
+    except RefusedError:
+        # The first reply arrived and was paid for: it is what is accounted for.
+        return first
+    verdict, tier = _judge(task, reply, judge)
+    was_read = tier in {"clean", "repaired"}
+    return _Candidate(verdict, (*first.replies, reply), "asked_again" if was_read else "malformed")
+
+
+def _judge(task: Task[C], reply: Reply, judge: Judge[C]) -> tuple[Verdict, str | None]:
+    problem = _find_problem(task, reply)
+    if problem:
+        return problem, None
+    if task.answer_model is None:
+        return judge(task.context, {"text": reply.text.strip()}), None
+    try:
+        values, tier = parse_answer(reply.text, task.answer_model)
+    except MalformedError as error:
+        return Rejected("malformed", str(error)), "malformed"
+    for value in values.values():
+        if isinstance(value, str) and len(value) >= _SHORTEST_COPY and copies_any(value, task.demonstrations):
+            return Rejected("copies_demonstration", value[:200]), tier
+    return judge(task.context, values), tier
+
+
+def _find_problem(task: Task[Any], reply: Reply) -> Rejected | None:
+    text = reply.text.strip()
+    was_cut = reply.finish_reason == "length"
+    problem: Rejected | None = None
+    if reply.finish_reason == "content_filter":
+        problem = Rejected("refused", text or "by the provider's filter")
+    elif text and (reply.finish_reason == "loop" or is_degenerate(text)):
+        problem = Rejected("repetition")
+    elif is_refusal(text):
+        problem = Rejected("refused")
+    elif was_cut:
+        problem = Rejected("truncated", f"cut off at {task.request.max_tokens} tokens")
+    elif not text:
+        problem = Rejected("empty")
+    elif task.answer_model is None and copies_any(text, task.demonstrations):
+        problem = Rejected("copies_demonstration")
+    return problem
+
+
+async def _choose(task: Task[C], accepted: Sequence[_Candidate], scorer: Scorer[C] | None) -> tuple[float, _Candidate]:
+    if scorer and (len(accepted) > 1 or task.min_score is not None):
+        scores = await scorer(task.context, [_values(candidate) for candidate in accepted])
+    else:
+        scores = [candidate.verdict.score for candidate in accepted if isinstance(candidate.verdict, Accepted)]
+    # max keeps the first of equals, so the choice does not depend on which reply came first in time.
+    return max(zip(scores, accepted, strict=True), key=lambda pair: pair[0])
+
+
+def _values(candidate: _Candidate) -> Values:
+    assert isinstance(candidate.verdict, Accepted)  # noqa: S101 - only accepted candidates come here
+    return candidate.verdict.values

@@ -1,0 +1,201 @@
+"""Persona-to-Persona: relationship expansion in up to six rounds (Persona Hub, section 2.2).
+
+Each round asks the personas that the last one added for somebody in close relationship with them. What is
+new is decided by the hub's own rule against everything the shard has so far, so a persona that only says
+the same again is kept as a row, for the record, but is not expanded.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from persona_assets.lake import Batch
+from persona_assets.llm.answers import copies_any, shares_run
+from persona_assets.llm.asker import Asker
+from persona_assets.llm.tasks import (
+    Accepted,
+    Outcome,
+    Rejected,
+    Task,
+    Values,
+    Verdict,
+    answer_task,
+    collect_batches,
+    run_tasks,
+)
+from persona_assets.personas.choice import Compare, score_personas
+from persona_assets.personas.draws import draw
+from persona_assets.personas.heuristics import clean_persona, find_flaw
+from persona_assets.personas.persona_prompts import ExpansionPrompt
+from persona_assets.personas.seed import identify_persona
+from persona_assets.records import ExpandedPersonas, polars_schema
+from persona_assets.settings import ExpansionSettings, SeedSettings
+
+FindNew = Callable[[pl.DataFrame], pl.Series]
+"""Decides for a frame of persona_id and persona which rows are new, and remembers them."""
+
+_SCHEMA = polars_schema(ExpandedPersonas)
+# People who share a part of their lives: nearer is the same person again, farther has nothing to do with the parent.
+_RELATED = 0.4
+_FRONTIER = ["persona_id", "persona", "root_id", "license"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The persona that is asked about, and for whom.
+
+    Attributes:
+        opening: how the related persona begins; None leaves it to the model.
+    """
+
+    persona_id: str
+    persona: str
+    root_id: str
+    license: str
+    relationship: str
+    question: str
+    opening: str | None
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReport:
+    """What one round did.
+
+    Attributes:
+        round: its number, from 1.
+        asked: personas asked for.
+        made: rows made.
+        new: rows that the hub's rule keeps against all earlier ones of the shard.
+    """
+
+    round: int
+    asked: int
+    made: int
+    new: int
+
+
+async def expand_personas(
+    asker: Asker[ExpansionPrompt],
+    seeds: pl.DataFrame,
+    settings: ExpansionSettings,
+    lengths: SeedSettings,
+    find_new: FindNew,
+    compare: Compare,
+    reports: list[RoundReport],
+) -> AsyncIterator[Batch]:
+    """Expand a shard's seed personas round by round.
+
+    Args:
+        asker: model and prompt file.
+        seeds: rows of seed_personas.
+        settings: rounds, children, the largest frontier, when to stop.
+        lengths: words a persona may have.
+        find_new: the hub's rule over the shard; it is given the seeds first.
+        compare: among several candidates, a specific one that is related to the parent but not alike is kept.
+        reports: receives a report after each round.
+
+    Yields:
+        Batches of expanded_personas, round after round.
+    """
+    frontier = seeds.select("persona_id", "persona", root_id="persona_id", license="license")
+    frontier = frontier.filter(find_new(frontier))
+    for number in range(1, settings.rounds + 1):
+        frontier = frontier.head(settings.max_frontier)
+        if frontier.is_empty():
+            return
+        made: list[pl.DataFrame] = []
+        async for batch in _run_round(
+            _choose_openings(asker, settings), frontier, settings.children, number, lengths, compare
+        ):
+            is_new = find_new(batch.rows)
+            rows = batch.rows.with_columns(is_new.alias("is_new"))
+            made.append(rows)
+            yield Batch(rows, batch.quarantined, batch.accounting)
+        rows = pl.concat(made) if made else pl.DataFrame(schema=_SCHEMA)
+        report = RoundReport(number, frontier.height * settings.children, rows.height, int(rows["is_new"].sum()))
+        reports.append(report)
+        if report.made and report.new / report.made < settings.min_new_share:
+            return
+        frontier = rows.filter("is_new").select(_FRONTIER)
+
+
+async def _run_round(
+    asker: Asker[ExpansionPrompt],
+    frontier: pl.DataFrame,
+    children: int,
+    number: int,
+    lengths: SeedSettings,
+    compare: Compare,
+) -> AsyncIterator[Batch]:
+    demonstrations = [*asker.prompt.demonstration_texts(), *_list_demonstrated(asker)]
+
+    def judge(parent: Parent, values: Values) -> Verdict:
+        persona = _begin(clean_persona(values["text"]), parent.opening)
+        flaw = find_flaw(persona, lengths.min_words, lengths.max_words, demonstrations) or _find_flaw(persona, parent)
+        return Rejected(flaw, persona) if flaw else Accepted({"persona": persona})
+
+    async def score(parent: Parent, candidates: Sequence[Values]) -> Sequence[float]:
+        personas = [str(values["persona"]) for values in candidates]
+        return await score_personas(compare, parent.persona, personas, lambda near: 1 - abs(near - _RELATED))
+
+    async def work(task: Task[Parent]) -> Outcome[Parent]:
+        return await answer_task(asker.client, task, judge, score)
+
+    def make_row(outcome: Outcome[Parent]) -> dict[str, Any]:
+        parent, persona = outcome.task.context, (outcome.values or {})["persona"]
+        return {
+            "persona_id": identify_persona(persona, parent.persona_id, parent.relationship, parent.sample),
+            "persona": persona,
+            "parent_id": parent.persona_id,
+            "root_id": parent.root_id,
+            "relationship": parent.relationship,
+            "round": number,
+            "is_new": False,
+            "license": parent.license,
+            "response_keys": list(outcome.keys),
+        }
+
+    outcomes = run_tasks(_plan(asker, frontier, children), work, asker.window)
+    async for batch in collect_batches(outcomes, make_row, _SCHEMA):
+        yield batch
+
+
+def _plan(asker: Asker[ExpansionPrompt], frontier: pl.DataFrame, children: int) -> Iterator[Task[Parent]]:
+    relationships = asker.prompt.content.relationships
+    for row in frontier.iter_rows(named=True):
+        names = draw(row["persona_id"], list(relationships), children)
+        for sample, name in enumerate(names):
+            question, openings = relationships[name].question, relationships[name].openings
+            opening = draw(f"{name} of {row['persona_id']}", openings, 1)[0] if openings else None
+            parent = Parent(**row, relationship=name, question=question, opening=opening, sample=sample)
+            values = {"persona": row["persona"], "question": question, "opening": opening}
+            yield asker.make_task(row["persona_id"], parent, values, sample)
+
+
+def _choose_openings(asker: Asker[ExpansionPrompt], settings: ExpansionSettings) -> Asker[ExpansionPrompt]:
+    is_small = asker.client.settings.name.startswith("embedded/")
+    if settings.openings == "always" or (settings.openings == "auto" and is_small):
+        return asker
+    return replace(asker, prompt=replace(asker.prompt, content=asker.prompt.content.without_openings()))
+
+
+def _list_demonstrated(asker: Asker[ExpansionPrompt]) -> list[str]:
+    return [str(one.values.get("persona", "")) for one in asker.prompt.content.demonstrations]
+
+
+def _begin(persona: str, opening: str | None) -> str:
+    """Put the opening before an answer that only goes on with the sentence."""
+    goes_on = opening and persona[:1].islower() and not persona.casefold().startswith(opening.casefold())
+    return f"{opening} {persona}" if goes_on else persona
+
+
+def _find_flaw(persona: str, parent: Parent) -> str | None:
+    if copies_any(persona, [parent.persona], words=6):
+        return "copies_parent"
+    if shares_run(persona, parent.question, 4):
+        return "echoes_question"
+    is_begun = parent.opening is None or persona.casefold().startswith(parent.opening.casefold())
+    return None if is_begun else "ignores_opening"

@@ -1,0 +1,165 @@
+"""What is no persona: the simple heuristics of the hub, each with a word for the accounting.
+
+Persona Hub names "simple heuristics" against low-quality descriptions without saying which; these are
+ours, made by reading what small and large models write.
+"""
+
+import re
+from collections.abc import Sequence
+
+import regex
+
+from persona_assets.llm.answers import copies_any, find_borrowed, is_degenerate, is_refusal, shares_run
+from persona_assets.personas.names import holds_name, repeats_name
+
+_LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
+_LABEL = re.compile(
+    r"^\W*(?:persona|person|answer|description|output|response)\s*\d*\W*?(?::|\s[-–])\W*?\s*", re.IGNORECASE
+)
+_PERSON_PART = re.compile(r"(?:^|\|)\W*person\W*?:\s*(.+)$", re.IGNORECASE)
+_QUOTES = "\"'“”‘’«»*`"
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w{2,}")
+_WEB = re.compile(r"https?://|www\.", re.IGNORECASE)
+_PHONE = re.compile(r"(?<!\w)(\+?\(?\d[\d\s().\-–/]{6,}\d)(?!\w)")
+_YEAR = r"(?:1[0-9]|20)\d\d"
+_NO_PHONE = re.compile(
+    rf"{_YEAR}(?:\s*[-–/\s]\s*{_YEAR})+"  # years
+    r"|\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}"  # a date
+    r"|[1-9]\d{0,2}(?:[ .]\d{3})*[ .]000"  # a round number, grouped by thousands
+    r"|\d+\.\d+"  # a decimal fraction
+)
+_TEXT = r"(?:text|passage|document|article|paragraph|prompt|persona)"
+_ABOUT_THE_TASK = re.compile(
+    rf"\b(?:the|author of the) {_TEXT}s?\b|\b(?:this|given|above|following|provided) (?:{_TEXT}|content|page|post)\b"
+    r"|\b(?:reads?|writes?|likes?|dislikes?|wrote|reading) this\b|\bauthor of this\b|\bin one sentence\b"
+    r"|\b(?:this|the(?: first| other)?) person\b|\bin this person['’]s\b"
+    r"|\bperson who (?:is likely to|would) (?:read|write|like|dislike)\b"
+    r"|\b(?:work|occupation|role)(?:,| and) circumstances\b",
+    re.IGNORECASE,
+)
+# World War I and a thank-you card are no pronouns.
+_SPEAKS = re.compile(
+    r"^(?:I|My|You|Your|We|Our)\b|(?<![\w-])(?:my|you|your|we|our)(?![\w-])"
+    r"|\bI(?:['’]\w+|\s+(?:am|was|have|had|work|live|love|like|want|need|can|do|would|will|think))\b"
+)
+_ENGLISH_START = re.compile(
+    r"^(?:an?|the|one|someone|somebody|retired|former|young|elderly|senior|head|junior|local)\b", re.IGNORECASE
+)
+# People are described with "who"; "a platform that", "three friends are" and "the sun is" are something else.
+_NOT_A_PERSON = re.compile(
+    r"^(?:an?|the)\s+(?:[\w'’-]+ing\s+)?(?:(?!who\b|whose\b|whom\b|[\w'’-]+ing\b)[^\W\d_][\w'’-]*,?\s+){1,4}?"
+    r"(?:that|which|are|were|is|was)\b|^(?:(?!\bwho\b|\bwhose\b|\bwith\b)[^,.]){1,60}, which\b",
+    re.IGNORECASE,
+)
+_THINGS = (
+    r"(?:company|corporation|firm|interface|website|web site|platform|app|application|software|tool|system"
+    r"|organi[sz]ation|museum|agency|extension|program|programme|service|community|family|group|team|committee|couple|book|novel|project"
+    r"|machine|device|product|crisis|language|framework|library|plug-?in|gift|letter|story|poem|song|message|accident|event|town|city|country|newspaper|magazine|center|centre|institute|council)"
+)
+_THING = re.compile(
+    r"^(?:an?|the)\s+"
+    r"(?:(?!(?:of|from|on|in|at|for|the|an?|to|who|whose|whom|who's|[\w-]{2,}ing)\s)[\w'’-]+\s+){0,4}?"
+    rf"{_THINGS}\s+"
+    r"(?:that|which|who|whose|for|of|in|with|to|by|from|on|and|has|had|working|looking|aiming|dedicated)\b"
+    rf"|^(?:an?|the)\s+(?:(?!(?:of|from|on|in|at|for|the|an?|to|who)\s)[\w'’-]+\s+){{0,4}}?{_THINGS}\s+(?:who|which)\b",
+    re.IGNORECASE,
+)
+# Who dislikes something cares about it.
+_NO_STAKE = re.compile(r"\b(?:not|n['’]t) (?:\w+ )?interested in\b|\bhas no (?:interest in|opinion)\b", re.IGNORECASE)
+_MIXED_WORD = regex.compile(r"\p{Latin}[\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{Greek}]\p{Latin}")
+# Two letters: a single one is a symbol (β-blockers), and the micro sign belongs to every script.
+_FOREIGN_WORD = regex.compile(r"(?:(?!\p{Latin}|\p{Common})\p{L}){2}")
+_UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
+_LATIN = regex.compile(r"\p{Latin}")
+_LETTER = regex.compile(r"\p{L}")
+
+
+def clean_persona(text: str) -> str:
+    """Take what is labelled "Person:", else the first line that is more than a label; no quotes and list marks."""
+    lines = text.splitlines()
+    labelled = [match.group(1) for line in lines if (match := _PERSON_PART.search(line))]
+    cleaned = (_LABEL.sub("", _LIST_MARK.sub("", line)).strip().strip(_QUOTES) for line in labelled or lines)
+    return " ".join(next(filter(None, cleaned), "").split())
+
+
+def find_flaw(persona: str, min_words: int, max_words: int, demonstrations: Sequence[str] = ()) -> str | None:
+    """Say why a text is no persona, by itself.
+
+    Args:
+        persona: the cleaned text.
+        min_words: shorter ones are refused.
+        max_words: longer ones are refused.
+        demonstrations: answers of the prompt; small models paste half sentences of them together.
+
+    Returns:
+        A word for the accounting, or None when nothing is wrong.
+    """
+    words = count_words(persona)
+    flaws = {
+        "too_short": words < min_words,
+        "too_long": words > max_words,
+        "refused": is_refusal(persona),
+        "copies_demonstration": copies_any(persona, demonstrations, words=6)
+        or bool(find_borrowed(persona, demonstrations)),
+        "repetition": is_degenerate(persona),
+        "contact_data": contains_contact(persona),
+        "about_the_task": bool(_ABOUT_THE_TASK.search(persona)),
+        "no_stake": bool(_NO_STAKE.search(persona)),
+        "speaks_itself": bool(_SPEAKS.search(persona)),
+        "mixed_script": _mixes_scripts(persona),
+        "no_person": not _is_one_person(persona),
+        "personal_name": holds_name(persona),
+    }
+    return next((flaw for flaw, is_found in flaws.items() if is_found), None)
+
+
+def find_flaw_against(persona: str, document: str) -> str | None:
+    """Say why a text is no persona in the light of the document that it was read from."""
+    if shares_run(persona, document, 7):
+        return "copies_input"
+    if repeats_name(persona, document):
+        return "personal_name"
+    return None
+
+
+def measure_specificity(persona: str) -> float:
+    """Tell how much a persona says, from 0 to 1: different words of more than three letters, up to fourteen.
+
+    A word said twice ("a student who works with a student") counts against it.
+    """
+    words = [word for word in regex.findall(r"\w+", persona.casefold()) if len(word) > 3]
+    return max(0.0, min(len(set(words)), 14) - 2 * (len(words) - len(set(words)))) / 14
+
+
+def contains_contact(text: str) -> bool:
+    """Whether a text holds an e-mail address, a web address or a telephone number."""
+    return bool(_EMAIL.search(text) or _WEB.search(text)) or any(map(_is_phone, _PHONE.findall(text)))
+
+
+def count_words(text: str) -> int:
+    """Words, where a script has them; else one for two characters of Han, kana, Thai and the like."""
+    spaced, unspaced = _UNSPACED.subn(" ", text)
+    return len(re.findall(r"\w+", spaced)) + int(unspaced) // 2
+
+
+def _mixes_scripts(persona: str) -> bool:
+    """Whether a word has letters of two scripts, or an English sentence has words that are not Latin."""
+    is_latin = bool(_ENGLISH_START.match(persona))
+    return bool(_MIXED_WORD.search(persona)) or (is_latin and bool(_FOREIGN_WORD.search(persona)))
+
+
+def _is_phone(number: str) -> bool:
+    return sum(character.isdigit() for character in number) >= 7 and not _NO_PHONE.fullmatch(number.strip())
+
+
+def _is_one_person(persona: str) -> bool:
+    # How a description of a person begins is known for English alone, which the prompt asks for.
+    if len(_LATIN.findall(persona)) < len(_LETTER.findall(persona)) / 2:
+        return True
+    commas = persona.count(",")
+    is_list = commas >= 4 and commas > count_words(persona) / 4
+    return bool(_ENGLISH_START.match(persona)) and not _is_thing(persona) and not is_list
+
+
+def _is_thing(persona: str) -> bool:
+    return bool(_NOT_A_PERSON.match(persona) or _THING.match(persona))

@@ -1,0 +1,68 @@
+"""The two prompt files of this storey: what they hold beyond an ordinary prompt."""
+
+from pathlib import Path
+from typing import Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from persona_assets.prompts import Prompt, PromptFile, load_prompt
+from persona_assets.settings import Relation
+
+_GRANULARITIES = ("coarse", "fine")
+
+
+class SeedPrompt(PromptFile):
+    """Text-to-Persona: a question for each relation, and a style for each granularity."""
+
+    questions: dict[str, str]
+    granularity: dict[str, str]
+
+    @field_validator("questions")
+    @classmethod
+    def _check_questions(cls, questions: dict[str, str]) -> dict[str, str]:
+        return _require(questions, get_args(Relation))
+
+    @field_validator("granularity")
+    @classmethod
+    def _check_granularity(cls, granularity: dict[str, str]) -> dict[str, str]:
+        return _require(granularity, _GRANULARITIES)
+
+
+class Relationship(BaseModel):
+    """How two people are related: the words that ask for the other one, and how a sentence about them may begin."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    question: str
+    openings: tuple[str, ...] = ()
+
+
+class ExpansionPrompt(PromptFile):
+    """Persona-to-Persona: the relationships that are drawn."""
+
+    relationships: dict[str, Relationship] = Field(min_length=1)
+
+    def without_openings(self) -> Self:
+        """The same prompt for a model that begins its sentences itself."""
+        relationships = {name: Relationship(question=one.question) for name, one in self.relationships.items()}
+        demonstrations = tuple(
+            one.model_copy(update={"values": {**one.values, "opening": None}}) for one in self.demonstrations
+        )
+        return self.model_copy(update={"relationships": relationships, "demonstrations": demonstrations})
+
+
+def load_seed_prompt(folder: Path) -> Prompt[SeedPrompt]:
+    """Read `seed_personas.yaml`."""
+    return load_prompt(folder / "seed_personas.yaml", SeedPrompt)
+
+
+def load_expansion_prompt(folder: Path) -> Prompt[ExpansionPrompt]:
+    """Read `expanded_personas.yaml`."""
+    return load_prompt(folder / "expanded_personas.yaml", ExpansionPrompt)
+
+
+def _require(texts: dict[str, str], keys: tuple[str, ...]) -> dict[str, str]:
+    missing = [key for key in keys if key not in texts]
+    if missing:
+        raise ValueError(f"there is no text for {', '.join(missing)}")
+    return texts

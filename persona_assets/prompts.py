@@ -1,0 +1,173 @@
+"""Prompt files: YAML with a system text, a user template and demonstrations, rendered to chat messages.
+
+Demonstrations become earlier turns of the chat: the user turn rendered by the same template, and the
+assistant's answer. Untrusted text enters a template only through the filter `data`, which delimits it and
+takes away whatever could close the delimiter or start a turn of its own.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+import yaml
+from jinja2 import StrictUndefined, TemplateError, UndefinedError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from persona_assets.errors import PromptError
+
+Message = dict[str, str]
+
+# No white space inside: each mark is replaced by a blank, so that what is left around it makes no new one.
+_CHAT_MARKS = re.compile(
+    r"<[|｜][^|｜<>\s]{0,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start_of_turn|end_of_turn|bos|eos)>", re.IGNORECASE
+)
+# White space, and characters that are there but cannot be seen.
+_BLANK = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"
+
+
+class Demonstration(BaseModel):
+    """One few-shot example: the template's values and the answer wanted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    values: dict[str, Any] = Field(default_factory=dict)
+    answer: str | dict[str, Any]
+
+    def answer_text(self) -> str:
+        """The answer as the model would write it."""
+        return self.answer if isinstance(self.answer, str) else json.dumps(self.answer, ensure_ascii=False)
+
+
+class PromptFile(BaseModel):
+    """The content of a prompt file; a recipe adds keys of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str
+    system: str = ""
+    user: str
+    demonstrations: tuple[Demonstration, ...] = ()
+    temperature: float = Field(0.7, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    max_tokens: int = Field(512, ge=1)
+    candidates: int = Field(1, ge=1, le=64)
+    stop: tuple[str, ...] = ()
+
+
+P = TypeVar("P", bound=PromptFile)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt(Generic[P]):
+    """A prompt file in use: its content, name and version.
+
+    Attributes:
+        name: the file's name without its ending.
+        version: hash of the file's content, which is the `code_version` of the assets made from it.
+        content: the validated file.
+    """
+
+    name: str
+    version: str
+    content: P
+
+    def render(self, **values: Any) -> list[Message]:
+        """Make the chat messages: system, demonstrations, then the user turn.
+
+        Args:
+            values: the template's variables.
+
+        Returns:
+            Messages with `role` and `content`.
+
+        Raises:
+            PromptError: if the template uses a variable that is not given.
+        """
+        content = self.content
+        messages = self._turns("system", content.system, values) if content.system else []
+        for demonstration in content.demonstrations:
+            messages += self._turns("user", content.user, {**values, **demonstration.values})
+            messages.append({"role": "assistant", "content": demonstration.answer_text().strip()})
+        return messages + self._turns("user", content.user, values)
+
+    def demonstration_texts(self) -> list[str]:
+        """Every text that a model could copy from the demonstrations."""
+        return [
+            text
+            for demonstration in self.content.demonstrations
+            for answer in [demonstration.answer]
+            for text in ([answer] if isinstance(answer, str) else [str(value) for value in answer.values()])
+        ]
+
+    def _turns(self, role: Literal["system", "user"], template: str, values: Mapping[str, Any]) -> list[Message]:
+        return [{"role": role, "content": render_template(template, values, f"prompt {self.name}").strip()}]
+
+
+def render_template(template: str, values: Mapping[str, Any], where: str) -> str:
+    """Render a Jinja template in a sandbox.
+
+    Raises:
+        PromptError: naming `where`, for an unknown variable or a syntax error.
+    """
+    try:
+        return str(_compile(template).render(**values))
+    except UndefinedError as error:
+        raise PromptError(f"The {where} uses a variable it is not given: {error.message}.") from None
+    except TemplateError as error:
+        raise PromptError(f"The {where} is no valid template: {error.message}.") from None
+
+
+def delimit(text: str, tag: str = "text") -> str:
+    """Delimit untrusted text as data: `<tag>…</tag>`, which the text can neither close nor escape."""
+    name = _BLANK.join(map(re.escape, tag))
+    mark = re.compile(rf"[<＜]{_BLANK}[/／]?{_BLANK}{name}\b[^<>＜＞\n]*[>＞]?", re.IGNORECASE)
+    return f"<{tag}>\n{mark.sub(f'({tag})', strip_chat_marks(text)).strip()}\n</{tag}>"
+
+
+def strip_chat_marks(text: str) -> str:
+    """Take away the marks by which chat templates separate turns, so that text cannot start one."""
+    return _CHAT_MARKS.sub(" ", text)
+
+
+def load_prompt(path: Path, model: type[P]) -> Prompt[P]:
+    """Read a prompt file.
+
+    Args:
+        path: the YAML file.
+        model: the pydantic model of its content.
+
+    Returns:
+        The prompt, its version a hash of the file's bytes.
+
+    Raises:
+        PromptError: naming the file and the line or key that is wrong.
+    """
+    try:
+        source = path.read_bytes()
+        content = model.model_validate(yaml.safe_load(source) or {})
+    except FileNotFoundError:
+        raise PromptError(f"The prompt file {path} is missing. Restore it or set paths.prompts.") from None
+    except OSError as error:
+        raise PromptError(f"{path} cannot be read: {error.strerror}. Correct it or set paths.prompts.") from None
+    except yaml.YAMLError as error:
+        raise PromptError(f"{path} is no valid YAML: {' '.join(str(error).split())}.") from None
+    except ValidationError as error:
+        issues = "; ".join(
+            f"{'.'.join(map(str, issue['loc'])) or 'the file'}: {issue['msg']}" for issue in error.errors()
+        )
+        raise PromptError(f"{path} is not well formed. {issues}.") from None
+    return Prompt(path.stem, hashlib.sha256(source).hexdigest()[:16], content)
+
+
+@lru_cache(maxsize=512)
+def _compile(template: str) -> Any:
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["data"] = delimit
+    environment.filters["plain"] = strip_chat_marks
+    return environment.from_string(template)

@@ -1,0 +1,202 @@
+"""The tables of `pipeline.toml`, one model each: what can be set, its default and its bounds."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+PACKAGE = Path(__file__).resolve().parent
+
+Relation = Literal["read", "write", "like", "dislike"]
+
+
+class Section(BaseModel):
+    """A table of `pipeline.toml`: immutable, and no key that is not declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PathSettings(Section):
+    """Where things lie."""
+
+    data: Path = Field(Path("data"), description="Folder of the lake, index, ledger and releases.")
+    prompts: Path | None = Field(
+        None, description="Folder of prompt, recipe and mix files. Default: ./prompts, else the packaged ones."
+    )
+
+
+class CorpusSettings(Section):
+    """The web text to read."""
+
+    path: Path = Field(PACKAGE / "sample" / "documents", description="Folder (or file) of web text.")
+    min_chars: int = Field(200, ge=1, description="Shorter documents are dropped, in characters.")
+    max_chars: int = Field(2_000, ge=200, description="Longer documents are cut to passages of this many characters.")
+    max_passages: int = Field(4, ge=1, description="Passages kept of one long document, in order.")
+    min_sentences: float = Field(
+        0.5, ge=0, le=1, description="Passages with a smaller share of text in sentences are dropped: menus, lists."
+    )
+    languages: tuple[str, ...] = Field(
+        (), description="Languages kept, as ISO 639-1 codes, for what the model can read; none named: all."
+    )
+    max_documents: int = Field(2_000, ge=1, description="Documents of one shard; a larger file becomes several shards.")
+    max_line_bytes: int = Field(20_000_000, ge=1_000, description="Longer lines are dropped unread, in bytes.")
+    license: str = Field("unknown", description="Licence of documents whose rows name none.")
+
+
+class InstructionSettings(Section):
+    """The instruction sets that role play starts from."""
+
+    path: Path = Field(PACKAGE / "sample" / "instructions", description="Folder (or file) of instruction sets.")
+    license: str = Field("unknown", description="Licence of instructions whose rows name none.")
+
+
+PACKAGED_MODEL = "embedded/smollm2-135m-instruct"
+
+
+class ModelSettings(Section):
+    """The model and how to reach it."""
+
+    name: str = Field(
+        PACKAGED_MODEL,
+        description="Any litellm model, or embedded/NAME, embedded/PATH.gguf, embedded/OWNER/REPO:FILE.",
+    )
+    api_base: str | None = Field(None, description="URL of an OpenAI-compatible server, for example vLLM's.")
+    api_key: SecretStr | None = Field(None, description="Key of the provider; never logged or stored.")
+    max_concurrency: int = Field(
+        16, ge=1, description="Requests in flight at once, at most: fewer while the provider has too many."
+    )
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="Requests sent in a minute at most, by each process; none: as many as are answered."
+    )
+    tokens_per_minute: int | None = Field(
+        None, ge=1, description="Tokens read and written in a minute at most, by each process; none: any number."
+    )
+    max_attempts: int = Field(6, ge=1, description="Attempts at one request before it is refused.")
+    timeout: float = Field(600.0, gt=0, description="Seconds one request may take.")
+    transport: Literal["auto", "litellm"] = Field(
+        "auto",
+        description="litellm: every call through it; auto: OpenAI-compatible servers directly, faster.",
+    )
+    structured_output: Literal["auto", "schema", "json", "none"] = Field(
+        "auto", description="How JSON is asked for: by schema, by JSON mode, by words alone; auto: what the model can."
+    )
+    context_tokens: int = Field(4_096, ge=512, description="Context window of an embedded model, in tokens.")
+    max_temperature: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        description="No task is sampled above this. Default: 0.6 for the packaged model, for it writes nonsense above.",
+    )
+
+    @property
+    def temperature_cap(self) -> float:
+        """The highest temperature that any task may use."""
+        if self.max_temperature is not None:
+            return self.max_temperature
+        return 0.6 if self.name == PACKAGED_MODEL else 2.0
+
+
+class TaskSettings(Section):
+    """What one model-backed asset changes: every key falls back to the prompt file, then to [model]."""
+
+    model: str | None = Field(None, description="Another model for this asset.")
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    max_tokens: int | None = Field(None, ge=1)
+    candidates: int | None = Field(None, ge=1, le=64, description="Replies drawn a row; the best that passes is kept.")
+    repetition_penalty: float | None = Field(
+        None, ge=1, le=2, description="Of an embedded model, against loops; short answers do without."
+    )
+    min_score: float | None = Field(
+        None, description="A best reply that scores less is refused: for small models; see the scores in quarantine."
+    )
+    limit: int | None = Field(None, ge=0, description="Rows asked for in a shard at most, the first in order.")
+
+
+class EmbeddingSettings(Section):
+    """The embedding model."""
+
+    model: str = Field(
+        "all-MiniLM-L6-v2", description="The packaged model, or any sentence-transformers model id or folder."
+    )
+    scripts: tuple[str, ...] = Field(
+        ("Latin",),
+        description="Unicode scripts that the model reads; other text is deduplicated lexically. ['*']: all.",
+    )
+    batch_size: int = Field(64, ge=1)
+
+
+class IndexSettings(Section):
+    """The vector index."""
+
+    url: str | None = Field(None, description="URL of a Qdrant server or cluster; none: Qdrant Edge on disk.")
+    api_key: SecretStr | None = None
+    collection: str = "persona_hub"
+    lock_timeout: float = Field(600.0, ge=0, description="Seconds to wait for another run that uses the index.")
+
+
+class LedgerSettings(Section):
+    """The store of model responses."""
+
+    url: str | None = Field(None, description="SQLAlchemy URL; none: SQLite at <data>/ledger.sqlite.")
+
+
+class BudgetSettings(Section):
+    """What may be spent on models; what the ledger answers costs nothing, and an unknown price does not count."""
+
+    per_run: float | None = Field(
+        None, ge=0, description="US dollars of one command, or of one run in the UI; none: no limit."
+    )
+    total: float | None = Field(None, ge=0, description="US dollars of all runs on the ledger; none: no limit.")
+
+
+class SeedSettings(Section):
+    """Text-to-Persona: what is asked of a document."""
+
+    granularity: Literal["coarse", "fine"] = "fine"
+    relations: tuple[Relation, ...] = Field(
+        ("read", "write", "like", "dislike"), min_length=1, description="Asked in turn over a shard's documents."
+    )
+    per_document: int = Field(1, ge=1, le=16, description="Personas asked for from each document.")
+    min_words: int = Field(4, ge=1)
+    max_words: int = Field(60, ge=5)
+
+
+class ExpansionSettings(Section):
+    """Persona-to-Persona: how far the hub is widened."""
+
+    rounds: int = Field(6, ge=0, le=6)
+    children: int = Field(1, ge=1, le=16, description="Related personas asked for from each persona of the frontier.")
+    max_frontier: int = Field(500, ge=1, description="Personas expanded in one round at most.")
+    openings: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether it is drawn how each related persona begins; auto: for embedded models, which are small.",
+    )
+    min_new_share: float = Field(
+        0.0, ge=0, le=1, description="Stop after a round whose share of new personas is below this."
+    )
+
+
+class HubSettings(Section):
+    """The rule of deduplication."""
+
+    jaccard: float = Field(0.9, gt=0, le=1, description="Token-set Jaccard from which two personas are one.")
+    cosine: float = Field(0.9, gt=0, le=1, description="Embedding cosine from which two personas are one.")
+    order: Literal["decision", "registration"] = Field(
+        "decision", description="registration: a shard waits until every shard registered before it is decided."
+    )
+    exact_rows: int = Field(200_000, ge=0, description="Index size up to which the search is exhaustive.")
+
+
+class CharacterSettings(Section):
+    """Character profiles."""
+
+    limit: int | None = Field(None, ge=0, description="Characters of a shard at most; none: every hub persona.")
+
+
+class DialogueSettings(Section):
+    """Role-play dialogues."""
+
+    characters_per_session: int = Field(3, ge=1, description="Characters that answer each session.")
+    per_character: float = Field(15.3, gt=0, description="Dialogues of each kind for each character, on average.")
+    seed: int = 0

@@ -1,0 +1,154 @@
+"""From dialogues and recipe rows to training examples: chat messages with their provenance."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from persona_assets.accounting import Accounting
+from persona_assets.characters.profiles import ATTRIBUTES
+from persona_assets.lake import Batch, TableInfo, iter_frames
+from persona_assets.prompts import Message, render_template
+from persona_assets.recipes.recipe import Recipe, TrainingExample
+from persona_assets.records import QUARANTINE_COLUMNS, SftMix, content_id, polars_schema
+
+_SCHEMA = polars_schema(SftMix)
+_SOURCE_ITEM = "source_item_id"
+
+ROLE_PLAY_SYSTEM = """\
+You are {name}. {persona}
+Age: {age}. Gender: {gender}. Race: {race}. Birthplace: {birthplace}.
+Appearance: {appearance}
+Experience: {experience}
+Personality: {personality}
+Stay in character in everything you say, and be helpful and harmless."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a shard's personas come from, for provenance.
+
+    Attributes:
+        hub: persona_id, doc_id, license and family_id of the shard's hub.
+    """
+
+    hub: pl.LazyFrame
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A table that rows were made from, and the column that leads to it."""
+
+    rows: pl.DataFrame
+    key: str
+
+
+def make_role_play_examples(
+    task: str, dialogues: pl.LazyFrame, characters: pl.LazyFrame, origin: Origin, table: TableInfo
+) -> Iterator[Batch]:
+    """Make examples of dialogues: persona and profile in the system prompt, then the turns.
+
+    Args:
+        task: the asset's name.
+        dialogues: rows of dialogues_r or dialogues_g.
+        characters: the shard's character_profiles.
+        origin: the shard's personas.
+        table: the dialogues' table, for model and prompt.
+
+    Yields:
+        Batches of sft_mix.
+    """
+    profiles = _Source(characters.select("character_id", "persona", *ATTRIBUTES).collect(), "character_id")
+    rows = dialogues.rename({"license": "text_license"})
+
+    def make_messages(row: Mapping[str, Any]) -> list[Message]:
+        system = ROLE_PLAY_SYSTEM.format(**{name: row[name] for name in ("persona", *ATTRIBUTES)})
+        return [{"role": "system", "content": system}, *row["turns"]]
+
+    yield from _make_examples(task, "dialogue_id", rows, [_hub(origin), profiles], make_messages, table)
+
+
+def make_recipe_examples(
+    recipe: Recipe, rows: pl.LazyFrame, source: pl.LazyFrame | None, origin: Origin, table: TableInfo
+) -> Iterator[Batch]:
+    """Make examples of a recipe's rows by the templates of its file.
+
+    Args:
+        recipe: a recipe with `sft`.
+        rows: its table.
+        source: the table of the recipe that it reads, whose columns the templates may use.
+        origin: the shard's personas.
+        table: the recipe's table, for model and prompt.
+
+    Yields:
+        Batches of sft_mix; none for a recipe without `sft`.
+    """
+    template = recipe.content.sft
+    if template is None:
+        return
+    sources = [_hub(origin)]
+    if source is not None:
+        more = source.drop("persona_id", "persona", "source_item_id", "response_keys").rename({"item_id": _SOURCE_ITEM})
+        sources.append(_Source(more.collect(), _SOURCE_ITEM))
+    unlicensed = rows.with_columns(text_license=pl.lit(None, pl.String))
+
+    def make_messages(row: Mapping[str, Any]) -> list[Message]:
+        return _fill(template, row, recipe.name)
+
+    yield from _make_examples(recipe.content.asset, "item_id", unlicensed, sources, make_messages, table)
+
+
+def _hub(origin: Origin) -> _Source:
+    return _Source(origin.hub.collect(), "persona_id")
+
+
+def _make_examples(
+    task: str,
+    id_column: str,
+    rows: pl.LazyFrame,
+    sources: Sequence[_Source],
+    make_messages: Callable[[Mapping[str, Any]], list[Message]],
+    table: TableInfo,
+) -> Iterator[Batch]:
+    for read in iter_frames(rows):
+        whole = _join(read, sources)
+        examples = [
+            {
+                "example_id": content_id("sft", task, row[id_column]),
+                "messages": make_messages(row),
+                "task": task,
+                "family_id": row["family_id"],
+                "source_row_id": row[id_column],
+                "persona_id": row["persona_id"],
+                "doc_id": row["doc_id"],
+                "license": _join_licenses(row["license"], row["text_license"]),
+                "model": table.attributes["model"],
+                "prompt_hash": table.attributes["code_version"],
+                "response_keys": row["response_keys"],
+            }
+            for row in whole.iter_rows(named=True)
+        ]
+        gone = read.height - whole.height
+        accounting = Accounting.of_rows(read.height, whole.height, {"source_gone": gone} if gone else {}, {})
+        yield Batch(pl.DataFrame(examples, schema=_SCHEMA), pl.DataFrame(schema=QUARANTINE_COLUMNS), accounting)
+
+
+def _join(rows: pl.DataFrame, sources: Sequence[_Source]) -> pl.DataFrame:
+    """Add the columns of what the rows were made from; rows whose source was replaced since are left out."""
+    for source in sources:
+        rows = rows.join(source.rows, on=source.key, how="inner", maintain_order="left")
+    return rows
+
+
+def _fill(template: TrainingExample, row: Mapping[str, Any], name: str) -> list[Message]:
+    turns = (("system", template.system), ("user", template.user), ("assistant", template.assistant))
+    return [
+        {"role": role, "content": render_template(text, row, f"sft part of recipe {name}").strip()}
+        for role, text in turns
+        if text
+    ]
+
+
+def _join_licenses(*licenses: str | None) -> str:
+    return " AND ".join(sorted(set(filter(None, licenses))))

@@ -1,0 +1,110 @@
+"""Writing a Parquet file row group by row group, so that it appears whole or not at all."""
+
+import glob
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from persona_assets.errors import LakeError
+
+_ROW_GROUP = 4_096
+_LEFTOVER_SECONDS = 86_400
+"""Age from which a temporary file is what a killed run left, and not what another run is writing."""
+
+
+class StreamedFile:
+    """A Parquet file that grows by row groups of one size beside its place, and moves there at once.
+
+    Args:
+        path: where it appears when it is published.
+        schema: column names and Polars types.
+    """
+
+    def __init__(self, path: Path, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> None:
+        self._path = path
+        self._schema = pl.Schema(schema)
+        self._temporary = path.with_name(f".{path.stem}.{os.getpid()}.{uuid4().hex[:8]}.tmp")
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting = pl.DataFrame(schema=self._schema)
+
+    def append(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Add rows and give them back in the columns and types of the file.
+
+        Raises:
+            LakeError: if the disk is full or the folder cannot be written.
+        """
+        ordered = frame.select(self._schema.names()).cast(self._schema) if frame.width else self._waiting.clear()
+        self._waiting = self._waiting.vstack(ordered)
+        # Groups of one size, whatever the size of the batches: equal rows make an equal file.
+        while self._waiting.height >= _ROW_GROUP:
+            group, self._waiting = self._waiting.head(_ROW_GROUP), self._waiting.slice(_ROW_GROUP)
+            self._write(group)
+        return ordered
+
+    def publish(self, metadata: Mapping[str, str]) -> None:
+        """Finish the file, with facts of its own in its footer, and make it visible by one rename.
+
+        Raises:
+            LakeError: if the disk is full or the folder cannot be written.
+        """
+        with _explain_failure(self._path):
+            writer = self._open()
+            if self._waiting.height:
+                self._write(self._waiting)
+            if metadata:
+                writer.add_key_value_metadata(metadata)
+            writer.close()
+            with self._temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            self._temporary.replace(self._path)
+        self._writer = None
+
+    def discard(self) -> None:
+        """Leave nothing of a file that was not published; changes nothing afterwards."""
+        # Closing writes the end of the file, which fails again where the disk is full.
+        with suppress(OSError):
+            if self._writer is not None:
+                self._writer.close()
+        self._writer = None
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+    def _write(self, group: pl.DataFrame) -> None:
+        with _explain_failure(self._path):
+            self._open().write_table(_to_arrow(group), row_group_size=_ROW_GROUP)
+
+    def _open(self) -> pq.ParquetWriter:
+        if self._writer is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._remove_leftovers()
+            schema = _to_arrow(pl.DataFrame(schema=self._schema)).schema
+            self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
+        return self._writer
+
+    def _remove_leftovers(self) -> None:
+        for path in self._path.parent.glob(f".{glob.escape(self._path.stem)}.*.tmp"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
+                    path.unlink()
+
+
+@contextmanager
+def _explain_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LakeError(
+            f"{path} could not be written: {error.strerror or error}. Nothing that was there before is lost:"
+            " free space or correct the folder's permissions, then run again."
+        ) from error
+
+
+def _to_arrow(frame: pl.DataFrame) -> pa.Table:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())

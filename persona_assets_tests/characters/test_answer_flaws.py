@@ -1,0 +1,145 @@
+"""What is wrong with a character's answer, and what it keeps of the original."""
+
+import pytest
+
+from persona_assets.characters.answer_flaws import (
+    find_answer_flaw,
+    share_copied,
+    share_of_numbers_kept,
+    share_of_words_kept,
+    strip_name_label,
+)
+from persona_assets_tests.characters.people import make_session
+
+LECTURE = "The bridge stands on 3 arches. It is 120 metres long, and that makes it the longest of the region."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        LECTURE,
+        "# The bridge\nI count three arches on it.",
+        "I count three.\n\n### Arches",
+        "I count **three** arches on my bridge.",
+        "I reckon \\(120 / 3\\) for each arch of mine.",
+        "I reckon \\frac{120}{3} for each arch, my friend.",
+        "I reckon \\[ 120 / 3 \\] for each arch, my friend.",
+        "Ich zähle daran **drei** Bögen aus Stein.",
+        f"{LECTURE}\n```python\nprint('I and my bridge')\n```",
+    ],
+)
+def test_a_lecture_is_out_of_character(answer: str) -> None:
+    assert find_answer_flaw(answer, make_session("How?", "So.")) == "out_of_character"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{LECTURE} I measured it.",
+        f"{LECTURE} I've measured it.",
+        f"{LECTURE} Ask my uncle.",
+        f"{LECTURE} Nobody told me.",
+        f"{LECTURE} We were proud of it.",
+        "Die Brücke hat drei Bögen und ist 120 Meter lang; das ist in dieser Gegend die längste.",
+        "De brug is lang, of is het de rivier? Het is een van de mooiste van de stad.",
+        "Le pont a trois arches et mesure 120 mètres, ce qui en fait le plus long de la région.",
+        "这座桥有三个拱，长一百二十米，是这一带最长的桥，孩子们都喜欢在上面数船。",
+        "Three arches, twelve decades, one ferry.",
+        "I asked *very* politely: 2 * 3 is 6, it's #1, and it cost $5 or $6.",
+        "I keep it in a list:\n```python\n# the arches and the length\nprint(2 ** 3 ** 2)\n```\nThat is all.",
+        "```python\n# the bridge and the river, with all that it has\nprint(**bridge, **river)\n```",
+    ],
+)
+def test_talk_code_and_other_languages_are_no_lecture(answer: str) -> None:
+    assert find_answer_flaw(answer, make_session("How?", "So.")) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "original", "share"),
+    [
+        ("", "one two three four five", 0.0),
+        ("One, two, three; four: FIVE!", "one two three four five", 1.0),
+        ("one two three four", "one two three four five", 0.0),
+        ("one two three four five six seven eight nine ten", "one two three four five", 0.5),
+        ("Photosynthesis transforms sunlight.", "Photosynthesis transforms sunlight.", 1.0),
+        ("苍鹭是一种生活在水边的鸟。", "苍鹭是一种生活在水边的鸟。", 1.0),
+        ("See: ```a b c d e f g```", "Here: ```a b c d e f g```", 0.0),
+    ],
+)
+def test_the_share_copied(answer: str, original: str, share: float) -> None:
+    assert share_copied(answer, original) == share
+
+
+def test_an_answer_may_quote_the_question_where_the_original_does() -> None:
+    text = "the old bridge over the river in our town is very long and very grey indeed"
+    question = f"Correct this: {text}"
+    answer = f"As I would write it in the log: {text}, and not a word more."
+    assert find_answer_flaw(answer, make_session(question, f"Corrected: {text}.")) is None
+    assert find_answer_flaw(answer, make_session(question, "It is right.")) == "repeats_user"
+
+
+@pytest.mark.parametrize(
+    ("answer", "original", "share"),
+    [
+        ("", "no number", 1.0),
+        ("1 and 2", "2 and 1", 1.0),
+        ("1", "1 2 3 4", 0.25),
+        ("10", "1", 0.0),
+        ("1,5", "1,5", 1.0),
+    ],
+)
+def test_the_share_of_numbers(answer: str, original: str, share: float) -> None:
+    assert share_of_numbers_kept(answer, original) == share
+
+
+@pytest.mark.parametrize(
+    ("text", "stripped"),
+    [
+        ("Ruben Okafor: Hello.", "Hello."),
+        ("**Ruben**: Hello.", "Hello."),
+        ("assistant: Hello.", "Hello."),
+        ("Ruben says hello.", "Ruben says hello."),
+        ("Rubens: a painter.", "Rubens: a painter."),
+    ],
+)
+def test_the_speakers_label_is_taken_away(text: str, stripped: str) -> None:
+    assert strip_name_label(text, "Ruben Okafor") == stripped
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Sure, I can explain the bridge with an example.",
+        "Certainly! Here is what I know about arches.",
+        "I'm sorry, but I have never seen that bridge.",
+        "I need more details: please provide me with more information about the bridge.",
+        "Ruben sails past the bridge every day, and I count the arches.",
+        "I would say that Ruben's ferry is quicker than the bridge.",
+    ],
+)
+def test_an_assistant_and_a_narrator_are_out_of_character(answer: str) -> None:
+    assert find_answer_flaw(answer, make_session("How?", "So.")) == "out_of_character"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I'm Ruben, and I count the arches every day.",
+        "They call me Ruben, and I know this bridge like no other.",
+        "Sure as the tide I am at the quay by six.",
+    ],
+)
+def test_a_character_may_say_who_it_is(answer: str) -> None:
+    assert find_answer_flaw(answer, make_session("How?", "So.")) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "original", "share"),
+    [
+        ("", "Five words say hardly anything.", 1.0),
+        ("Bridges crossing rivers", "bridge crosses river under heavy clouds while sailors whistle softly", 3 / 10),
+        ("", "bridge crosses river under heavy clouds while sailors whistle softly", 0.0),
+    ],
+)
+def test_the_share_of_words(answer: str, original: str, share: float) -> None:
+    assert share_of_words_kept(answer, original) == pytest.approx(share)

@@ -1,0 +1,44 @@
+"""Contradictions that words give away."""
+
+from typing import Any
+
+import pytest
+
+from persona_assets.characters.contradictions import find_contradiction
+
+PROFILE: dict[str, Any] = {
+    "name": "Mira Holt",
+    "age": 60,
+    "gender": "female",
+    "race": "European",
+    "birthplace": "a harbour town",
+    "appearance": "Tall, with grey eyes.",
+    "experience": "She sailed for thirty years.",
+    "personality": "Calm; she laughs rarely.",
+}
+
+
+@pytest.mark.parametrize(
+    ("persona", "changes", "contradicts"),
+    [
+        ("A retired ferry captain who teaches knots.", {}, False),
+        ("A retired ferry captain who teaches knots.", {"age": 15}, True),
+        ("A ferry captain who teaches a retired doctor.", {"age": 15}, False),
+        ("A nine-year-old boy who counts ferries.", {"gender": "male", "age": 9, "experience": "He counts."}, False),
+        ("A 70-year-old captain who teaches knots.", {"age": 28}, True),
+        ("A captain who cares for her 70-year-old neighbour at the harbour.", {"age": 28}, False),
+        ("A ferry captain.", {"appearance": "Tall, with a long beard."}, True),
+        ("A ferry captain.", {"experience": "He sailed.", "personality": "He laughs at his jokes."}, True),
+        ("A ferry captain.", {"gender": "non-binary", "personality": "He laughs."}, False),
+        ("A widow who keeps bees.", {"gender": "male", "experience": "He sailed.", "personality": "Calm."}, True),
+        ("A surgeon who operates on children.", {"age": 12}, True),
+        ("A child who counts ferries.", {}, True),
+        ("A shy child counting ferries.", {}, True),
+        ("A girl, the youngest on board.", {}, True),
+        ("A child psychologist who sails.", {}, False),
+        ("A toddler's grandmother who sails.", {}, False),
+        ("A girl scout leader who ties knots.", {"gender": "male", "experience": "He led.", "personality": "-"}, False),
+    ],
+)
+def test_finds_the_plain_cases(persona: str, changes: dict[str, Any], contradicts: bool) -> None:
+    assert (find_contradiction(persona, {**PROFILE, **changes}) is not None) == contradicts

@@ -1,0 +1,279 @@
+"""Dialogues R and G: the user's turns to the letter, the answers in character."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persona_assets.characters.dialogues import (
+    answer_sessions,
+    find_answer_flaw,
+    judge_answer,
+    judge_rewrite,
+    rewrite_sessions,
+    share_copied,
+)
+from persona_assets.characters.sessions import Session
+from persona_assets.llm.tasks import Accepted, Rejected
+from persona_assets.prompts import PromptFile, load_prompt
+from persona_assets.records import Dialogues
+from persona_assets.settings import TaskSettings
+from persona_assets_tests.asking import PROMPTS, Made, ask
+from persona_assets_tests.characters.people import make_session
+from persona_assets_tests.scripted import ScriptedReply, teach
+
+R = load_prompt(PROMPTS / "dialogues_r.yaml", PromptFile)
+G = load_prompt(PROMPTS / "dialogues_g.yaml", PromptFile)
+ODD = "What  is 12 * 12?\n\n```python\nprint(12 * 12)\n```\tÄ „quote“ {{ braces }} "
+SESSIONS = [
+    make_session(ODD, "It is 144.", "And 13 * 13?", "That would be 169 by the same rule.", number=1),
+    make_session("Name a bird.", "A heron is a bird.", number=2),
+    make_session("Name a fish.", "A pike is a fish.", number=3),
+]
+ANSWER = "Down at the quay I would call it a plain matter of patience and rope."
+
+
+def make(
+    kind: str, folder: Path, sessions: Sequence[Session] = SESSIONS, model: str = "scripted/plain", **task: Any
+) -> Made:
+    prompt, make_rows = (R, rewrite_sessions) if kind == "r" else (G, answer_sessions)
+    return ask(folder, prompt, lambda asker: make_rows(asker, sessions), model, TaskSettings(**task))
+
+
+def say(turn: Mapping[str, Any]) -> str:
+    return str(turn["content"])
+
+
+def instruction_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    """What the last turn asks: the first of a dialogue has the character before it."""
+    return say(messages[-1]).rpartition("\n\n")[2]
+
+
+@pytest.mark.parametrize("kind", ["r", "g"])
+def test_the_users_turns_are_kept_to_the_letter(kind: str, tmp_path: Path) -> None:
+    made = make(kind, tmp_path)
+    rows = Dialogues.validate(made.rows, cast=True)
+    assert rows["instruction_id"].to_list() == ["ins_0001", "ins_0002", "ins_0003"]
+    assert rows["n_turns"].to_list() == [4, 2, 2]
+    for session, turns in zip(SESSIONS, rows["turns"].to_list(), strict=True):
+        assert [turn["role"] for turn in turns] == ["user", "assistant"] * len(session.user_turns)
+        assert [say(turn) for turn in turns if turn["role"] == "user"] == session.user_turns
+        assert not {say(turn) for turn in turns} & set(session.answers)
+    assert set(rows["license"]) == {"CC-BY-4.0"}
+
+
+def test_r_keeps_the_numbers_of_the_original(tmp_path: Path) -> None:
+    turns = make("r", tmp_path).rows["turns"].to_list()[0]
+    assert "144" in say(turns[1])
+    assert "169" in say(turns[3])
+
+
+def test_r_asks_once_a_session_and_g_once_a_turn(tmp_path: Path) -> None:
+    one = make("r", tmp_path, candidates=1).rows["response_keys"].list.len().to_list()
+    each = make("g", tmp_path, candidates=1).rows["response_keys"].list.len().to_list()
+    assert (one, each) == ([1, 1, 1], [2, 1, 1])
+
+
+def test_a_rewrite_cannot_change_the_users_turn(tmp_path: Path) -> None:
+    answers = {"answer_1": f"{ANSWER} 144", "answer_2": "Then 169, as every child on board knows by heart."}
+    answer = json.dumps({**answers, "question_1": "Another question?"})
+    turns = make("r", tmp_path, SESSIONS[:1], teach("r-extra", lambda _: answer)).rows["turns"].to_list()[0]
+    assert [say(turn) for turn in turns][::2] == SESSIONS[0].user_turns
+
+
+def test_a_rewrite_with_too_few_answers_is_malformed(tmp_path: Path) -> None:
+    model = teach("r-few", lambda _: json.dumps({"answer_1": f"{ANSWER} 144"}))
+    assert make("r", tmp_path, SESSIONS[:1], model, candidates=1).reasons() == {"malformed": 1}
+
+
+def test_g_that_says_the_same_again_is_refused(tmp_path: Path) -> None:
+    session = make_session("One?", "1", "Two?", "2")
+    made = make("g", tmp_path, [session], teach("g-again", lambda _: ANSWER), candidates=1)
+    assert made.reasons() == {"repetition": 1}
+    assert dict(made.accounting.dropped) == {"unfinished_session": 1}
+
+
+def test_g_carries_the_chosen_answers_through_three_turns(tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+    answers = {
+        "One?": "Ropes first, then patience, as on any quay in the world.",
+        "Two?": "Two of them, and I never leave the smaller child on board alone.",
+        "Three?": "At dusk I would rather sing than argue with an inspector.",
+    }
+
+    def answer(messages: Sequence[Mapping[str, Any]]) -> str:
+        asked.append([say(message) for message in messages])
+        return f"Ruben: {answers[instruction_of(messages)]}"
+
+    session = make_session("One?", "1", "Two?", "2", "Three?", "3")
+    rows = make("g", tmp_path, [session], teach("g-three", answer), candidates=1).rows
+    assert [say(turn) for turn in rows["turns"].to_list()[0]] == [text for pair in answers.items() for text in pair]
+    assert asked[2][:-5] == asked[0][:-1]
+    assert asked[2][-5:] == [asked[0][-1], answers["One?"], "Two?", answers["Two?"], "Three?"]
+
+
+def test_g_gives_the_character_after_the_demonstrations_and_before_the_first_instruction(tmp_path: Path) -> None:
+    asked: list[Sequence[Mapping[str, Any]]] = []
+
+    def answer(messages: Sequence[Mapping[str, Any]]) -> str:
+        asked.append(messages)
+        return ANSWER
+
+    session = make_session("One?", "1")
+    make("g", tmp_path, [session], teach("g-turns", answer), candidates=1)
+    system, *turns = asked[0]
+    assert [turn["role"] for turn in turns] == ["user", "assistant"] * 3 + ["user"]
+    assert [say(turn) for turn in turns[1::2]] == G.demonstration_texts()
+    told = [str(session.character[name]) for name in ("name", "age", "persona", "experience", "personality")]
+    assert all(text in say(turns[-1]) for text in told)
+    assert not any(str(session.character["name"]) in say(turn) for turn in (system, *turns[:-1]))
+    assert say(turns[-1]).endswith("\n\nOne?")
+
+
+def test_the_demonstrations_have_none_of_the_flaws_themselves() -> None:
+    answers = [*G.demonstration_texts(), *R.demonstration_texts()]
+    session = make_session("Why?", "Because.")
+    assert [find_answer_flaw(answer, session) for answer in answers] == [None] * len(answers)
+    for demonstration in R.content.demonstrations:
+        assert isinstance(demonstration.answer, dict)
+        pairs = zip(demonstration.answer.values(), demonstration.values["answers"], strict=True)
+        assert all(share_copied(answer, original) < 0.25 for answer, original in pairs)
+
+
+@pytest.mark.parametrize(
+    ("second", "dropped", "quarantined", "refused"),
+    [
+        (ScriptedReply("It broke off here and the", "length"), {"unfinished_session": 1}, {"truncated": 1}, 0),
+        ("Well, as an AI language model I have no ferry.", {"unfinished_session": 1}, {"speaks_as_model": 1}, 0),
+        ("refuse", {"unfinished_session": 1}, {}, 0),
+    ],
+)
+def test_an_unfinished_session_is_accounted_for(
+    second: str | ScriptedReply, dropped: dict[str, int], quarantined: dict[str, int], refused: int, tmp_path: Path
+) -> None:
+    def answer(messages: Sequence[Mapping[str, Any]]) -> str | ScriptedReply:
+        if instruction_of(messages) == "One?":
+            return ANSWER
+        if second == "refuse":
+            import litellm
+
+            raise litellm.ContextWindowExceededError("too long", "m", "scripted")
+        return second
+
+    model = teach(f"g-unfinished-{second}", answer)
+    made = make("g", tmp_path, [make_session("One?", "1", "Two?", "2")], model, candidates=1)
+    assert made.rows.is_empty()
+    assert dict(made.accounting.dropped) == dropped
+    assert made.reasons() == quarantined
+    assert made.accounting.refused.total() == refused
+    assert made.accounting.parsed == 1 + made.quarantined.height
+
+
+def test_a_session_that_never_got_a_reply_is_refused(tmp_path: Path) -> None:
+    def answer(_: object) -> str:
+        import litellm
+
+        raise litellm.ContextWindowExceededError("too long", "m", "scripted")
+
+    made = make("g", tmp_path, [make_session("One?", "1")], teach("g-refused", answer))
+    assert dict(made.accounting.refused) == {"prompt_too_long": 1}
+    assert made.accounting.answered == made.accounting.parsed == 0
+
+
+@pytest.mark.parametrize("kind", ["r", "g"])
+def test_a_faulty_model_loses_nothing_silently(kind: str, tmp_path: Path) -> None:
+    sessions = [make_session(f"Name {index} birds.", f"There are {index} herons.", number=index) for index in range(30)]
+    made = make(kind, tmp_path, sessions, "scripted/faulty", candidates=1)
+    assert 0 < made.rows.height < 30
+    assert made.rows.height + made.quarantined.height == 30
+    assert made.quarantined["row_id"].str.contains(r"^chr_\d+\+ins_\d+$").all()
+
+
+@pytest.mark.parametrize(
+    ("reason", "answer"),
+    [
+        ("unchanged", "My bridge  has 3 arches and is 120 metres long."),
+        ("loses_facts", "It has some arches, and it is longer than my ferry by far."),
+        ("too_short", "Ask the mayor."),
+        ("unchanged", "Well, I say: my bridge has 3 arches and is 120 metres long."),
+        ("out_of_character", "It counts 3 arches, and the whole of it stretches over 120 metres."),
+        ("speaks_as_model", "As an AI language model I count 3 arches on 120 metres."),
+        ("speaks_for_user", "It has 3 arches on 120 metres.\nUser: And how high is it?"),
+        ("repetition", "3 arches, arches arches, on 120 metres of stone."),
+        ("recites_profile", "I sailed: he sailed on grain barges for nine years and then bought 3 arches of 120."),
+        ("repeats_user", "Tell me please how long the old bridge over the river in our town is: 3 arches, 120."),
+    ],
+)
+def test_each_flaw_of_a_rewrite_has_its_word(reason: str, answer: str) -> None:
+    question = "Tell me please how long the old bridge over the river in our town is?"
+    session = make_session(question, "My bridge has 3 arches and is 120 metres long.")
+    verdict = judge_rewrite(session, {"answer_1": answer})
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == reason
+
+
+LECTURE = "The bridge stands on 3 arches. It is 120 metres long, and that makes it the longest of the region."
+
+
+def test_g_that_lectures_goes_to_quarantine(tmp_path: Path) -> None:
+    made = make("g", tmp_path, [make_session("How?", "So.")], teach("g-lecture", lambda _: LECTURE), candidates=1)
+    assert made.rows.is_empty()
+    assert made.reasons() == {"out_of_character": 1}
+
+
+def test_a_rewrite_with_phrases_of_the_demonstrations_is_refused() -> None:
+    session = make_session("How long is it?", "It is 120 metres long.")
+    shown = ["I hang a picture upon every name, and write it in my little booklet."]
+    borrowed = {"answer_1": "I say 120 metres, hang a picture upon every rope, and use my little booklet."}
+    verdict = judge_rewrite(session, borrowed, shown)
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == "copies_demonstration"
+    assert isinstance(judge_rewrite(session, borrowed), Accepted)
+
+
+def test_a_rewrite_that_speaks_of_something_else_loses_the_facts() -> None:
+    original = "Freeze bread in slices and never store opened loaves inside plastic wrapping during summer months."
+    verdict = judge_rewrite(make_session("How?", original), {"answer_1": "I like my ferry, and the quay at dusk."})
+    assert verdict == Rejected("loses_facts", "it speaks of something else")
+
+
+def test_a_rewrite_may_keep_six_words_in_ten() -> None:
+    answer = "Row past the 3 grey stones now, I told them"
+    kept = judge_rewrite(make_session("How?", "Row past the 3 grey stones"), {"answer_1": answer})
+    assert isinstance(kept, Accepted)
+    more = judge_rewrite(make_session("How?", "Row past the 3 grey stones now"), {"answer_1": answer})
+    assert more == Rejected("unchanged", "70% stands word for word in the original")
+
+
+def test_a_rewrite_that_is_far_shorter_than_the_original_is_refused() -> None:
+    session = make_session("Why?", "Because of the river and of the many ships. " * 10)
+    assert judge_rewrite(session, {"answer_1": "Because of all the ships."}) == Rejected(
+        "too_short", "Because of all the ships."
+    )
+
+
+def test_the_rewrite_that_keeps_more_facts_is_preferred() -> None:
+    session = make_session("How long?", "It has 3 arches and is 120 metres long.")
+    whole = judge_rewrite(session, {"answer_1": "Count 3 arches on the 120 metres, as my uncle did."})
+    half = judge_rewrite(session, {"answer_1": "Some arches on 120 metres of stone, said my uncle."})
+    assert isinstance(whole, Accepted)
+    assert isinstance(half, Accepted)
+    assert whole.score > half.score
+
+
+def test_facts_are_counted_over_the_whole_session() -> None:
+    session = make_session("Where?", "In the harbour, of course.", "How many?", "There are 17 of them.")
+    answers = {"answer_1": "Down in the harbour, where else.", "answer_2": "More than I have fingers, surely."}
+    # The first answer has no number to lose, so half of the session's facts are kept.
+    assert isinstance(judge_rewrite(session, answers), Accepted)
+
+
+def test_a_label_is_taken_away_in_both_kinds() -> None:
+    session = make_session("Name a bird.", "A heron is a bird.")
+    labelled = f"Ruben Okafor: {ANSWER}"
+    rewritten, answered = judge_rewrite(session, {"answer_1": labelled}), judge_answer(session, {"text": labelled})
+    assert isinstance(rewritten, Accepted)
+    assert isinstance(answered, Accepted)
+    assert rewritten.values["answers"] == [answered.values["text"]] == [ANSWER]

@@ -1,0 +1,9 @@
+import pytest
+
+from persona_assets.embedding.encoder import Encoder
+from persona_assets.settings import EmbeddingSettings
+
+
+@pytest.fixture(scope="session")
+def minilm():
+    return Encoder(EmbeddingSettings())

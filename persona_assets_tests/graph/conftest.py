@@ -1,0 +1,53 @@
+"""A small project whose chain was run once, and copies of it for tests that go on from there."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from persona_assets.settings import PACKAGE, Settings
+from persona_assets_tests.graph.runs import (
+    SHARD,
+    Chain,
+    make_settings,
+    materialise_chain,
+    write_documents,
+    write_instructions,
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six documents, four sessions and a copy of the prompts."""
+    folder = tmp_path_factory.mktemp("sources")
+    write_documents(folder / "corpus" / f"{SHARD}.jsonl", range(6))
+    write_instructions(folder / "instructions" / "few.jsonl")
+    shutil.copytree(PACKAGE.parent / "prompts", folder / "prompts")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """The small project, materialised from text to release; nobody changes its folder."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(sources, folder, dirs_exist_ok=True)
+    return materialise_chain(make_settings(folder))
+
+
+@pytest.fixture
+def empty(sources: Path, tmp_path: Path) -> Settings:
+    """A copy of the small project with nothing materialised."""
+    shutil.copytree(sources, tmp_path, dirs_exist_ok=True)
+    return make_settings(tmp_path)
+
+
+@pytest.fixture
+def copied(finished: Chain, tmp_path: Path) -> Settings:
+    """A copy of the finished project, to go on with."""
+    shutil.copytree(finished.settings.data.parent, tmp_path, dirs_exist_ok=True)
+    return make_settings(tmp_path)

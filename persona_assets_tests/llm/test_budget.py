@@ -1,0 +1,175 @@
+"""The budget: a hard stop that sends nothing more, stores what was in flight, and can be resumed."""
+
+import asyncio
+import math
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persona_assets.accounting import Accounting
+from persona_assets.commands.progress_bar import describe_counts
+from persona_assets.errors import BudgetError
+from persona_assets.llm import provider
+from persona_assets.llm.client import ModelClient, Usage
+from persona_assets.llm.cost_bound import bound_cost
+from persona_assets.llm.request import Reply
+from persona_assets.settings import BudgetSettings
+from persona_assets_tests.llm.clients import ask, ask_all, make_request
+from persona_assets_tests.llm.server import ModelServer, fail, say
+
+TEXTS = [str(n) for n in range(40)]
+COST, BOUND = 0.05, 0.64
+"""Of one reply of 5 tokens, and of one of 64, the limit, at a cent a token."""
+
+
+@pytest.fixture(autouse=True)
+def _prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    price = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.01, "litellm_provider": "openai", "mode": "chat"}
+    monkeypatch.setitem(provider.load_litellm().model_cost, "openai/anything", price)
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as opened:
+        yield opened
+
+
+def count(results: list[Reply | BaseException]) -> tuple[int, int]:
+    replies = sum(isinstance(result, Reply) for result in results)
+    stopped = sum(isinstance(result, BudgetError) for result in results)
+    assert replies + stopped == len(results)
+    return replies, stopped
+
+
+def affordable(limit: float) -> int:
+    """Calls until the next could pass the limit."""
+    return math.floor((limit - BOUND) / COST + 1e-9) + 1
+
+
+def test_a_run_stops_before_it_could_pass_its_budget_and_the_next_goes_on(tmp_path: Path, server: ModelServer) -> None:
+    budget = BudgetSettings(per_run=1.0)
+    results, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=budget)
+    assert count(results) == (8, 32) == (affordable(1.0), 40 - affordable(1.0))
+    assert (len(server.requests), usage.calls) == (8, 8)
+    assert usage.cost == pytest.approx(0.4)
+    assert usage.budget_left == pytest.approx(0.6)
+    results, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=budget)
+    assert count(results) == (16, 24)
+    assert (len(server.requests), usage.cached, usage.calls) == (16, 8, 8)
+
+
+def test_the_total_is_counted_over_runs_and_goes_on_when_it_is_raised(tmp_path: Path, server: ModelServer) -> None:
+    for limit, sent in ((1.0, 8), (1.0, 8), (1.4, 16)):
+        results, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(total=limit))
+        assert count(results) == (sent, 40 - sent)
+        assert len(server.requests) == sent
+    assert usage.budget_left == pytest.approx(0.6)
+
+
+def test_the_message_names_the_setting_the_spend_and_how_to_go_on(tmp_path: Path, server: ModelServer) -> None:
+    (*_, last), _ = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(total=1.0, per_run=9.0))
+    assert isinstance(last, BudgetError)
+    text = str(last)
+    assert "budget.total: $0.4000 of $1.0000 are spent in all runs on this ledger" in text
+    assert "can cost up to $0.6400" in text
+    assert "PERSONA_ASSETS__BUDGET__TOTAL" in text
+    assert "goes on where this one ended" in text
+    assert "unknown" not in text
+    assert "\n" not in text
+
+
+def test_unknown_prices_do_not_count_and_are_named(tmp_path: Path, server: ModelServer) -> None:
+    nothing = BudgetSettings(total=0.0)
+    unpriced = ask_all(*TEXTS, model="openai/own")
+    results, usage = ask(tmp_path, server.url, unpriced, budget=nothing)
+    assert count(results) == (40, 0)
+    assert usage.unpriced == 40
+    (stopped,), _ = ask(tmp_path, server.url, ask_all("hi"), budget=nothing)
+    assert "Not counted: 40 calls in all runs on this ledger whose price is unknown" in str(stopped)
+
+
+def test_what_the_ledger_holds_costs_nothing(tmp_path: Path, server: ModelServer) -> None:
+    ask(tmp_path, server.url, ask_all(*TEXTS))
+    results, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(total=0.0, per_run=0.0))
+    assert count(results) == (40, 0)
+    assert (len(server.requests), usage.cached, usage.cost) == (40, 40, 0.0)
+
+
+def test_what_is_in_flight_at_the_stop_is_stored(tmp_path: Path, server: ModelServer) -> None:
+    async def fail_on_the_first(client: ModelClient) -> None:
+        async with asyncio.TaskGroup() as group:
+            for text in TEXTS:
+                group.create_task(client.ask(make_request(text)))
+
+    server.answer = lambda body: say("fine", delay=0.05)
+    with pytest.raises(ExceptionGroup) as raised:
+        ask(tmp_path, server.url, fail_on_the_first, budget=BudgetSettings(total=1.9), max_concurrency=8)
+    assert raised.group_contains(BudgetError)
+    sent = len(server.requests)
+    # Two at once fit at first, at the end one, so nothing of the budget is left lying.
+    assert sent == affordable(1.9)
+    _, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(total=1.9))
+    assert (usage.cached, len(server.requests)) == (sent, sent)
+
+
+def test_runs_at_once_pass_the_total_by_no_more_than_they_had_in_flight(tmp_path: Path, server: ModelServer) -> None:
+    server.answer = lambda body: say("fine", delay=0.02)
+    total, in_flight = 2.0, 3
+    done: list[list[Any]] = []
+
+    def run(name: int) -> None:
+        texts = [f"{name}:{text}" for text in TEXTS]
+        budget = BudgetSettings(total=total)
+        done.append(ask(tmp_path, server.url, ask_all(*texts), budget=budget, max_concurrency=in_flight)[0])
+
+    runs = [threading.Thread(target=run, args=(number,)) for number in range(3)]
+    for thread in runs:
+        thread.start()
+    for thread in runs:
+        thread.join()
+    replies = sum(count(results)[0] for results in done)
+    assert replies == len(server.requests)
+    assert affordable(total) <= replies <= affordable(total) + len(runs) * in_flight
+    assert replies * COST <= total + len(runs) * in_flight * BOUND
+
+
+def test_a_refused_request_gives_its_part_back(tmp_path: Path, server: ModelServer) -> None:
+    server.answer = lambda body: fail(400, "prompt is too long")
+    ask(tmp_path, server.url, ask_all(*TEXTS[:4]), budget=BudgetSettings(per_run=1.0))
+    assert len(server.requests) == 4
+
+
+def test_no_request_costs_more_than_its_bound() -> None:
+    request = make_request("語" * 100, model="openai/gpt-4o-mini", schema={"type": "object"})
+    bound = bound_cost(request)
+    assert bound is not None
+    assert bound >= (300 * 0.15 + 64 * 0.60) / 1e6
+    assert bound_cost(make_request(model="hosted_vllm/gpt-4o-mini")) is None
+    assert bound_cost(make_request(model="embedded/x")) == 0.0
+
+
+def test_progress_shows_what_is_left() -> None:
+    usage = Usage(calls=3, prompt_tokens=9, cost=0.0123, budget_left=4.987)
+    assert describe_counts(Accounting(rows=2), usage) == "2 rows, 3+0 calls, $0.0123, $4.99 left"
+    usage.budget_left = None
+    assert describe_counts(Accounting(rows=2), usage) == "2 rows, 3+0 calls, 9 tok, $0.0123"
+
+
+def test_a_price_in_steps_is_bound_by_litellm() -> None:
+    bound = bound_cost(make_request("hi", model="gemini/gemini-2.5-pro"))
+    assert bound is not None
+    assert bound > 0
+
+
+def test_a_plain_price_is_bound_without_litellm() -> None:
+    program = (
+        "import sys; from persona_assets.llm.cost_bound import bound_cost;"
+        "from persona_assets_tests.llm.clients import make_request;"
+        "assert bound_cost(make_request(model='openai/gpt-4o-mini')) > 0; assert 'litellm' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

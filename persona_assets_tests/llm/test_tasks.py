@@ -1,0 +1,305 @@
+"""From tasks to rows: the accounting, the order, the window, the choice among candidates."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+
+from persona_assets.errors import ModelError
+from persona_assets.lake import Batch
+from persona_assets.llm.client import ModelClient
+from persona_assets.llm.request import ChatRequest, RefusedError, Reply
+from persona_assets.llm.tasks import (
+    Accepted,
+    Outcome,
+    Rejected,
+    Task,
+    Values,
+    Verdict,
+    answer_task,
+    collect_batches,
+    make_batch,
+    run_tasks,
+)
+
+T = TypeVar("T")
+SCHEMA = {"text": pl.String()}
+GOOD = '{"age": 30}'
+
+
+class Age(BaseModel):
+    age: int = Field(ge=0, le=120)
+
+
+class Script:
+    """Stands where the client stands: each request is answered with the next text of its row."""
+
+    def __init__(self, **answers: Sequence[str]) -> None:
+        self.answers = {name: list(texts) for name, texts in answers.items()}
+        self.asked_by: str | None = "schema"
+        self.asked: list[ChatRequest] = []
+
+    async def ask(self, request: ChatRequest) -> Reply:
+        self.asked.append(request)
+        number = len(self.asked)
+        await asyncio.sleep(0)
+        text = self.answers[request.messages[0]["content"]].pop(0)
+        if text.startswith("!"):
+            raise RefusedError(text[1:], "said the provider")
+        if text == "dead":
+            raise ModelError("the server is dead")
+        reason, _, rest = text.partition("|") if "|" in text else ("stop", "", text)
+        return Reply(f"key{number}", rest, reason, 1, 1, None, response_format=self.asked_by)
+
+
+def make_task(name: str, candidates: int = 1, model: type[BaseModel] | None = None, sample: int = 0) -> Task[str]:
+    request = ChatRequest("m", [{"role": "user", "content": name}], 0.5, 10, sample=sample)
+    return Task(name, request, name, candidates, model, ["a demonstration that nobody must ever copy word for word"])
+
+
+def judge(_context: str, values: Values) -> Verdict:
+    text = str(values.get("text") or values)
+    return Rejected("unfit", text) if "unfit" in text else Accepted(dict(values), float(text.count("*")))
+
+
+def answer(script: Script, task: Task[str], **extra: Any) -> Outcome[str]:
+    return asyncio.run(answer_task(cast("ModelClient", script), task, judge, **extra))
+
+
+def make_row(outcome: Outcome[str]) -> dict[str, Any]:
+    return {"text": str((outcome.values or {}).get("text"))}
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ("", "empty"),
+        ("  \n", "empty"),
+        ("length|", "truncated"),
+        ("length|half an answ", "truncated"),
+        ("I'm sorry, but I can't help with that.", "refused"),
+        ("content_filter|", "refused"),
+        ("loop|again and again", "repetition"),
+        ("word word word", "repetition"),
+        ("a demonstration that nobody must ever copy word by word", "copies_demonstration"),
+        ("unfit", "unfit"),
+    ],
+)
+def test_each_kind_of_bad_reply_has_its_own_reason(reply: str, reason: str) -> None:
+    outcome = answer(Script(a=[reply]), make_task("a"))
+    assert (outcome.values, outcome.refused, [refusal.reason for refusal in outcome.refusals]) == (None, None, [reason])
+
+
+@pytest.mark.parametrize(
+    ("replies", "values", "tiers", "reasons"),
+    [
+        ([GOOD], {"age": 30}, ["clean"], []),
+        ([f"Sure: {GOOD}"], {"age": 30}, ["repaired"], []),
+        (["thirty", GOOD], {"age": 30}, ["asked_again"], []),
+        (['{"age": 300}', GOOD], {"age": 30}, ["asked_again"], []),
+        (["thirty", "about thirty"], None, ["malformed"], ["malformed"]),
+        (["thirty", "length|{"], None, ["malformed"], ["truncated"]),
+        (["thirty", "!server_error"], None, ["malformed"], ["malformed"]),
+        (["length|{"], None, [], ["truncated"]),
+        (["I'm sorry, but I can't help with that."], None, [], ["refused"]),
+    ],
+)
+def test_a_structured_answer_has_a_tier(
+    replies: list[str], values: Values | None, tiers: list[str], reasons: list[str]
+) -> None:
+    outcome = answer(Script(a=replies), make_task("a", model=Age))
+    assert (outcome.values, list(outcome.tiers), [r.reason for r in outcome.refusals]) == (values, tiers, reasons)
+    assert outcome.refused is None
+
+
+def test_tiers_and_ways_of_asking_are_counted_beside_the_equations() -> None:
+    script = Script(a=[GOOD, "thirty", GOOD], b=[f"Sure: {GOOD}", "length|{"], c=["plain"])
+    outcomes = [answer(script, make_task("a", 2, Age))]
+    script.asked_by = "json"
+    outcomes.append(answer(script, make_task("b", 1, Age)))
+    script.asked_by = None
+    outcomes += [answer(script, make_task("b", 1, Age)), answer(script, make_task("c"))]
+    account = make_batch(outcomes, make_row, SCHEMA).accounting
+    assert account.tiers == {"clean": 1, "asked_again": 1, "repaired": 1}
+    # The second ask is a reply too; plain text is none of these.
+    assert account.formats == {"schema": 3, "json": 1, "unknown": 1}
+    assert account.find_imbalance() is None
+
+
+def test_a_field_is_a_copy_only_where_it_is_long_enough_to_be_one() -> None:
+    class Person(BaseModel):
+        gender: str
+        life: str
+
+    def draw(life: str) -> list[str]:
+        task = Task(
+            "a", make_task("a").request, "a", 1, Person, ["female", "She was born by the sea and never left it."]
+        )
+        text = f'{{"gender": "female", "life": "{life}"}}'
+        return [refusal.reason for refusal in answer(Script(a=[text]), task).refusals]
+
+    assert draw("She came from the hills and stayed.") == []
+    assert draw("She was born by the sea and never left it.") == ["copies_demonstration"]
+
+
+def test_the_second_ask_shows_the_first_answer_and_both_are_kept_as_sources() -> None:
+    script = Script(a=["thirty", GOOD])
+    outcome = answer(script, make_task("a", model=Age))
+    assert [message["content"] for message in script.asked[1].messages][:2] == ["a", "thirty"]
+    assert outcome.keys == ("key1", "key2")
+
+
+def test_the_best_candidate_is_kept_and_the_first_among_equals() -> None:
+    outcome = answer(Script(a=["one *", "two **", "three **", "unfit"]), make_task("a", 4))
+    assert outcome.values == {"text": "two **"}
+    assert (outcome.keys, outcome.dropped["not_best_candidate"]) == (("key2",), 2)
+    assert [refusal.reason for refusal in outcome.refusals] == ["unfit"]
+
+
+def test_a_best_candidate_below_the_least_score_is_refused_with_its_score() -> None:
+    task = replace(make_task("a", 3), min_score=2.0)
+    outcome = answer(Script(a=["one *", "none", "unfit"]), task)
+    assert outcome.values is None
+    assert [(r.reason, r.raw) for r in outcome.refusals] == [("unfit", "unfit"), ("low_score", "one *")]
+    assert "scores 1.00" in outcome.refusals[1].detail
+    assert outcome.dropped["not_best_candidate"] == 1
+    assert answer(Script(a=["two **"]), replace(task, candidates=1)).values == {"text": "two **"}
+
+
+def test_a_single_candidate_is_scored_where_a_least_score_is_set() -> None:
+    task = replace(make_task("a"), min_score=0.5)
+
+    async def score(_context: str, values: Sequence[Values]) -> list[float]:
+        return [0.4 if value["text"] == "x" else 0.6 for value in values]
+
+    assert answer(Script(a=["x"]), task, scorer=score).values is None
+    assert answer(Script(a=["y"]), task, scorer=score).values == {"text": "y"}
+
+
+def test_a_scorer_sees_all_accepted_candidates_at_once() -> None:
+    seen: list[Sequence[Values]] = []
+
+    async def score(_context: str, values: Sequence[Values]) -> list[float]:
+        seen.append(values)
+        return [0.0, 1.0]
+
+    outcome = answer(Script(a=["one **", "unfit", "two"]), make_task("a", 3), scorer=score)
+    assert outcome.values == {"text": "two"}
+    assert [len(values) for values in seen] == [2]
+
+
+def test_candidates_are_different_samples_and_rows_do_not_share_them() -> None:
+    script = Script(a=["x"] * 6)
+    for sample in (0, 1):
+        answer(script, make_task("a", 3, sample=sample))
+    assert sorted(request.sample for request in script.asked) == [0, 1, 2, 3, 4, 5]
+
+
+def test_one_candidate_that_the_provider_refuses_does_not_lose_the_task() -> None:
+    outcome = answer(Script(a=["!server_error", "fine"]), make_task("a", 2))
+    assert (outcome.values, outcome.refused) == ({"text": "fine"}, None)
+    outcome = answer(Script(a=["!server_error", "!content_filter"]), make_task("a", 2))
+    assert (outcome.values, outcome.refused) == (None, "server_error")
+
+
+REPLIES = st.sampled_from(
+    [GOOD, "thirty", "", "length|{", "!server_error", "!bad_request", "no no no", f"so: {GOOD}", '{"age": "unfit"}']
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(REPLIES, min_size=6, max_size=6), max_size=12), st.integers(1, 3), st.booleans())
+def test_the_account_balances_whatever_comes(rows: list[list[str]], candidates: int, structured: bool) -> None:
+    script = Script(**{f"row{n}": texts for n, texts in enumerate(rows)})
+    tasks = [make_task(f"row{n}", candidates, Age if structured else None) for n in range(len(rows))]
+    client = cast("ModelClient", script)
+
+    async def run() -> list[Outcome[str]]:
+        return [o async for o in run_tasks(tasks, lambda task: answer_task(client, task, judge), 4)]
+
+    outcomes = asyncio.run(run())
+    batch = make_batch(outcomes, make_row, SCHEMA)
+    account = batch.accounting
+    assert account.find_imbalance() is None
+    assert account.planned == len(rows)
+    assert account.answered == sum(1 for outcome in outcomes if outcome.values is not None or outcome.refusals)
+    assert account.rows == batch.rows.height == sum(outcome.values is not None for outcome in outcomes)
+    assert account.quarantined.total() == batch.quarantined.height
+    # Counted from the other side: every candidate became a row, was left out, was quarantined or never arrived.
+    lost = len(rows) * candidates - account.parsed
+    assert 0 <= account.refused.total() * candidates <= lost
+
+
+def test_outcomes_come_in_the_tasks_order_and_batches_too() -> None:
+    async def work(task: Task[str]) -> Outcome[str]:
+        await asyncio.sleep(0.001 * (int(task.row_id) % 7))
+        return Outcome(task, {"text": task.row_id})
+
+    async def run() -> list[Batch]:
+        tasks = (make_task(str(n)) for n in range(600))
+        return [batch async for batch in collect_batches(run_tasks(tasks, work, 50), make_row, SCHEMA)]
+
+    batches = asyncio.run(run())
+    assert [batch.rows.height for batch in batches] == [256, 256, 88]
+    assert pl.concat(batch.rows for batch in batches)["text"].to_list() == [str(n) for n in range(600)]
+
+
+def test_never_more_than_the_window_is_begun() -> None:
+    begun = given_out = most = 0
+
+    def plan() -> Iterator[Task[str]]:
+        nonlocal begun, most
+        for n in range(50):
+            begun += 1
+            most = max(most, begun - given_out)
+            yield make_task(str(n))
+
+    async def work(task: Task[str]) -> Outcome[str]:
+        await asyncio.sleep(0)
+        return Outcome(task)
+
+    async def run() -> None:
+        nonlocal given_out
+        async for _ in run_tasks(plan(), work, 8):
+            given_out += 1
+
+    asyncio.run(run())
+    assert (begun, given_out) == (50, 50)
+    assert most <= 8
+
+
+async def _end(outcomes: AsyncIterator[Any], how_many: int) -> None:
+    count = 0
+    async for _ in outcomes:
+        count += 1
+        if count == how_many:
+            raise LookupError("the reader fails")
+
+
+@pytest.mark.parametrize(("reader_ends_at", "error"), [(99, ModelError), (1, LookupError)])
+def test_whoever_fails_nothing_goes_on(reader_ends_at: int, error: type[Exception]) -> None:
+    running: set[str] = set()
+
+    async def work(task: Task[str]) -> Outcome[str]:
+        running.add(task.row_id)
+        try:
+            if task.row_id == "260" and reader_ends_at == 99:
+                raise ModelError("dead")
+            await asyncio.sleep(0 if int(task.row_id) < 260 else 10)
+        finally:
+            running.discard(task.row_id)
+        return Outcome(task)
+
+    async def run() -> set[str]:
+        batches = collect_batches(run_tasks((make_task(str(n)) for n in range(400)), work, 30), make_row, SCHEMA)
+        with pytest.raises(error):
+            await _end(batches, reader_ends_at)
+        await batches.aclose()
+        return set(running)
+
+    assert asyncio.run(run()) == set()

@@ -1,0 +1,73 @@
+"""The checks a recipe may name: each with rows that pass and rows that do not."""
+
+import pytest
+
+from persona_assets.recipes.checks import CHECKS
+
+PERSONA = "A ferry captain from a canal city who collects old folk songs."
+CASES = (
+    ("asks_something", None, "A ferry takes 9 cars. How many cars fit on 3 ferries?"),
+    ("asks_something", None, "A ferry takes 9 cars. Find the number of cars on 3 ferries."),
+    ("asks_something", None, "A ferry takes 9 cars. How many fit on 3? (Round to the nearest integer.)"),
+    ("asks_something", "asks_nothing", "How many cars fit? A ferry takes 9 cars."),
+    ("asks_something", "asks_nothing", ""),
+    ("has_two_numbers", None, "A ferry takes 9 cars and 12 bicycles."),
+    ("has_two_numbers", None, "Half of the two ferries are late."),
+    ("has_two_numbers", "no_numbers", "A ferry takes 15 cars."),
+    ("has_two_numbers", "no_numbers", "A ferry takes 1,500.50 litres."),
+    ("has_two_numbers", "no_numbers", "A ferry takes cars."),
+    ("holds_no_solution", None, "A nurse mixes 2 l of saline solution with 3 l. How many litres are in it?"),
+    ("holds_no_solution", None, "She can answer 4 letters an hour. How many letters can she answer in 3 hours?"),
+    ("holds_no_solution", "holds_solution", "How many?\nSolution: 9 + 3"),
+    ("holds_no_solution", "holds_solution", "How many?\n**Answer:** 12"),
+    ("holds_no_solution", "holds_solution", "How many? The answer is 12."),
+    ("holds_no_solution", "holds_solution", "How many? Let's solve it."),
+    ("holds_no_solution", "holds_solution", "How many? 9 + 3 = 12"),
+    ("holds_no_solution", "holds_solution", r"How many? \boxed{12}"),
+    ("has_two_parts_at_most", None, "He has 8. She has 5. They sold 3. How many remain?"),
+    ("has_two_parts_at_most", None, "(a) How many cars? (b) How many bicycles?"),
+    ("has_two_parts_at_most", "too_many_parts", "a) cars b) bicycles c) horses: how many?"),
+    ("has_two_parts_at_most", "too_many_parts", "1. Cars\n2. Horses\n3. Dogs"),
+    ("has_two_parts_at_most", "too_many_parts", "How many cars? How many dogs? How many horses?"),
+    ("is_not_the_persona", None, "A ferry captain collects 3 songs a week."),
+    ("is_not_the_persona", "copies_persona", f"{PERSONA} How many songs?"),
+    ("reckons_right", None, "3 * 4 = 12"),
+    ("reckons_right", "wrong_arithmetic", "3 * 4 = 13"),
+    ("speaks_as_person", None, "The captain sails with a model ship."),
+    ("speaks_as_person", "speaks_as_model", "As an AI language model, I sail."),
+)
+
+
+@pytest.mark.parametrize(("check", "flaw", "text"), CASES)
+def test_a_text_passes_or_is_refused_with_a_word(check: str, flaw: str | None, text: str) -> None:
+    assert CHECKS[check]({"text": text}, {"persona": PERSONA}) == flaw
+
+
+@pytest.mark.parametrize(
+    ("answer", "flaw"),
+    [
+        ("60 minutes", None),
+        ("$1,200.50", None),
+        ("3/4 of the cake", None),
+        ("45 m2", None),
+        ("2 hours 30 minutes", "no_single_answer"),
+        ("sixty", "no_single_answer"),
+    ],
+)
+def test_the_answer_is_one_number(answer: str, flaw: str | None) -> None:
+    assert CHECKS["has_numeric_answer"]({"answer": answer}, {}) == flaw
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer", "flaw"),
+    [
+        ("9 * 10 = 90 dollars", "90 dollars", None),
+        ("6 * 200 = 1200", "$1,200.00", None),
+        ("It falls to -5.", "5 degrees below zero", None),
+        ("3 * 5 = 15", "5", None),
+        ("3 * 7 = 21", "1", "answer_not_derived"),
+        ("3 * 5 = 15", "fifteen", "answer_not_derived"),
+    ],
+)
+def test_the_answer_is_arrived_at(solution: str, answer: str, flaw: str | None) -> None:
+    assert CHECKS["answer_follows"]({"solution": solution, "answer": answer}, {}) == flaw

@@ -1,0 +1,144 @@
+"""Any recipe's rows: a YAML file is enough, and every answer is judged by the checks it names."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from persona_assets.llm.tasks import Accepted, Rejected
+from persona_assets.recipes.make import SourceRow, judge_answer, make_items
+from persona_assets.recipes.recipe import Recipe, RecipeFile, load_recipes
+from persona_assets.settings import TaskSettings
+from persona_assets_tests.asking import PROMPTS, Made, ask, compare_by_length
+from persona_assets_tests.scripted import teach
+
+PROBLEMS, SOLUTIONS = (
+    next(recipe for recipe in load_recipes(PROMPTS / "recipes") if recipe.content.asset == asset)
+    for asset in ("math_problems", "math_solutions")
+)
+HUB = pl.LazyFrame(
+    {
+        "persona_id": [f"per_{index}" for index in range(10)],
+        "persona": [f"A keeper of {index} sheep in a quiet valley." for index in range(10)],
+    }
+)
+
+
+def make(folder: Path, recipe: Recipe, rows: pl.LazyFrame = HUB, model: str = "scripted/plain", **task: Any) -> Made:
+    return ask(folder, recipe, lambda asker: make_items(asker, rows, compare_by_length), model, TaskSettings(**task))
+
+
+def write_recipe(folder: Path, **content: Any) -> Recipe:
+    (folder / "riddles.yaml").write_text(
+        yaml.safe_dump(
+            {"asset": "riddles", "description": "Riddles.", "user": "{{ persona }}", **content}, sort_keys=False
+        ),
+        encoding="utf-8",
+    )
+    return load_recipes(folder)[0]
+
+
+def test_problems_and_their_solutions(tmp_path: Path) -> None:
+    problems = make(tmp_path, PROBLEMS)
+    rows = PROBLEMS.content.schema_class().validate(problems.rows)
+    assert rows.height == 10
+    assert rows["source_item_id"].null_count() == 10
+    assert not rows["problem"].str.contains("Math problem").any()
+    solved = make(tmp_path, SOLUTIONS, rows.lazy())
+    solutions = SOLUTIONS.content.schema_class().validate(solved.rows)
+    assert solutions["source_item_id"].to_list() == rows["item_id"].to_list()
+    assert solutions["persona_id"].to_list() == rows["persona_id"].to_list()
+    assert set(solved.reasons()) <= {"wrong_arithmetic"}
+
+
+def test_a_new_file_makes_rows_with_no_python(tmp_path: Path) -> None:
+    recipe = write_recipe(
+        tmp_path,
+        system="You write riddles.",
+        answer="json",
+        fields={
+            "riddle": {"description": "The riddle.", "min_length": 30},
+            "difficulty": {"type": "integer", "description": "1 to 5.", "minimum": 1, "maximum": 5},
+        },
+        checks=["has_two_numbers", "speaks_as_person"],
+        per_row=2,
+    )
+    made = make(tmp_path, recipe)
+    rows = recipe.content.schema_class().validate(made.rows)
+    assert rows.height == made.accounting.planned == 20
+    assert rows["item_id"].n_unique() == 20
+    assert rows["difficulty"].is_between(1, 5).all()
+
+
+def test_a_recipe_without_a_pattern_takes_the_whole_text(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, fields={"riddle": {"description": "The riddle."}})
+    rows = make(tmp_path, recipe, model=teach("riddle", lambda _: "  What has keys and no door? ")).rows
+    assert set(rows["riddle"]) == {"What has keys and no door?"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "answer"),
+    [
+        ("malformed", "A keeper has 3 sheep and buys 4. How many are there?"),
+        ("asks_nothing", "Math problem: A keeper of a quiet valley has 3 sheep and buys 4 more of them at the market."),
+        ("holds_solution", "Math problem: A keeper has 3 sheep and buys 4. How many are there? Answer: 7, is it not?"),
+        ("refused", "I'm sorry, I cannot do sums."),
+        ("copies_demonstration", str(PROBLEMS.content.demonstrations[0].answer)),
+    ],
+)
+def test_a_bad_answer_is_quarantined_with_its_reason(reason: str, answer: str, tmp_path: Path) -> None:
+    made = make(tmp_path, PROBLEMS, HUB.head(1), teach(f"math-{reason}", lambda _: answer), candidates=1)
+    assert made.rows.is_empty()
+    assert made.reasons() == {reason: 1}
+    assert made.quarantined["row_id"].to_list() == ["per_0"]
+
+
+def test_the_answer_that_most_agree_on_is_kept(tmp_path: Path) -> None:
+    written = iter(["2 * 9 = 18\nAnswer: 18 jars", "4 * 5 = 20\nAnswer: $20", "40 / 2 = 20.0\nAnswer: 20.00 dollars"])
+    rows = pl.LazyFrame(
+        {"item_id": ["itm_1"], "persona_id": ["per_1"], "persona": ["A cook."], "problem": ["How many jars are left?"]}
+    )
+    made = make(tmp_path, SOLUTIONS, rows, teach("agreement", lambda _: next(written)), candidates=3)
+    assert made.rows["answer"].to_list() == ["$20"]
+    assert made.rows["source_item_id"].to_list() == ["itm_1"]
+    assert dict(made.accounting.dropped) == {"not_best_candidate": 2}
+
+
+def test_the_limit_counts_rows_read(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, fields={"riddle": {"description": "The riddle."}}, per_row=2)
+    assert make(tmp_path, recipe, limit=3).accounting.planned == 6
+
+
+def test_a_faulty_model_loses_nothing_silently(tmp_path: Path) -> None:
+    made = make(tmp_path, PROBLEMS, model="scripted/faulty", candidates=1)
+    assert made.rows.height + made.quarantined.height == made.accounting.planned == 10
+
+
+def test_a_group_that_did_not_match_is_malformed_and_no_crash() -> None:
+    recipe = RecipeFile.model_validate(
+        {
+            "asset": "riddles",
+            "description": "d",
+            "user": "u",
+            "pattern": r"(?P<riddle>\w+\?)(?P<hint> Hint: .*)?",
+            "fields": {"riddle": {"description": "x"}, "hint": {"description": "x"}},
+        }
+    )
+    verdict = judge_answer(recipe, SourceRow({"persona": "p", "persona_id": "per_1"}, None, 0), {"text": "Who?"})
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == "malformed"
+    full = judge_answer(recipe, SourceRow({"persona": "p", "persona_id": "per_1"}, None, 0), {"text": "Who? Hint: I."})
+    assert full == Accepted({"riddle": "Who?", "hint": "Hint: I."})
+
+
+def test_a_field_of_white_space_is_malformed(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, answer="json", fields={"riddle": {"description": "x", "min_length": 3}})
+
+    def answer(_: Sequence[Mapping[str, Any]]) -> str:
+        return json.dumps({"riddle": "     "})
+
+    assert make(tmp_path, recipe, HUB.head(1), teach("blank", answer)).reasons() == {"malformed": 1}

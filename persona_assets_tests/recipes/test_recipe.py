@@ -1,0 +1,99 @@
+"""Recipe files: what is wrong with one is said with file and key."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from persona_assets.errors import PromptError
+from persona_assets.recipes.recipe import load_recipes
+from persona_assets_tests.asking import PROMPTS
+
+GOOD = {
+    "asset": "riddles",
+    "description": "Riddles.",
+    "user": "{{ persona }}",
+    "fields": {"riddle": {"description": "The riddle."}},
+}
+
+
+def write(folder: Path, name: str, **changes: object) -> None:
+    content = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def test_the_packaged_recipes_are_well_formed_and_in_order() -> None:
+    recipes = load_recipes(PROMPTS / "recipes")
+    names = [recipe.content.asset for recipe in recipes]
+    assert {"math_problems", "math_solutions"} <= set(names)
+    for recipe in recipes:
+        assert recipe.content.reads == "persona_hub" or names.index(recipe.content.reads) < names.index(
+            recipe.content.asset
+        )
+        assert {"item_id", "persona_id", "response_keys", *recipe.content.fields} <= set(
+            recipe.content.schema_class().column_names()
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"asset": None}, "asset: Field required"),
+        ({"asset": "Riddles!"}, "asset: .*lower case"),
+        ({"asset": "persona_hub"}, "asset: .*persona_hub is an asset of the pipeline already"),
+        ({"fields": {}}, "fields: "),
+        ({"fields": {"riddle": {"type": "float", "description": "x"}}}, r"fields\.riddle\.type: "),
+        ({"fields": {"riddle": {}}}, r"fields\.riddle\.description: Field required"),
+        ({"fields": {"persona": {"description": "x"}}}, "fields: persona are columns of every recipe"),
+        ({"fields": {"license": {"description": "x"}}}, "fields: license are columns"),
+        ({"fields": {"two words": {"description": "x"}}}, "fields: two words must be"),
+        ({"checks": ["is_funny"]}, "checks: is_funny unknown; there are .*asks_something"),
+        ({"pattern": "(?P<riddle>"}, "pattern: "),
+        ({"pattern": "(?P<joke>.*)"}, r"pattern: its groups are \['joke'\], the fields \['riddle'\]"),
+        (
+            {"fields": {"a": {"description": "x"}, "b": {"description": "x"}}},
+            "pattern: a plain text answer with several",
+        ),
+        ({"prefer": "agreement"}, "prefer: agreement wants agreement_field"),
+        ({"per_row": 0}, "per_row: "),
+        ({"temprature": 1}, "temprature: Extra inputs"),
+        ({"sft": {"user": "x"}}, r"sft\.assistant: Field required"),
+    ],
+)
+def test_a_mistake_is_named_by_file_and_key(changes: dict[str, object], message: str, tmp_path: Path) -> None:
+    write(tmp_path, "riddles_file", **changes)
+    with pytest.raises(PromptError, match=rf"riddles_file\.yaml is not well formed\. .*{message}"):
+        load_recipes(tmp_path)
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("asset: [", encoding="utf-8")
+    with pytest.raises(PromptError, match=r"broken\.yaml is no valid YAML"):
+        load_recipes(tmp_path)
+
+
+def test_two_recipes_of_one_asset_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "one")
+    write(tmp_path, "two")
+    with pytest.raises(PromptError, match="two and one make the same asset"):
+        load_recipes(tmp_path)
+
+
+def test_a_recipe_that_reads_what_nobody_makes_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "one", reads="jokes")
+    with pytest.raises(PromptError, match="Recipe one reads jokes; it may read persona_hub or another recipe's asset"):
+        load_recipes(tmp_path)
+
+
+def test_a_circle_is_shown(tmp_path: Path) -> None:
+    write(tmp_path, "one", asset="one", reads="two")
+    write(tmp_path, "two", asset="two", reads="one")
+    with pytest.raises(PromptError, match="circle: one -> two -> one"):
+        load_recipes(tmp_path)
+
+
+def test_a_recipe_comes_after_the_one_it_reads(tmp_path: Path) -> None:
+    write(tmp_path, "a", asset="third", reads="second")
+    write(tmp_path, "b", asset="second", reads="first")
+    write(tmp_path, "c", asset="first")
+    assert [recipe.content.asset for recipe in load_recipes(tmp_path)] == ["first", "second", "third"]

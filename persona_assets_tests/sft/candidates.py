@@ -1,0 +1,48 @@
+"""Candidates of a release for the tests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from persona_assets.records import SftMix, content_id, polars_schema
+from persona_assets.sft.mixes import Mix
+
+
+def make_mix(**changes: Any) -> Mix:
+    return Mix.model_validate({"description": "For tests.", "weights": {"dialogues_r": 1.0, "riddles": 1.0}, **changes})
+
+
+def make_candidates(
+    personas: Sequence[str], tasks: Sequence[str] = ("dialogues_r", "riddles"), each: int = 1
+) -> pl.LazyFrame:
+    rows = [
+        {
+            "example_id": content_id("sft", task, persona, number),
+            "messages": [
+                {"role": "system", "content": f"You are {persona}."},
+                {"role": "user", "content": "Hello\n„you“"},
+                {"role": "assistant", "content": f"{task} {number}"},
+            ],
+            "task": task,
+            "family_id": persona,
+            "source_row_id": f"{task}_{number}",
+            "persona_id": persona,
+            "doc_id": None,
+            "license": "CC0-1.0",
+            "model": "scripted/plain",
+            "prompt_hash": "abc",
+            "response_keys": ["k"],
+        }
+        for persona in personas
+        for task in tasks
+        for number in range(each)
+    ]
+    return pl.LazyFrame(rows, schema=polars_schema(SftMix))
+
+
+def make_families(families: dict[str, str]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"persona_id": list(families), "family_id": list(families.values())},
+        schema={"persona_id": pl.String, "family_id": pl.String},
+    )
