@@ -46,7 +46,7 @@ lint: $(VENV)/.stamp ## style, types and the direction of imports
 test: lint ## lint, the code location, and the tests
 	@echo "code location"
 	@$(BIN)/dagster definitions validate >$(VENV)/location.log 2>&1 || { cat $(VENV)/location.log; exit 1; }
-	@HF_HUB_OFFLINE=1 $(BIN)/pytest -m 'not long' -n 2 --dist loadfile
+	@HF_HUB_OFFLINE=1 $(BIN)/pytest -m 'not long' -n 2 --dist loadfile --max-worker-restart 0
 
 test-long: $(VENV)/.stamp ## the tests that take minutes
 	@HF_HUB_OFFLINE=1 $(BIN)/pytest -m long
