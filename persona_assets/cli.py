@@ -192,6 +192,24 @@ def prune_ledger(
 
 
 @app.command()
+def batches(
+    forget: Annotated[
+        str | None, typer.Option(metavar="ID", help="Give a batch up: its requests are asked, and paid for, again.")
+    ] = None,
+) -> None:
+    """Show the batches that providers work on (see [batch] in pipeline.toml), and collect those that have ended.
+
+    Example: `persona-assets batches`
+    """
+    from persona_assets.commands.batches import forget_batch, print_batches
+
+    if forget is None:
+        print_batches(load_settings(), make_console())
+    else:
+        forget_batch(load_settings(), make_console(), forget)
+
+
+@app.command()
 def dev(
     host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.")] = 3000,

@@ -30,6 +30,10 @@ class BudgetError(PersonaAssetsError):
     """The next request could pass the budget. Ends the run, resumably."""
 
 
+class BatchPendingError(PersonaAssetsError):
+    """A provider works on batches that the run does not wait for. Ends the run, resumably."""
+
+
 class LakeError(PersonaAssetsError):
     """A table of the lake is missing, unreadable or could not be written."""
 

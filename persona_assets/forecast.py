@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from persona_assets.characters.sessions import count_dialogues
-from persona_assets.llm.client import resolve_task
+from persona_assets.llm.client import asks_in_batches, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
 from persona_assets.personas.seed import count_seed_tasks
 from persona_assets.prompts import PromptFile
@@ -113,7 +113,8 @@ def assume_rates(prompt: PromptFile, settings: Settings, asset: str, input_chars
     text += sum(len(str(one.values)) + len(one.answer_text()) for one in prompt.demonstrations)
     read = text / _CHARS_A_TOKEN
     written = (task.max_tokens or prompt.max_tokens) * _WRITTEN_SHARE
-    cost = price_tokens(resolve_task(settings.model, task).name, round(read), round(written))
+    model, in_batch = resolve_task(settings.model, task).name, asks_in_batches(settings.batch, task)
+    cost = price_tokens(model, round(read), round(written), in_batch)
     return Rates(1.0, task.candidates or prompt.candidates, read, written, cost, "assumed")
 
 

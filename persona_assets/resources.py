@@ -14,7 +14,7 @@ from persona_assets.embedding.similarity import SimilarityMeter
 from persona_assets.errors import CorpusError
 from persona_assets.lake import Lake
 from persona_assets.llm.budget import Budget
-from persona_assets.llm.client import ModelClient, resolve_task
+from persona_assets.llm.client import ModelClient, asks_in_batches, resolve_task
 from persona_assets.llm.ledger import Ledger, open_ledger
 from persona_assets.llm.usage import Usage
 from persona_assets.progress import Reporter, SilentReporter
@@ -51,7 +51,9 @@ class Project:
 
     def open_client(self, task: TaskSettings, usage: Usage) -> ModelClient:
         """Open a client for one asset, with the model that its task settings name."""
-        return ModelClient(resolve_task(self.settings.model, task), self.ledger, usage, budget=self.budget)
+        model = resolve_task(self.settings.model, task)
+        batches = self.settings.batch if asks_in_batches(self.settings.batch, task) else None
+        return ModelClient(model, self.ledger, usage, budget=self.budget, batches=batches)
 
     def open_meter(self) -> SimilarityMeter:
         """Open a meter of similarity for one asset, which runs in an event loop of its own."""

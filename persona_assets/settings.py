@@ -23,6 +23,7 @@ from pydantic_settings import SettingsError as EnvironmentValueError
 from persona_assets.errors import SettingsError
 from persona_assets.settings_sections import (
     PACKAGE,
+    BatchSettings,
     BudgetSettings,
     CharacterSettings,
     CorpusSettings,
@@ -45,6 +46,7 @@ __all__ = [
     "CONFIG_FILE_VARIABLE",
     "ENV_PREFIX",
     "PACKAGE",
+    "BatchSettings",
     "BudgetSettings",
     "CharacterSettings",
     "CorpusSettings",
@@ -94,6 +96,7 @@ class Settings(BaseSettings):
     index: IndexSettings = IndexSettings()
     ledger: LedgerSettings = LedgerSettings()
     budget: BudgetSettings = BudgetSettings()
+    batch: BatchSettings = BatchSettings()
     seed_personas: SeedSettings = SeedSettings()
     expansion: ExpansionSettings = ExpansionSettings()
     hub: HubSettings = HubSettings()

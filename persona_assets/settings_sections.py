@@ -96,6 +96,19 @@ class ModelSettings(Section):
         return 0.6 if self.name == PACKAGED_MODEL else 2.0
 
 
+class BatchSettings(Section):
+    """Providers' batch interfaces: half the price, and answers within a day."""
+
+    enabled: bool = Field(
+        False, description="Ask models through their provider's batch interface: half the price, within a day."
+    )
+    max_requests: int = Field(10_000, ge=1, le=50_000, description="Requests of one batch at most.")
+    poll_seconds: float = Field(60.0, gt=0, description="Seconds between two looks at the batches under way.")
+    max_wait_minutes: float | None = Field(
+        None, ge=0, description="Minutes that a run waits for its batches, then leaves them to the next; none: any."
+    )
+
+
 class TaskSettings(Section):
     """What one model-backed asset changes: every key falls back to the prompt file, then to [model]."""
 
@@ -111,6 +124,7 @@ class TaskSettings(Section):
         None, description="A best reply that scores less is refused: for small models; see the scores in quarantine."
     )
     limit: int | None = Field(None, ge=0, description="Rows asked for in a shard at most, the first in order.")
+    batch: bool | None = Field(None, description="Ask by batches, or not; none: what batch.enabled says.")
 
 
 class EmbeddingSettings(Section):

@@ -72,6 +72,7 @@ def test_pipeline_file_shows_the_true_defaults(monkeypatch: pytest.MonkeyPatch, 
         "ledger.url",
         "budget.per_run",
         "budget.total",
+        "batch.max_wait_minutes",
         "characters.limit",
     }
 

@@ -29,6 +29,7 @@ class TaskConfig(dg.Config):
     max_tokens: int | None = Field(None, description="Limit of one reply, in tokens.")
     candidates: int | None = Field(None, description="Replies drawn for each row; the best that passes is kept.")
     limit: int | None = Field(None, description="Rows of the input that are asked about, the first in order.")
+    batch: bool | None = Field(None, description="Ask through the provider's batch interface (half the price), or not.")
 
     def merge(self, settings: TaskSettings) -> TaskSettings:
         """The task settings of the project with what this run changes."""
@@ -133,7 +134,7 @@ def materialise_with_model(
         "inputs": dict(inputs),
         "settings": {
             **project.settings.pick("model.max_temperature", *decisive),
-            **{f"tasks.{asset}.{key}": value for key, value in settings.model_dump(exclude={"model"}).items()},
+            **{f"tasks.{asset}.{key}": value for key, value in settings.model_dump(exclude={"model", "batch"}).items()},
         },
     }
     project.reporter.start(asset, shard, planned)

@@ -16,6 +16,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _ERRORS = {kind.__name__ for kind in vars(package_errors).values() if isinstance(kind, type)}
 _INTERRUPTIONS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt", "CancelledError"}
 _HOPELESS = {"ModelError", "BudgetError", "SettingsError", "PromptError", "IndexUnavailableError"}
+"""Errors that the next shard would end with, too."""
 
 
 class RunInterruptedError(PersonaAssetsError):

@@ -93,14 +93,16 @@ class LineReporter:
 def describe_counts(accounting: Accounting, usage: Usage | None) -> str:
     """Rows, and for an asset that asks a model its calls, tokens and spend, in about 46 characters.
 
-    In place of the tokens, for not all fits: how often a provider had too much to do and the requests in flight that
-    are left, or what is left of a budget.
+    In place of the tokens, for not all fits: the requests that a provider has in batches, how often it had too much to
+    do and the requests in flight that are left, or what is left of a budget.
     """
     rows = f"{accounting.rows:,} rows"
-    if usage is None or not usage.calls + usage.cached:
+    if usage is None or not usage.calls + usage.cached + usage.under_way:
         return rows
     tokens = usage.prompt_tokens + usage.completion_tokens
     calls = f"{rows}, {usage.calls:,}+{usage.cached:,} calls"
+    if usage.under_way:
+        return f"{calls}, {usage.under_way:,} in batches, {describe_cost(usage)}"
     if usage.throttled:
         return f"{calls}, slowed {usage.throttled:,}x to {usage.limit}, {describe_cost(usage)}"
     if usage.budget_left is not None:

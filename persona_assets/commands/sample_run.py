@@ -18,11 +18,13 @@ from persona_assets.commands.pipeline import INSTRUCTIONS, open_pipeline
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.forecast import Flow, Rates
 from persona_assets.lake import WHOLE, Batch, Lake
+from persona_assets.llm import price_table
+from persona_assets.llm.client import asks_in_batches
 from persona_assets.llm.ledger import LEDGER_FILE
 from persona_assets.llm.usage import Usage
 from persona_assets.progress import Reporter
 from persona_assets.records import QUARANTINE_COLUMNS, SeedPersonas, WebText, polars_schema
-from persona_assets.settings import Settings
+from persona_assets.settings import BatchSettings, Settings
 
 
 class SampleFailedError(PersonaAssetsError):
@@ -99,7 +101,7 @@ def run_sample(settings: Settings, console: Console, shards: Sequence[str], numb
             _raise_failure(shard, report)
         usages = [usage for each in recorder.usages.values() for usage in each]
         return Sample(
-            {asset: rates for asset in recorder.usages if (rates := _measure(recorder, asset)) is not None},
+            {asset: rates for asset in recorder.usages if (rates := _measure(recorder, asset, settings)) is not None},
             measure_flow(part, shards),
             sum(usage.cost for usage in usages),
             sum(usage.calls for usage in usages),
@@ -128,18 +130,20 @@ def _raise_failure(shard: str, report: JobReport) -> None:
             raise SampleFailedError(f"The sample of shard {shard} stopped at {failure.step}. {failure.message}")
 
 
-def _measure(recorder: Recorder, asset: str) -> Rates | None:
+def _measure(recorder: Recorder, asset: str, settings: Settings) -> Rates | None:
     account, usages = recorder.accounts[asset], recorder.usages[asset]
     calls = sum(usage.calls + usage.cached for usage in usages)
     if not account.planned or not calls:
         return None
     is_priced = not any(usage.unpriced for usage in usages)
+    # The sample is asked at once, at list price, and the whole shard perhaps in batches.
+    share = price_table.BATCH_SHARE if asks_in_batches(settings.batch, settings.task(asset)) else 1.0
     return Rates(
         account.rows / account.planned,
         calls / account.planned,
         sum(usage.prompt_tokens + usage.stored_prompt_tokens for usage in usages) / calls,
         sum(usage.completion_tokens + usage.stored_completion_tokens for usage in usages) / calls,
-        sum(usage.cost + usage.stored_cost for usage in usages) / calls if is_priced else None,
+        share * sum(usage.cost + usage.stored_cost for usage in usages) / calls if is_priced else None,
         "sample",
     )
 
@@ -156,6 +160,9 @@ def _open_copy(settings: Settings) -> Iterator[Settings]:
                 "paths": paths,
                 "ledger": settings.ledger.model_copy(update={"url": url}),
                 "index": settings.index.model_copy(update={"url": None}),
+                # Whoever asks for a forecast does not wait for a day.
+                "batch": BatchSettings(),
+                "tasks": {name: task.model_copy(update={"batch": None}) for name, task in settings.tasks.items()},
             }
         )
 

@@ -42,8 +42,8 @@ class Asker(Generic[P]):
 
     @property
     def window(self) -> int:
-        """Tasks that may wait at once: enough to keep every slot busy, bounded whatever the shard's size."""
-        return 4 * self.client.settings.max_concurrency
+        """Tasks that may wait at once."""
+        return self.client.window
 
     def make_task(
         self,

@@ -54,11 +54,12 @@ class Budget:
         return max(0.0, min(left)) if left else None
 
     @asynccontextmanager
-    async def hold(self, request: ChatRequest) -> AsyncIterator[Hold]:
+    async def hold(self, request: ChatRequest, in_batch: bool = False) -> AsyncIterator[Hold]:
         """Hold what a request can cost while it is in flight.
 
         Args:
             request: what is about to be sent.
+            in_batch: whether it goes in a batch, which costs less.
 
         Yields:
             The hold, which is to be told the cost.
@@ -66,7 +67,7 @@ class Budget:
         Raises:
             BudgetError: if the request could pass a limit.
         """
-        held = Hold(bound_cost(request) if self._has_limit else None)
+        held = Hold(bound_cost(request, in_batch) if self._has_limit else None)
         if held.bound:
             await self._reserve(held.bound)
         try:

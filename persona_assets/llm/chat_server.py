@@ -209,12 +209,31 @@ def _read_completion(content: bytes, headers: Mapping[str, str], server: ChatSer
         body = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise NoCompletionError(f"the server's answer is no JSON ({error})") from error
+    try:
+        return check_completion(body)
+    except ServerError as error:
+        raise ServerError(_hide(str(error), server), error.status_code, headers) from None
+
+
+def check_completion(body: Any) -> dict[str, Any]:
+    """Make sure that a server's answer is a completion.
+
+    Args:
+        body: what the server answered, read as JSON.
+
+    Returns:
+        The same, with at least one message.
+
+    Raises:
+        ServerError: if it is an error.
+        NoCompletionError: if it is anything else.
+    """
     choices = body.get("choices") if isinstance(body, dict) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
         if isinstance(body, dict) and body.get("error"):
             # Some gateways send the error of who stands behind them under a status of 200.
-            raise ServerError(_hide(_read_problem(content), server), _read_code(body["error"]), headers)
+            raise ServerError(describe_error(body), _read_code(body["error"]), {})
         raise NoCompletionError("the server's answer holds no message")
     if choice.get("finish_reason") in {"abort", "error"}:
         raise NoCompletionError("the server broke the answer off")
@@ -227,9 +246,14 @@ def _read_problem(content: bytes) -> str:
         body = json.loads(text)
     except (ValueError, RecursionError):
         return text[:_LONGEST_DETAIL]
+    return describe_error(body)
+
+
+def describe_error(body: Any) -> str:
+    """What a server's error says, as OpenAI words it or as it stands."""
     error = body.get("error", body) if isinstance(body, dict) else body
     if not isinstance(error, dict) or "message" not in error:
-        return text[:_LONGEST_DETAIL]
+        return json.dumps(body)[:_LONGEST_DETAIL]
     code = error.get("code") or error.get("type")
     return f"{error['message']} ({code})"[:_LONGEST_DETAIL] if code else str(error["message"])[:_LONGEST_DETAIL]
 

@@ -1,16 +1,17 @@
 """The client that every asset asks: ledger first, then the provider, bounded and with retries."""
 
 import asyncio
-import json
 import logging
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from persona_assets.errors import ModelError
 from persona_assets.llm import provider
+from persona_assets.llm.batches import Batcher
 from persona_assets.llm.budget import Budget
+from persona_assets.llm.entries import describe_request, make_entry, make_reply
 from persona_assets.llm.ledger import Entry, Ledger
 from persona_assets.llm.provider_errors import (
     OverloadedError,
@@ -23,11 +24,15 @@ from persona_assets.llm.rates import open_throttle
 from persona_assets.llm.request import ChatRequest, RefusedError, Reply
 from persona_assets.llm.response_format import NEXT_FORMAT, JsonFormat, write_format
 from persona_assets.llm.usage import Usage
-from persona_assets.settings import BudgetSettings, ModelSettings, TaskSettings
+from persona_assets.settings import BatchSettings, BudgetSettings, ModelSettings, TaskSettings
 
 _LONGEST_WAIT = 60.0
 _REFUSALS_BEFORE_GIVING_UP = 5
 _ATTEMPTS_AT_A_SILENT_SERVER = 3
+_CANDIDATES = 64
+"""Requests that one task may have at once, at most."""
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +48,7 @@ class ModelClient:
         usage: what is counted.
         first_wait: seconds before the second attempt at a request; each further wait is twice as long.
         budget: what the run may spend; by default anything.
+        batches: how the provider's batch interface is asked; by default it is not.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class ModelClient:
         usage: Usage,
         first_wait: float = 1.0,
         budget: Budget | None = None,
+        batches: BatchSettings | None = None,
     ) -> None:
         self.settings = settings
         self.usage = usage
@@ -59,8 +66,11 @@ class ModelClient:
         self._first_wait = first_wait
         self._budget = budget or Budget(BudgetSettings(), ledger)
         self._throttle = open_throttle(settings)
+        self._batcher = Batcher(settings, batches, ledger, usage, first_wait) if batches else None
+        self.window = 2 * batches.max_requests if batches else 4 * settings.max_concurrency
+        """Tasks that may wait at once: enough to keep every slot busy, bounded whatever the number of rows."""
         # Sent or not yet stored: a slow disk slows the asking down, or a crash would lose more and more.
-        self._unstored = asyncio.Semaphore(2 * settings.max_concurrency)
+        self._unstored = asyncio.Semaphore(_CANDIDATES * self.window if batches else 2 * settings.max_concurrency)
         self._in_flight: dict[tuple[str, int], asyncio.Task[Reply]] = {}
         self._identities: dict[str, str] = {}
         self._format: JsonFormat = "schema" if settings.structured_output == "auto" else settings.structured_output
@@ -105,6 +115,8 @@ class ModelClient:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._batcher:
+            await self._batcher.close()
         await provider.close_connections()
 
     def _identify(self, model: str) -> str:
@@ -122,34 +134,64 @@ class ModelClient:
         found = await self._ledger.find(key, request.max_tokens)
         if found is not None:
             self._found += 1
-            return _to_reply(found, cached=True, cost=found.cost)
-        async with self._unstored, self._budget.hold(request) as held:
-            raw, asked_by = await self._send(request, key)
-            held.cost = raw.cost
-            # Without a slot: the model need not wait for the disk.
-            entry = await self._ledger.store(_to_entry(request, key, raw, asked_by))
-        reply = _to_reply(entry, cached=False, cost=raw.cost)
+            return make_reply(found, cached=True, cost=found.cost)
+        async with self._unstored, self._budget.hold(request, self._batcher is not None) as held:
+            entry, held.cost = await (self._ask_now if self._batcher is None else self._ask_in_batch)(request, key)
+        reply = make_reply(entry, cached=False, cost=held.cost)
         self.usage.budget_left = self._budget.left
         self.usage.count(reply)
         return reply
 
-    async def _send(self, request: ChatRequest, key: str) -> tuple[provider.RawReply, JsonFormat | None]:
+    async def _ask_now(self, request: ChatRequest, key: str) -> tuple[Entry, float | None]:
         ticket, tokens = self._throttle.draw_ticket(), self._throttle.estimate(request)
+
+        async def attempt(asked_by: JsonFormat | None, wait: float, start: Callable[[], None]) -> provider.RawReply:
+            async with self._throttle.slot(ticket, tokens, wait) as slot:
+                self.usage.note_concurrency(self._throttle.in_flight, self._throttle.limit)
+                start()
+                raw = await provider.complete(request, key, self.settings, write_format(request, asked_by))
+                self._throttle.correct(slot, raw.prompt_tokens + raw.completion_tokens)
+            return raw
+
+        raw, asked_by = await self._insist(request, attempt)
+        # Without a slot: the model need not wait for the disk.
+        entry = await self._ledger.store(make_entry(describe_request(request, key, asked_by), raw))
+        # The price of what was sent, also where another process stored another answer first.
+        return entry, raw.cost
+
+    async def _ask_in_batch(self, request: ChatRequest, key: str) -> tuple[Entry, float | None]:
+        batcher = self._batcher
+        assert batcher is not None  # noqa: S101 - asked only where there is one
+
+        async def attempt(asked_by: JsonFormat | None, _wait: float, start: Callable[[], None]) -> Entry:
+            start()
+            return await batcher.answer(request, key, asked_by)
+
+        entry, _ = await self._insist(request, attempt)
+        return entry, entry.cost
+
+    async def _insist(
+        self,
+        request: ChatRequest,
+        attempt: Callable[[JsonFormat | None, float, Callable[[], None]], Awaitable[T]],
+    ) -> tuple[T, JsonFormat | None]:
+        """Make attempts until one succeeds, or there is no hope; returns how JSON was asked for, too."""
         answered_before: int | None = None
         failures = 0
         wait = self._first_wait
+
+        def start() -> None:
+            # Counted from when it is first sent: what was answered while it waited says nothing of the server.
+            nonlocal answered_before
+            answered_before = self._answered if answered_before is None else answered_before
+
         while True:
             asked_by = self._format if request.schema is not None else None
             try:
-                async with self._throttle.slot(ticket, tokens, wait) as slot:
-                    self.usage.note_concurrency(self._throttle.in_flight, self._throttle.limit)
-                    # Counted from when it is first sent: what was answered while it waited says nothing of the server.
-                    answered_before = self._answered if answered_before is None else answered_before
-                    raw = await provider.complete(request, key, self.settings, write_format(request, asked_by))
-                    self._answered += 1
-                    self._failed_in_a_row = 0
-                    self._throttle.correct(slot, raw.prompt_tokens + raw.completion_tokens)
-                return raw, asked_by
+                result = await attempt(asked_by, wait, start)
+                self._answered += 1
+                self._failed_in_a_row = 0
+                return result, asked_by
             except SchemaUnsupportedError as error:
                 self._step_down(asked_by, error)
                 continue
@@ -236,42 +278,6 @@ def resolve_task(model: ModelSettings, task: TaskSettings) -> ModelSettings:
     return model.model_copy(update=update)
 
 
-def _to_entry(request: ChatRequest, key: str, raw: provider.RawReply, asked_by: JsonFormat | None) -> Entry:
-    _, reason = provider.read_text(raw.body)
-    parameters = {
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "max_tokens": request.max_tokens,
-        "sample": request.sample,
-        "seed": provider.derive_seed(key),
-        **({"response_format": asked_by} if asked_by else {}),
-    }
-    return Entry(
-        key,
-        request.max_tokens if reason == "length" else 0,
-        request.model,
-        request.task,
-        request.shard,
-        request.prompt_hash,
-        json.dumps(parameters, sort_keys=True),
-        raw.body,
-        raw.prompt_tokens,
-        raw.completion_tokens,
-        raw.cost,
-        datetime.now(UTC),
-    )
-
-
-def _read_format(parameters: str) -> str | None:
-    # Plain text, the usual case, is told without reading.
-    if "response_format" not in parameters:
-        return None
-    found: str | None = json.loads(parameters).get("response_format")
-    return found
-
-
-def _to_reply(entry: Entry, cached: bool, cost: float | None) -> Reply:
-    text, reason = provider.read_text(entry.response)
-    # From the ledger, so that a table made of stored replies says the same as the one made when they came.
-    asked_by = _read_format(entry.parameters)
-    return Reply(entry.key, text, reason, entry.prompt_tokens, entry.completion_tokens, cost, cached, asked_by)
+def asks_in_batches(batches: BatchSettings, task: TaskSettings) -> bool:
+    """Whether an asset asks through its provider's batch interface."""
+    return batches.enabled if task.batch is None else task.batch

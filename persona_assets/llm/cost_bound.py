@@ -11,25 +11,27 @@ _TOKENS_AROUND_A_SCHEMA = 400
 """Providers wrap a schema in words of their own; the longest that was seen is a tool's, of about 350 tokens."""
 
 
-def bound_cost(request: ChatRequest) -> float | None:
+def bound_cost(request: ChatRequest, in_batch: bool = False) -> float | None:
     """The most that one attempt at a request can cost.
 
     Args:
         request: what would be sent.
+        in_batch: whether it would go in a batch.
 
     Returns:
         US dollars; None where the model's price is unknown.
     """
-    return price_tokens(request.model, _bound_tokens(request), request.max_tokens)
+    return price_tokens(request.model, _bound_tokens(request), request.max_tokens, in_batch)
 
 
-def price_tokens(model: str, read: int, written: int) -> float | None:
-    """What tokens cost at list price.
+def price_tokens(model: str, read: int, written: int, in_batch: bool = False) -> float | None:
+    """What tokens cost.
 
     Args:
         model: litellm's name of the model.
         read: tokens of the prompt.
         written: tokens of the reply.
+        in_batch: whether they come in a batch, which costs less than the list price.
 
     Returns:
         US dollars; 0 for an embedded model, None where the model's price is unknown.
@@ -40,8 +42,11 @@ def price_tokens(model: str, read: int, written: int) -> float | None:
     if prices is None:
         return None
     if price_table.is_plain(prices):
-        return price_table.compute_cost(prices, {"usage": {"prompt_tokens": read, "completion_tokens": written}})
-    return _ask_litellm(model, read, written)
+        usage = {"prompt_tokens": read, "completion_tokens": written}
+        tier = price_table.IN_BATCHES if in_batch else None
+        return price_table.compute_cost(prices, {"usage": usage, "service_tier": tier})
+    cost = _ask_litellm(model, read, written)
+    return cost * price_table.BATCH_SHARE if cost is not None and in_batch else cost
 
 
 def _ask_litellm(model: str, read: int, written: int) -> float | None:

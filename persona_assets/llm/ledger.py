@@ -73,8 +73,9 @@ class Ledger:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self.spend = Spend(0.0, 0)
         """What all processes had spent at the last transaction of this one."""
-        self._engine = connect(url)
-        self._release = share_ledger(self._engine)
+        self.engine = connect(url)
+        """The database, also for what else is noted in it."""
+        self._release = share_ledger(self.engine)
         self._hits: Counter[tuple[str, str]] = Counter()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -97,7 +98,7 @@ class Ledger:
         self._jobs.put(None)
         self._thread.join()
         self._release()
-        self._engine.dispose()
+        self.engine.dispose()
 
     async def find(self, key: str, max_tokens: int) -> Entry | None:
         """Look a request up.
@@ -136,7 +137,7 @@ class Ledger:
             ModelError: if the database fails.
         """
         try:
-            with self._engine.connect() as connection:
+            with self.engine.connect() as connection:
                 found = select_entries(connection, list(keys))
         except sa.exc.SQLAlchemyError as error:
             raise self._describe(error) from None
@@ -161,12 +162,12 @@ class Ledger:
             self._hits.update((answer.model, answer.task) for job, answer in answers if answer and not job.new)
             _settle(answers)
         # A statistic: what a full disk or a kill takes of it is not missed.
-        with suppress(sa.exc.SQLAlchemyError), self._engine.begin() as connection:
+        with suppress(sa.exc.SQLAlchemyError), self.engine.begin() as connection:
             add_spending(connection, [], self._hits)
 
     def _transact(self, jobs: Sequence[_Job]) -> dict[str, list[Entry]]:
         values = [to_values(job.new) for job in jobs if job.new]
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             # What just went in need not be read back.
             are_new = insert_values(connection, values)
             keys = sorted({job.key for job in jobs if not (job.new and are_new)})
@@ -200,7 +201,7 @@ class Ledger:
 
     def _describe(self, error: Exception) -> ModelError:
         return ModelError(
-            f"The ledger ({self._engine.url.render_as_string(hide_password=True)}) failed: {first_line(error)}."
+            f"The ledger ({self.engine.url.render_as_string(hide_password=True)}) failed: {first_line(error)}."
             " Nothing stored is lost. Free disk space or restore the database, then run again."
         )
 

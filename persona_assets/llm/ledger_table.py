@@ -17,10 +17,12 @@ _KEYS_AT_ONCE = 500
 _WINDOW, _MEMORY = 13, 5
 _COUNTS = ("calls", "hits", "prompt_tokens", "completion_tokens", "cost", "unpriced")
 
-_metadata = sa.MetaData()
+METADATA = sa.MetaData()
+"""All tables of the ledger's database."""
+
 RESPONSES = sa.Table(
     "responses",
-    _metadata,
+    METADATA,
     sa.Column("key", sa.LargeBinary(32), primary_key=True),
     sa.Column("cut_at", sa.Integer, primary_key=True, comment="token limit that cut the reply; 0: it is whole"),
     sa.Column("model", sa.String, nullable=False),
@@ -36,7 +38,7 @@ RESPONSES = sa.Table(
 )
 SPENDING = sa.Table(
     "spending",
-    _metadata,
+    METADATA,
     sa.Column("model", sa.String, primary_key=True),
     sa.Column("task", sa.String, primary_key=True),
     sa.Column("calls", sa.BigInteger, nullable=False, comment="responses ever paid for, pruned ones too"),
@@ -114,11 +116,11 @@ def connect(url: str | sa.URL) -> sa.Engine:
 
 def _make_tables(engine: sa.Engine) -> None:
     # Of two processes that make a table at the same moment one fails: it finds that table there the next time.
-    for _ in _metadata.tables:
+    for _ in METADATA.tables:
         with suppress(sa.exc.OperationalError, sa.exc.ProgrammingError, sa.exc.IntegrityError):
-            _metadata.create_all(engine)
+            METADATA.create_all(engine)
             return
-    _metadata.create_all(engine)
+    METADATA.create_all(engine)
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
@@ -133,11 +135,19 @@ def insert_values(connection: sa.Connection, values: Sequence[dict[str, Any]]) -
     Returns:
         Whether all of them went in, and none was there before.
     """
-    if not values:
-        return True
     # In the order of the keys, so that two processes never wait for each other's rows.
-    statement = _insert(connection, RESPONSES).on_conflict_do_nothing()
-    return connection.execute(statement, sorted(values, key=lambda row: row["key"])).rowcount == len(values)
+    return insert_ignoring(connection, RESPONSES, sorted(values, key=lambda row: row["key"])) == len(values)
+
+
+def insert_ignoring(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert rows; those whose key is there stay as they are.
+
+    Returns:
+        How many went in.
+    """
+    if not rows:
+        return 0
+    return connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows).rowcount
 
 
 def add_spending(
@@ -245,7 +255,6 @@ def to_entry(row: sa.Row[Any]) -> Entry:
     Raises:
         ModelError: if the response is damaged.
     """
-    created_at: datetime = row.created_at
     return Entry(
         row.key.hex(),
         row.cut_at,
@@ -258,9 +267,13 @@ def to_entry(row: sa.Row[Any]) -> Entry:
         row.prompt_tokens,
         row.completion_tokens,
         row.cost,
-        # SQLite gives the time back without its zone, PostgreSQL in the zone of the session.
-        created_at.astimezone(UTC) if created_at.tzinfo else created_at.replace(tzinfo=UTC),
+        read_utc(row.created_at),
     )
+
+
+def read_utc(moment: datetime) -> datetime:
+    """A moment as the database gives it back: SQLite without its zone, PostgreSQL in the zone of the session."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _read_body(row: sa.Row[Any]) -> dict[str, Any]:

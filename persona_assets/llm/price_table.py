@@ -8,6 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+IN_BATCHES = "batches"
+"""The service tier under which the table has the prices of batches."""
+
+BATCH_SHARE = 0.5
+"""Share of the list price that a batch costs where the table does not say: every provider asks this much."""
+
 _FILE = "model_prices_and_context_window_backup.json"
 
 
@@ -40,7 +46,7 @@ def compute_cost(prices: Mapping[str, Any], body: Mapping[str, Any]) -> float:
 
     Args:
         prices: an entry for which `is_plain` holds.
-        body: the completion, in OpenAI's form.
+        body: the completion, in OpenAI's form; its service tier is `IN_BATCHES` if it came in one.
     """
     usage = body.get("usage") or {}
     tier = body.get("service_tier")
@@ -58,7 +64,10 @@ def compute_cost(prices: Mapping[str, Any], body: Mapping[str, Any]) -> float:
 
 def _choose(prices: Mapping[str, Any], name: str, tier: Any) -> Any:
     price = prices.get(f"{name}_{tier}")
-    return prices.get(name) if price is None else price
+    if price is not None:
+        return price
+    listed = prices.get(name)
+    return listed * BATCH_SHARE if listed is not None and tier == IN_BATCHES else listed
 
 
 @functools.cache

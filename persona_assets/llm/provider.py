@@ -106,6 +106,39 @@ async def complete(request: ChatRequest, key: str, settings: ModelSettings, resp
     return _to_raw_reply(answer, _compute_cost(request.model, answer))
 
 
+def write_batch_body(request: ChatRequest, key: str, response_format: Any) -> dict[str, Any]:
+    """Write the body that a request has in a batch: litellm names the parameters as the model wants them.
+
+    Args:
+        request: what is asked.
+        key: its key, from which the seed is derived.
+        response_format: OpenAI's response format, or None.
+    """
+    load_litellm()
+    from litellm.utils import get_optional_params
+
+    provider, _, name = request.model.partition("/")
+    sampling = _choose_sampling(request, key, response_format)
+    parameters = get_optional_params(model=name, custom_llm_provider=provider, drop_params=True, **sampling)
+    written = {parameter: value for parameter, value in parameters.items() if value not in (None, False, {})}
+    return {"model": name, "messages": list(request.messages), **written}
+
+
+def read_batch_body(model: str, body: dict[str, Any]) -> RawReply:
+    """Read the response that a batch holds for one request; tokens cost less in a batch.
+
+    Args:
+        model: litellm's name of the model.
+        body: what the server answered.
+
+    Raises:
+        ServerError: if the body is an error.
+        NoCompletionError: if it is no completion.
+    """
+    answer = chat_server.check_completion(body)
+    return _to_raw_reply(answer, _compute_cost(model, {**answer, "service_tier": price_table.IN_BATCHES}))
+
+
 async def _complete_by_litellm(
     request: ChatRequest, key: str, settings: ModelSettings, response_format: Any
 ) -> RawReply:
@@ -178,8 +211,14 @@ def _choose_parameters(request: ChatRequest, settings: ModelSettings) -> dict[st
     if provider == "embedded":
         parameters = {"context_tokens": settings.context_tokens, "repetition_penalty": request.repetition_penalty}
     else:
-        parameters = {"api_base": settings.api_base, "api_key": _choose_key(provider, settings)}
+        parameters = choose_address(provider, settings)
     return {name: value for name, value in parameters.items() if value is not None}
+
+
+def choose_address(provider: str, settings: ModelSettings) -> dict[str, Any]:
+    """The address and key that litellm is to use, as far as they are set."""
+    address = {"api_base": settings.api_base, "api_key": _choose_key(provider, settings)}
+    return {name: value for name, value in address.items() if value is not None}
 
 
 @functools.cache
@@ -215,7 +254,9 @@ def _compute_cost(model: str, body: dict[str, Any]) -> float | None:
     if price_table.is_plain(prices):
         return price_table.compute_cost(prices, body)
     litellm = load_litellm()
-    return _find_cost(litellm, litellm.ModelResponse(**body), model)
+    in_batch = body.get("service_tier") == price_table.IN_BATCHES
+    cost = _find_cost(litellm, litellm.ModelResponse(**({**body, "service_tier": None} if in_batch else body)), model)
+    return cost * price_table.BATCH_SHARE if cost is not None and in_batch else cost
 
 
 def _find_cost(litellm: Any, response: Any, model: str) -> float | None:

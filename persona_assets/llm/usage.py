@@ -24,6 +24,7 @@ class Usage:
         throttled: how many of them the provider turned away, or let wait too long, for having too much to do.
         concurrency: requests in flight at once, at most.
         limit: requests that may be in flight at once by now.
+        under_way: requests that a provider works on in batches.
         budget_left: US dollars that may still be spent; None without a budget.
         listener: called after each change.
     """
@@ -41,8 +42,10 @@ class Usage:
     throttled: int = 0
     concurrency: int = 0
     limit: int = 0
+    under_way: int = 0
     budget_left: float | None = None
     listener: Callable[["Usage"], None] | None = field(default=None, repr=False)
+    _batches: dict[str, int] = field(default_factory=dict, repr=False)
 
     def count(self, reply: Reply) -> None:
         """Count a reply."""
@@ -68,6 +71,12 @@ class Usage:
     def note_concurrency(self, in_flight: int, limit: int) -> None:
         """Note how many requests are in flight, and how many may be."""
         self.concurrency, self.limit = max(self.concurrency, in_flight), limit
+
+    def note_batch(self, nonce: str, open_requests: int) -> None:
+        """Note how many requests of a batch are still open."""
+        self._batches[nonce] = open_requests
+        self.under_way = sum(self._batches.values())
+        self._tell()
 
     def _tell(self) -> None:
         if self.listener:

@@ -200,13 +200,13 @@ def test_a_full_disk_is_named_and_the_ledger_goes_on(tmp_path: Path) -> None:
     async def run() -> None:
         async with opened(f"sqlite:///{tmp_path / 'l.sqlite'}") as ledger:
             await ledger.store(make_entry("before"))
-            with ledger._engine.connect() as connection:
+            with ledger.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA max_page_count = 8")
             big = make_entry("big", text=os.urandom(50_000).hex())
             with pytest.raises(ModelError, match=r"l\.sqlite\) failed: .*full.*Free disk space"):
                 await ledger.store(big)
             assert await ledger.find(make_entry("before").key, 1) == make_entry("before")
-            with ledger._engine.connect() as connection:
+            with ledger.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA max_page_count = 100000")
             assert await ledger.store(big) == big
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from persona_assets.llm import price_table
+from persona_assets.llm.cost_bound import price_tokens
 from persona_assets.llm.provider import load_litellm
 
 USAGE = {"prompt_tokens": 1_000, "completion_tokens": 200, "total_tokens": 1_200}
@@ -38,3 +39,22 @@ def test_prices_that_depend_on_more_than_tokens_are_left_to_litellm() -> None:
     assert price_table.is_plain(prices)
     assert not price_table.is_plain({**prices, "input_cost_per_token_above_200k_tokens": 2e-6})
     assert not price_table.is_plain({"input_cost_per_second": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("model", "input_price", "output_price"),
+    # The second has no prices of batches in the table.
+    [("openai/gpt-4o-mini", 0.075, 0.3), ("azure/gpt-4o-mini", 0.075, 0.3)],
+)
+def test_batches_cost_what_the_table_says_or_half(model: str, input_price: float, output_price: float) -> None:
+    prices = price_table.find_prices(model)
+    assert prices is not None
+    usage = {"prompt_tokens": 1_000_000, "completion_tokens": 1_000_000}
+    body = {"usage": usage, "service_tier": price_table.IN_BATCHES}
+    assert price_table.compute_cost(prices, body) == pytest.approx(input_price + output_price)
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-4o-mini", "gemini/gemini-2.5-pro", "embedded/x", "hosted_vllm/x"])
+def test_a_batch_is_forecast_at_half(model: str) -> None:
+    now, later = (price_tokens(model, 1_000, 500, in_batch) for in_batch in (False, True))
+    assert later == (None if now is None else pytest.approx(now / 2))

@@ -1,0 +1,184 @@
+"""The batches that are under way at providers, durable beside the responses that they will become.
+
+A batch is noted before it is submitted, with every request in it, so that whoever comes after a crash finds it and
+asks for nothing twice; it is struck out in the transaction that stores its responses.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from persona_assets.errors import ModelError
+from persona_assets.llm.entries import Asked
+from persona_assets.llm.ledger_table import (
+    METADATA,
+    Entry,
+    add_spending,
+    first_line,
+    insert_ignoring,
+    insert_values,
+    read_utc,
+    select_entries,
+    to_values,
+)
+
+_ROWS_AT_ONCE = 500
+
+BATCHES = sa.Table(
+    "batches",
+    METADATA,
+    sa.Column("nonce", sa.String(32), primary_key=True, comment="our name of it, which the provider keeps with it"),
+    sa.Column("batch_id", sa.String, comment="the provider's name of it; NULL until it is known"),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("api_base", sa.String, nullable=False, comment="where it was submitted; empty: the provider's own"),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+)
+BATCH_REQUESTS = sa.Table(
+    "batch_requests",
+    METADATA,
+    # A request is in one batch at a time, whoever submits it.
+    sa.Column("key", sa.LargeBinary(32), primary_key=True),
+    sa.Column("max_tokens", sa.Integer, primary_key=True),
+    sa.Column("nonce", sa.String(32), nullable=False, index=True),
+    sa.Column("task", sa.String, nullable=False),
+    sa.Column("shard", sa.String, nullable=False),
+    sa.Column("prompt_hash", sa.String, nullable=False),
+    sa.Column("parameters", sa.String, nullable=False),
+)
+
+Flight = tuple[str, int]
+"""A request on its way: its key and its token limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch that was submitted, or is about to be.
+
+    Attributes:
+        nonce: our name of it.
+        batch_id: the provider's name of it; None until it is known.
+        model: name of the model.
+        api_base: where it was submitted; empty for the provider's own address.
+        created_at: when it was noted, UTC.
+        requests: how many are in it.
+    """
+
+    nonce: str
+    batch_id: str | None
+    model: str
+    api_base: str
+    created_at: datetime
+    requests: int
+
+
+class BatchTable:
+    """The batches under way, in the ledger's database.
+
+    Every method raises `ModelError` if the database fails.
+
+    Args:
+        engine: of the ledger.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def reserve(self, nonce: str, api_base: str, asked: Sequence[Asked]) -> set[Flight]:
+        """Note a batch that is about to be submitted.
+
+        Args:
+            nonce: our name of it.
+            api_base: where it goes.
+            asked: its requests, all of one model.
+
+        Returns:
+            Those that are in it: what another batch holds already stays there. The batch is not noted if none is.
+        """
+        rows = [
+            {
+                "key": bytes.fromhex(each.key),
+                "max_tokens": each.max_tokens,
+                "nonce": nonce,
+                "task": each.task,
+                "shard": each.shard,
+                "prompt_hash": each.prompt_hash,
+                "parameters": each.parameters,
+            }
+            # In the order of the keys, so that two processes never wait for each other's rows.
+            for each in sorted(asked, key=lambda each: (each.key, each.max_tokens))
+        ]
+        with self._begin() as connection:
+            insert_ignoring(connection, BATCH_REQUESTS, rows)
+            columns = BATCH_REQUESTS.c
+            found = sa.select(columns.key, columns.max_tokens).where(columns.nonce == nonce)
+            taken = {(row.key.hex(), row.max_tokens) for row in connection.execute(found)}
+            if taken:
+                values = {"nonce": nonce, "batch_id": None, "model": asked[0].model, "api_base": api_base}
+                connection.execute(sa.insert(BATCHES), {**values, "created_at": datetime.now(UTC)})
+        return taken
+
+    def open(self, nonce: str, batch_id: str) -> None:
+        """Note the provider's name of a batch."""
+        with self._begin() as connection:
+            connection.execute(sa.update(BATCHES).where(BATCHES.c.nonce == nonce).values(batch_id=batch_id))
+
+    def list_open(self) -> list[OpenBatch]:
+        """All batches under way, the oldest first."""
+        columns, of = BATCHES.c, BATCH_REQUESTS.c
+        counted = sa.select(sa.func.count()).where(of.nonce == columns.nonce).scalar_subquery()
+        with self._begin() as connection:
+            rows = connection.execute(sa.select(BATCHES, counted).order_by(columns.created_at, columns.nonce)).all()
+        return [
+            OpenBatch(row.nonce, row.batch_id, row.model, row.api_base, read_utc(row.created_at), row[-1])
+            for row in rows
+        ]
+
+    def read_requests(self, nonce: str) -> list[Asked]:
+        """The requests of a batch; none if it is struck out."""
+        columns = BATCH_REQUESTS.c
+        joined = sa.select(BATCH_REQUESTS, BATCHES.c.model).join(BATCHES, BATCHES.c.nonce == columns.nonce)
+        with self._begin() as connection:
+            rows = connection.execute(joined.where(columns.nonce == nonce)).all()
+        return [
+            Asked(row.key.hex(), row.max_tokens, row.model, row.task, row.shard, row.prompt_hash, row.parameters)
+            for row in rows
+        ]
+
+    def strike(self, nonce: str, entries: Sequence[Entry] = ()) -> list[Entry]:
+        """Strike a batch out and store what came of it, in one transaction.
+
+        Args:
+            nonce: our name of it.
+            entries: its responses.
+
+        Returns:
+            What the ledger holds for them: whoever stored a response first has the say, and has counted it.
+        """
+        values = [to_values(entry) for entry in entries]
+        with self._begin() as connection:
+            was_there = connection.execute(sa.delete(BATCHES).where(BATCHES.c.nonce == nonce)).rowcount
+            connection.execute(sa.delete(BATCH_REQUESTS).where(BATCH_REQUESTS.c.nonce == nonce))
+            parts = [values[start : start + _ROWS_AT_ONCE] for start in range(0, len(values), _ROWS_AT_ONCE)]
+            # All of them: a part that is not new stops no other.
+            are_new = [insert_values(connection, part) for part in parts]
+            if was_there:
+                add_spending(connection, values, {})
+            if all(are_new):
+                return list(entries)
+            held = select_entries(connection, sorted({entry.key for entry in entries}))
+        return [next(one for one in held[entry.key] if one.cut_at == entry.cut_at) for entry in entries]
+
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            url = self._engine.url.render_as_string(hide_password=True)
+            raise ModelError(
+                f"The ledger ({url}) failed: {first_line(error)}. What was submitted to a provider is noted in it and"
+                " will be collected. Free disk space or restore the database, then run again."
+            ) from None

@@ -1,0 +1,347 @@
+"""Asking a model through its provider's batch interface: gather, submit, leave, poll, collect.
+
+A request that is asked waits until nothing new has been asked for a moment, or a batch is full. What is under way is
+noted in the ledger (`batch_table`), so a run that was stopped leaves its batches to the next one, which waits for
+them in place of asking again.
+"""
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from persona_assets.errors import BatchPendingError, ModelError, PersonaAssetsError
+from persona_assets.llm.batch_api import ENDPOINT, BatchApi, BatchState, UnknownBatchError
+from persona_assets.llm.batch_results import Collected, collect_batch, name_request
+from persona_assets.llm.batch_table import BatchTable, Flight, OpenBatch
+from persona_assets.llm.entries import Asked, describe_request
+from persona_assets.llm.ledger import Ledger
+from persona_assets.llm.ledger_table import Entry
+from persona_assets.llm.provider import write_batch_body
+from persona_assets.llm.provider_errors import TransientError, read_error
+from persona_assets.llm.request import ChatRequest
+from persona_assets.llm.response_format import JsonFormat, write_format
+from persona_assets.llm.usage import Usage
+from persona_assets.settings import BatchSettings, ModelSettings
+
+_QUIET_SECONDS = 2.0
+"""Seconds without a new request after which a batch is submitted."""
+
+_LOST_SECONDS = 600.0
+"""Seconds after which a batch that was noted and is not at the provider is taken for one that was never submitted."""
+
+_LONGEST_FILE = 150_000_000
+"""Bytes of one batch's requests: OpenAI takes 200 MB."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    request: ChatRequest
+    key: str
+    asked_by: JsonFormat | None
+    landing: "asyncio.Future[Entry]"
+
+    @property
+    def flight(self) -> Flight:
+        return self.key, self.request.max_tokens
+
+    def describe(self) -> Asked:
+        return describe_request(self.request, self.key, self.asked_by)
+
+    def write_line(self) -> bytes:
+        body = write_batch_body(self.request, self.key, write_format(self.request, self.asked_by))
+        line = {"custom_id": name_request(self.flight), "method": "POST", "url": ENDPOINT, "body": body}
+        return json.dumps(line).encode() + b"\n"
+
+
+class Batcher:
+    """Asks one model by batches, on behalf of one client and within its event loop.
+
+    Args:
+        settings: the model and how to reach it.
+        batches: how large batches are and how long they are waited for.
+        ledger: where they are noted and their responses stored.
+        usage: told how many requests are under way.
+        first_wait: seconds before the second attempt at a call of the interface.
+
+    Raises:
+        ModelError: if the provider has no batch interface that can be used.
+    """
+
+    def __init__(
+        self, settings: ModelSettings, batches: BatchSettings, ledger: Ledger, usage: Usage, first_wait: float = 1.0
+    ) -> None:
+        self._settings = settings
+        self._batches = batches
+        self._table = BatchTable(ledger.engine)
+        self._api = BatchApi(settings, first_wait)
+        self._usage = usage
+        self._most = batches.max_requests
+        self._gathered: dict[Flight, _Waiter] = {}
+        self._watched: dict[str, dict[Flight, _Waiter]] = {}
+        self._owner: dict[Flight, OpenBatch] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._adoption: asyncio.Task[None] | None = None
+        self._gathering: asyncio.Task[None] | None = None
+        self._waiting: set[_Waiter] = set()
+        self._submitting = 0
+        self._overdue: set[str] = set()
+        self._problem: PersonaAssetsError | None = None
+
+    async def answer(self, request: ChatRequest, key: str, asked_by: JsonFormat | None) -> Entry:
+        """Get the answer to a request from a batch.
+
+        Args:
+            request: what is asked.
+            key: its key; it is asked for once at a time.
+            asked_by: how JSON is asked for, if it is.
+
+        Returns:
+            The response, already in the ledger.
+
+        Raises:
+            TransientError, ThrottledError: when it was not answered and may be asked again, for example when the
+                batch expired.
+            RefusedError: when this request gets no answer.
+            SchemaUnsupportedError: when the provider does not take the response format.
+            BatchPendingError: when the run does not wait any longer.
+            ModelError: when no request would be answered.
+        """
+        if self._adoption is None:
+            self._adoption = asyncio.ensure_future(self._adopt())
+        await asyncio.shield(self._adoption)
+        waiter = _Waiter(request, key, asked_by, asyncio.get_running_loop().create_future())
+        self._waiting.add(waiter)
+        try:
+            self._place(waiter)
+            return await waiter.landing
+        finally:
+            self._waiting.discard(waiter)
+
+    async def close(self) -> None:
+        """Leave: what is submitted stays under way, for the next run."""
+        tasks = [*self._tasks, *([self._adoption] if self._adoption else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _adopt(self) -> None:
+        for batch in await asyncio.to_thread(self._table.list_open):
+            if batch.model == self._settings.name and batch.nonce not in self._watched:
+                asked = await asyncio.to_thread(self._table.read_requests, batch.nonce)
+                self._owner |= {(each.key, each.max_tokens): batch for each in asked}
+                if batch.api_base == self._api_base:
+                    _log.info("%s: waiting for batch %s, submitted before.", batch.model, batch.batch_id)
+                    self._watched[batch.nonce] = {}
+                    self._start(self._follow(batch))
+
+    @property
+    def _api_base(self) -> str:
+        return self._settings.api_base or ""
+
+    def _place(self, waiter: _Waiter) -> None:
+        if self._problem:
+            waiter.landing.set_exception(self._problem)
+            return
+        owner = self._owner.get(waiter.flight)
+        if owner is None:
+            self._gather(waiter)
+        elif owner.nonce in self._watched:
+            self._watched[owner.nonce][waiter.flight] = waiter
+        else:
+            waiter.landing.set_exception(_say_foreign(owner))
+
+    def _gather(self, waiter: _Waiter) -> None:
+        self._gathered[waiter.flight] = waiter
+        if len(self._gathered) >= self._most:
+            self._submit_gathered()
+        elif self._gathering is None or self._gathering.done():
+            self._gathering = self._start(self._wait_for_quiet())
+
+    async def _wait_for_quiet(self) -> None:
+        before: set[Flight] = set()
+        while self._gathered and self._gathered.keys() != before:
+            before = set(self._gathered)
+            await asyncio.sleep(_QUIET_SECONDS)
+        self._submit_gathered()
+
+    def _submit_gathered(self) -> None:
+        waiters, self._gathered = list(self._gathered.values()), {}
+        if waiters:
+            self._submitting += 1
+            self._start(self._submit(waiters))
+
+    async def _submit(self, waiters: Sequence[_Waiter]) -> None:
+        lines = await asyncio.to_thread(lambda: [(waiter, waiter.write_line()) for waiter in waiters])
+        for part in _cut(lines):
+            await self._submit_part(part)
+        self._submitting -= 1
+
+    async def _submit_part(self, lines: Mapping[_Waiter, bytes]) -> None:
+        nonce = uuid.uuid4().hex
+        taken = await asyncio.to_thread(
+            self._table.reserve, nonce, self._api_base, [waiter.describe() for waiter in lines]
+        )
+        mine = {waiter.flight: waiter for waiter in lines if waiter.flight in taken}
+        if mine:
+            batch = OpenBatch(nonce, None, self._settings.name, self._api_base, datetime.now(UTC), len(mine))
+            self._watched[nonce] = mine
+            self._owner |= dict.fromkeys(mine, batch)
+            self._submitting += 1
+            self._start(self._follow(batch, b"".join(lines[waiter] for waiter in mine.values())))
+        others = [waiter for waiter in lines if waiter.flight not in taken]
+        if others:
+            # Another process submitted them since this one looked.
+            await self._adopt()
+            for waiter in others:
+                self._place(waiter)
+
+    async def _follow(self, batch: OpenBatch, content: bytes | None = None) -> None:
+        """See a batch through, from where it is to its end."""
+        batch_id = await self._name(batch, content)
+        state = await self._wait_for_end(batch, batch_id) if batch_id else None
+        if state is None:
+            self._release(batch, Collected())
+        elif state.status == "ended":
+            self._release(batch, await collect_batch(self._api, self._table, batch.nonce, state))
+        else:
+            await self._give_back(batch, state)
+
+    async def _name(self, batch: OpenBatch, content: bytes | None) -> str | None:
+        if batch.batch_id is not None:
+            return batch.batch_id
+        if content is None:
+            return await self._find_lost(batch)
+        try:
+            input_file = await self._api.upload(batch.nonce, content)
+        except BaseException:
+            # Nothing is under way that anybody would have to wait for.
+            self._table.strike(batch.nonce)
+            raise
+        batch_id = await self._api.create(batch.nonce, input_file)
+        await asyncio.to_thread(self._table.open, batch.nonce, batch_id)
+        self._submitting -= 1
+        _log.info("%s: batch %s of %d requests submitted.", batch.model, batch_id, batch.requests)
+        return batch_id
+
+    async def _find_lost(self, batch: OpenBatch) -> str | None:
+        """Find the provider's name of a batch whose maker did not note it; it may still be about to."""
+        while True:
+            batch_id = await self._api.find(batch.nonce)
+            if batch_id is not None:
+                await asyncio.to_thread(self._table.open, batch.nonce, batch_id)
+                return batch_id
+            if (datetime.now(UTC) - batch.created_at).total_seconds() > _LOST_SECONDS:
+                await asyncio.to_thread(self._table.strike, batch.nonce)
+                return None
+            _log.info("%s: a batch that was just being submitted is looked for.", batch.model)
+            await asyncio.sleep(min(self._batches.poll_seconds, _LOST_SECONDS))
+
+    async def _wait_for_end(self, batch: OpenBatch, batch_id: str) -> BatchState:
+        loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+        most = self._batches.max_wait_minutes
+        while True:
+            try:
+                state = await self._api.look(batch_id)
+            except UnknownBatchError as error:
+                raise ModelError(
+                    f"Batch {batch_id} of {batch.requests:,} requests to {batch.model} is not known to its provider:"
+                    f" {error}. If the account or model.api_base changed, change it back until the batch is collected;"
+                    f" `persona-assets batches --forget {batch_id}` has its requests asked, and paid for, again."
+                ) from None
+            self._usage.note_batch(batch.nonce, state.total - state.done if state.status == "open" else 0)
+            if state.status != "open":
+                return state
+            if most is not None and loop.time() - began >= 60 * most and self._may_leave(batch):
+                raise BatchPendingError(
+                    f"Batch {batch_id} of {batch.requests:,} requests to {batch.model} is under way at its provider"
+                    f" ({state.done:,} done), and batch.max_wait_minutes = {most:g} are over. Run again later: it is"
+                    " collected then, and paid for once. `persona-assets batches` says how far it is."
+                )
+            await asyncio.sleep(self._batches.poll_seconds)
+
+    def _may_leave(self, batch: OpenBatch) -> bool:
+        """Whether everything that was asked is submitted, and nothing of it is worth waiting for."""
+        self._overdue.add(batch.nonce)
+        return not (self._gathered or self._submitting) and self._watched.keys() <= self._overdue
+
+    async def _give_back(self, batch: OpenBatch, state: BatchState) -> None:
+        await asyncio.to_thread(self._table.strike, batch.nonce)
+        if not state.is_too_much:
+            raise ModelError(
+                f"The provider of {batch.model} refuses a batch of {batch.requests:,} requests: {state.detail}."
+                " Correct what it names, or set batch.enabled to false, then run again."
+            )
+        self._most = max(1, min(self._most, batch.requests // 2))
+        _log.warning("%s: too many requests wait there; batches of %d now. %s", batch.model, self._most, state.detail)
+        await asyncio.sleep(self._batches.poll_seconds)
+        self._release(batch, Collected())
+
+    def _release(self, batch: OpenBatch, collected: Collected) -> None:
+        """Tell those who wait for a batch what came of it; who got nothing is asked again."""
+        for flight in [flight for flight, owner in self._owner.items() if owner.nonce == batch.nonce]:
+            del self._owner[flight]
+        self._usage.note_batch(batch.nonce, 0)
+        for flight, waiter in self._watched.pop(batch.nonce).items():
+            if waiter.landing.done():
+                continue
+            if flight in collected.entries:
+                waiter.landing.set_result(collected.entries[flight])
+            elif flight in collected.problems:
+                asked_by = write_format(waiter.request, waiter.asked_by)
+                problem = read_error(collected.problems[flight], waiter.request, self._settings, asked_by)
+                waiter.landing.set_exception(problem)
+            else:
+                waiter.landing.set_exception(TransientError("the batch holds no answer to this request"))
+
+    def _end(self, error: PersonaAssetsError) -> None:
+        self._problem = self._problem or error
+        for waiter in self._waiting:
+            if not waiter.landing.done():
+                waiter.landing.set_exception(self._problem)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finish)
+        return task
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._end(error if isinstance(error, PersonaAssetsError) else _say_unexpected(error))
+
+
+def _cut(lines: Sequence[tuple[_Waiter, bytes]]) -> Iterator[dict[_Waiter, bytes]]:
+    part: dict[_Waiter, bytes] = {}
+    size = 0
+    for waiter, line in lines:
+        if part and size + len(line) > _LONGEST_FILE:
+            yield part
+            part, size = {}, 0
+        part[waiter] = line
+        size += len(line)
+    if part:
+        yield part
+
+
+def _say_foreign(batch: OpenBatch) -> ModelError:
+    name = batch.batch_id or batch.nonce
+    return ModelError(
+        f"A request to {batch.model} is in batch {name}, which was submitted through"
+        f" {batch.api_base or 'the address that the provider has by default'}, and model.api_base names another. Change"
+        f" it back until the batch is collected; `persona-assets batches --forget {name}` has its requests asked, and"
+        " paid for, again."
+    )
+
+
+def _say_unexpected(error: BaseException) -> ModelError:
+    return ModelError(
+        f"An error that should not happen: {error!r}. What was submitted in batches is noted in the ledger: run again."
+    )

@@ -1,0 +1,101 @@
+"""Between a request, its response and the ledger: what is stored of both, and the reply that is read from it."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from persona_assets.llm.ledger_table import Entry
+from persona_assets.llm.provider import RawReply, derive_seed, read_text
+from persona_assets.llm.request import ChatRequest, Reply
+from persona_assets.llm.response_format import JsonFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the ledger needs to know of a request before its response is there.
+
+    Attributes:
+        key: the request's key, 64 hexadecimal digits.
+        max_tokens: limit of the reply.
+        model: name of the model.
+        task: asset that asks.
+        shard: partition that asks.
+        prompt_hash: version of the prompt file.
+        parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for.
+    """
+
+    key: str
+    max_tokens: int
+    model: str
+    task: str
+    shard: str
+    prompt_hash: str
+    parameters: str
+
+
+def describe_request(request: ChatRequest, key: str, asked_by: JsonFormat | None) -> Asked:
+    """Say what is asked.
+
+    Args:
+        request: what is asked.
+        key: its key.
+        asked_by: how JSON is asked for, if it is.
+    """
+    parameters = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "max_tokens": request.max_tokens,
+        "sample": request.sample,
+        "seed": derive_seed(key),
+        **({"response_format": asked_by} if asked_by else {}),
+    }
+    return Asked(
+        key,
+        request.max_tokens,
+        request.model,
+        request.task,
+        request.shard,
+        request.prompt_hash,
+        json.dumps(parameters, sort_keys=True),
+    )
+
+
+def make_entry(asked: Asked, raw: RawReply) -> Entry:
+    """Make what the ledger stores of a response."""
+    _, reason = read_text(raw.body)
+    return Entry(
+        asked.key,
+        asked.max_tokens if reason == "length" else 0,
+        asked.model,
+        asked.task,
+        asked.shard,
+        asked.prompt_hash,
+        asked.parameters,
+        raw.body,
+        raw.prompt_tokens,
+        raw.completion_tokens,
+        raw.cost,
+        datetime.now(UTC),
+    )
+
+
+def make_reply(entry: Entry, cached: bool, cost: float | None) -> Reply:
+    """Read the reply out of what the ledger stores.
+
+    Args:
+        entry: the stored response.
+        cached: whether it was there before it was asked for.
+        cost: what it cost whoever asks, in US dollars; None where the price is unknown.
+    """
+    text, reason = read_text(entry.response)
+    # From the ledger, so that a table made of stored replies says the same as the one made when they came.
+    asked_by = _read_format(entry.parameters)
+    return Reply(entry.key, text, reason, entry.prompt_tokens, entry.completion_tokens, cost, cached, asked_by)
+
+
+def _read_format(parameters: str) -> str | None:
+    # Plain text, the usual case, is told without reading.
+    if "response_format" not in parameters:
+        return None
+    found: str | None = json.loads(parameters).get("response_format")
+    return found

@@ -1,0 +1,33 @@
+"""The whole graph by batches: the same rows as when everything is asked at once."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from persona_assets.llm import batches
+from persona_assets_tests.graph.runs import list_failures, make_settings, materialise_chain, read_files
+from persona_assets_tests.llm.batch_server import BatchServer
+from persona_assets_tests.llm.scripted_server import answer_by_script
+from persona_assets_tests.llm.server import ModelServer
+
+
+def test_batches_make_the_same_rows(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "_QUIET_SECONDS", 0.05)
+    shutil.copytree(sources, tmp_path / "now")
+    with ModelServer() as server:
+        server.answer = answer_by_script
+        now = make_settings(tmp_path / "now", model={"name": "openai/double", "api_base": server.url})
+        assert list_failures(*materialise_chain(now).results) == {}
+        asked_now = len(server.bill)
+    shutil.copytree(sources, tmp_path / "later")
+    with BatchServer() as server:
+        server.answer = answer_by_script
+        # Some of each first batch expires.
+        server.expires = lambda number: len(server.batches) % 3 == 1 and number % 4 == 0
+        model = {"name": "openai/double", "api_base": server.url}
+        later = make_settings(tmp_path / "later", model=model, batch={"enabled": True, "poll_seconds": 0.02})
+        assert list_failures(*materialise_chain(later).results) == {}
+        assert len(server.bill) == asked_now
+    for part in ("lake", "sft_dataset"):
+        assert read_files(later.data / part) == read_files(now.data / part)
