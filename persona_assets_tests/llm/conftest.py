@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from persona_assets.llm import batch_table  # noqa: F401 - its tables are dropped, too
 from persona_assets.llm.embedded import EmbeddedModel, get_embedded_model
+from persona_assets.llm.ledger_table import METADATA
 from persona_assets_tests.llm import clients
 from persona_assets_tests.llm.postgres import run_postgres
 
@@ -41,7 +43,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     address: str = request.getfixturevalue("postgres")
     engine = sa.create_engine(address)
     with engine.begin() as connection:
-        connection.execute(sa.text("DROP TABLE IF EXISTS responses, spending"))
+        connection.execute(sa.text(f"DROP TABLE IF EXISTS {', '.join(METADATA.tables)}"))
     engine.dispose()
     return address
 

@@ -14,21 +14,29 @@ import pytest
 @contextmanager
 def run_postgres() -> Iterator[str]:
     """Run a server on a socket of its own and give its URL; skips the test where there is none to run."""
-    pytest.importorskip("psycopg", reason="the extra postgres is not installed")
-    if not (shutil.which("initdb") and shutil.which("pg_ctl")):
-        pytest.skip("no PostgreSQL binaries on the path")
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    programs = _find_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed")
     user = _choose_user()
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         if user:
             shutil.chown(folder, user)
         data = str(Path(folder, "data"))
         options = f"-k {folder} -c listen_addresses='' -c timezone=Asia/Tokyo"
-        _run(user, folder, "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
-        _run(user, folder, "pg_ctl", "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
+        _run(user, folder, f"{programs}/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
+        _run(user, folder, f"{programs}/pg_ctl", "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
         try:
             yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
         finally:
-            _run(user, folder, "pg_ctl", "-D", data, "-m", "immediate", "stop")
+            _run(user, folder, f"{programs}/pg_ctl", "-D", data, "-m", "immediate", "stop")
+
+
+def _find_programs() -> Path | None:
+    # Debian keeps a server's programs off the path.
+    folders = [Path(found).parent for found in [shutil.which("initdb")] if found]
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
 
 
 def _choose_user() -> str | None:

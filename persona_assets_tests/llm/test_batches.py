@@ -38,8 +38,12 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "_QUIET_SECONDS", 0.05)
 
 
+def open_at(place: Path | str) -> Ledger:
+    return Ledger(place) if isinstance(place, str) else Ledger.at(place / "ledger.sqlite")
+
+
 def ask(
-    folder: Path,
+    place: Path | str,
     url: str,
     work: Callable[[ModelClient], Awaitable[Any]],
     name: str = "openai/anything",
@@ -47,7 +51,7 @@ def ask(
     **values: Any,
 ) -> tuple[Any, Usage]:
     async def run() -> Any:
-        ledger = Ledger.at(folder / "ledger.sqlite")
+        ledger = open_at(place)
         model = ModelSettings(name=name, api_base=url, api_key="secret", timeout=10.0, max_attempts=3)
         asked = BatchSettings(**{"enabled": True, "poll_seconds": 0.02, **values})
         limits = Budget(budget or BudgetSettings(), ledger)
@@ -67,22 +71,22 @@ def read_texts(replies: list[Reply | BaseException]) -> list[str]:
     return [reply.text for reply in replies if isinstance(reply, Reply)]
 
 
-def list_open(folder: Path) -> list[Any]:
-    ledger = Ledger.at(folder / "ledger.sqlite")
+def list_open(place: Path | str) -> list[Any]:
+    ledger = open_at(place)
     try:
         return BatchTable(ledger.engine).list_open()
     finally:
         ledger.close()
 
 
-def test_requests_go_in_one_batch_and_are_never_bought_again(server: BatchServer, tmp_path: Path) -> None:
-    replies, usage = ask(tmp_path, server.url, ask_all("a", "b", "c", task="seed_personas"))
+def test_requests_go_in_one_batch_and_are_never_bought_again(server: BatchServer, url: str) -> None:
+    replies, usage = ask(url, server.url, ask_all("a", "b", "c", task="seed_personas"))
     assert read_texts(replies) == ["echo a", "echo b", "echo c"]
     assert (usage.calls, usage.cached, len(server.batches)) == (3, 0, 1)
-    replies, usage = ask(tmp_path, server.url, ask_all("a", "b", "c", task="seed_personas"))
+    replies, usage = ask(url, server.url, ask_all("a", "b", "c", task="seed_personas"))
     assert read_texts(replies) == ["echo a", "echo b", "echo c"]
     assert (usage.calls, usage.cached, len(server.batches)) == (0, 3, 1)
-    assert list_open(tmp_path) == []
+    assert list_open(url) == []
     # Neither the requests nor their answers stay with the provider.
     assert server.files == {}
 
@@ -91,11 +95,11 @@ def ask_all_named(*texts: str, **changes: Any) -> Callable[[ModelClient], Awaita
     return ask_all(*texts, model=PRICED, **changes)
 
 
-def test_tokens_cost_half(server: BatchServer, tmp_path: Path) -> None:
-    (reply,), usage = ask(tmp_path, server.url, ask_all_named("a"), name=PRICED)
+def test_tokens_cost_half(server: BatchServer, url: str) -> None:
+    (reply,), usage = ask(url, server.url, ask_all_named("a"), name=PRICED)
     # 7 tokens read and 5 written, at half of 0.15 and 0.60 dollars a million.
     assert reply.cost == usage.cost == pytest.approx((7 * 0.075 + 5 * 0.3) / 1e6)
-    upkeep = LedgerUpkeep(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    upkeep = LedgerUpkeep(url)
     assert [(row.calls, row.cost) for row in upkeep.list_spending()] == [(1, reply.cost)]
     upkeep.close()
 
@@ -157,18 +161,18 @@ def test_a_schema_that_is_not_taken_is_asked_for_in_another_way(server: BatchSer
     assert len(server.batches) == 2
 
 
-def test_a_run_leaves_its_batches_to_the_next(server: BatchServer, tmp_path: Path) -> None:
+def test_a_run_leaves_its_batches_to_the_next(server: BatchServer, url: str) -> None:
     server.looks = None
-    replies, _ = ask(tmp_path, server.url, ask_all("a", "b"), max_wait_minutes=0)
+    replies, _ = ask(url, server.url, ask_all("a", "b"), max_wait_minutes=0)
     assert all(isinstance(reply, BatchPendingError) for reply in replies)
     assert "paid for once" in str(replies[0])
-    assert [batch.requests for batch in list_open(tmp_path)] == [2]
+    assert [batch.requests for batch in list_open(url)] == [2]
     server.looks = 1
     # One of them is not asked any more: its answer was paid for, and is stored all the same.
-    replies, _ = ask(tmp_path, server.url, ask_all("b", "c"))
+    replies, _ = ask(url, server.url, ask_all("b", "c"))
     assert read_texts(replies) == ["echo b", "echo c"]
     assert sorted(body["messages"][-1]["content"] for body in server.bill) == ["a", "b", "c"]
-    replies, usage = ask(tmp_path, server.url, ask_all("a"))
+    replies, usage = ask(url, server.url, ask_all("a"))
     assert (read_texts(replies), usage.calls) == (["echo a"], 0)
 
 
@@ -234,12 +238,12 @@ def test_a_look_that_fails_is_made_again(server: BatchServer, tmp_path: Path) ->
     assert read_texts(replies) == ["echo a"]
 
 
-def test_two_processes_share_a_batch(server: BatchServer, tmp_path: Path) -> None:
+def test_two_processes_share_a_batch(server: BatchServer, url: str) -> None:
     """Two clients on one ledger: what one has submitted the other waits for."""
     server.looks = 5
 
     async def both() -> list[Any]:
-        ledgers = [Ledger.at(tmp_path / "ledger.sqlite") for _ in range(2)]
+        ledgers = [Ledger(url) for _ in range(2)]
         model = ModelSettings(name="openai/anything", api_base=server.url, timeout=10.0)
         asked = BatchSettings(enabled=True, poll_seconds=0.02)
         clients = [ModelClient(model, ledger, Usage(), 0.01, batches=asked) for ledger in ledgers]
@@ -254,7 +258,7 @@ def test_two_processes_share_a_batch(server: BatchServer, tmp_path: Path) -> Non
 
     assert read_texts(asyncio.run(both())) == ["echo a", "echo b", "echo b", "echo c"]
     assert sorted(body["messages"][-1]["content"] for body in server.bill) == ["a", "b", "c"]
-    upkeep = LedgerUpkeep(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    upkeep = LedgerUpkeep(url)
     assert sum(row.calls for row in upkeep.list_spending()) == 3
     upkeep.close()
 
