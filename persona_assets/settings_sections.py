@@ -206,6 +206,10 @@ class CharacterSettings(Section):
     """Character profiles."""
 
     limit: int | None = Field(None, ge=0, description="Characters of a shard at most; none: every hub persona.")
+    hints: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether build, past and manner of each character are drawn, too; auto: for embedded models.",
+    )
 
 
 class DialogueSettings(Section):

@@ -27,6 +27,7 @@ from persona_assets_tests.scripted_words import (
     THINGS,
     draw_name,
     draw_persona,
+    read_given,
 )
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -93,9 +94,8 @@ def _write_persona(question: Question) -> str:
 
 def _write_profile(question: Question) -> str:
     draw, topic = question.draw, question.topic
-    initials = re.search(r"Initials of the name:\s*(\S+)", question.user)
     profile = {
-        "name": draw_name(topic, initials.group(1) if initials else "A.B."),
+        "name": draw_name(topic, "A.B."),
         "age": topic.randint(18, 85),
         "gender": topic.choice(("woman", "man", "non-binary")),
         "race": topic.choice(("Ethiopian", "Nordic", "Andean", "South Asian", "Polynesian", "Slavic", "Levantine")),
@@ -109,7 +109,13 @@ def _write_profile(question: Question) -> str:
             f"Mostly {draw.choice(QUALITIES)}, often {draw.choice(QUALITIES)}, never bored by {draw.choice(THINGS)}."
         ),
     }
-    return json.dumps(profile, ensure_ascii=False)
+    given = read_given(question.user)
+    # Nobody works for longer than since the age of ten.
+    most = max(1, int(given.get("age", 40)) - 11)
+    profile["experience"] = re.sub(
+        r"for (\d+) years", lambda found: f"for {min(int(found[1]), most)} years", profile["experience"]
+    )
+    return json.dumps({**profile, **given}, ensure_ascii=False)
 
 
 def _write_rewrite(question: Question) -> str:

@@ -1,6 +1,8 @@
 """The vocabulary of the scripted model: combined, it gives hundreds of personas that are not alike."""
 
 import random
+import re
+from typing import Any
 
 QUALITIES = (
     "retired", "young", "newly qualified", "self-taught", "widowed", "cheerful", "stubborn", "soft-spoken",
@@ -121,3 +123,15 @@ def draw_name(dice: random.Random, initials: str) -> str:
     given = dice.choice(("olan", "erita", "imeon", "avika", "undo", "elinde", "orvald", "aneka", "irsten"))
     family = dice.choice(("arsen", "oreno", "akob", "ilinski", "endez", "otowa", "ubarak", "erriman", "adeyo"))
     return f"{letters[0]}{given} {letters[1]}{family}"
+
+
+def read_given(text: str) -> dict[str, Any]:
+    """What the prompt of a profile gives: name, gender, age, race and birthplace, as far as they are given."""
+    line = re.search(r"^Given: (.*)$", text, re.MULTILINE)
+    parts = dict(part.split(": ", 1) for part in line.group(1).split("; ")) if line else {}
+    given: dict[str, Any] = {name: parts[name] for name in ("name", "gender", "race", "birthplace") if name in parts}
+    if "age" in parts:
+        given["age"] = int(parts["age"])
+    if "initials of the name" in parts:
+        given["name"] = draw_name(random.Random(text), parts["initials of the name"])
+    return given

@@ -70,7 +70,11 @@ def test_a_value_is_read_by_its_name_as_json_has_it() -> None:
     for name in ("tasks.math.candidates", "tasks.other.limit", "hub.gone", "gone.at.all", "characters.limit"):
         assert settings.read(name) is None
     assert "hidden" not in str(settings.read("model.api_key"))
-    assert settings.pick("characters", "hub.cosine") == {"characters.limit": None, "hub.cosine": 0.9}
+    assert settings.pick("characters", "hub.cosine") == {
+        "characters.limit": None,
+        "characters.hints": "auto",
+        "hub.cosine": 0.9,
+    }
 
 
 def test_the_file_is_found_by_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

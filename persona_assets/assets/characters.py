@@ -9,6 +9,7 @@ import polars as pl
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
 from persona_assets.assets.specs import MODEL_KIND, table_asset
 from persona_assets.characters.dialogues import answer_sessions, rewrite_sessions
+from persona_assets.characters.profile_prompt import ProfilePrompt, load_profile_prompt
 from persona_assets.characters.profiles import make_profiles
 from persona_assets.characters.sessions import Session, draw_sessions
 from persona_assets.lake import Batch, TableInfo
@@ -25,13 +26,13 @@ def build_character_assets(prompts: Path, pool: str | None) -> list[dg.AssetsDef
     rewritten = load_prompt(prompts / "dialogues_r.yaml", PromptFile)
     generated = load_prompt(prompts / "dialogues_g.yaml", PromptFile)
     return [
-        _build_profiles(load_prompt(prompts / "character_profiles.yaml", PromptFile), pool),
+        _build_profiles(load_profile_prompt(prompts), pool),
         _build_dialogues("dialogues_r", rewritten, pool, rewrite_sessions, needs_answers=True),
         _build_dialogues("dialogues_g", generated, pool, answer_sessions, needs_answers=False),
     ]
 
 
-def _build_profiles(prompt: Prompt[PromptFile], pool: str | None) -> dg.AssetsDefinition:
+def _build_profiles(prompt: Prompt[ProfilePrompt], pool: str | None) -> dg.AssetsDefinition:
     @table_asset(
         "characters", prompt.content.description, CharacterProfiles, prompt.version, kinds=(MODEL_KIND,), pool=pool
     )

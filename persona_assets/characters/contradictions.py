@@ -12,6 +12,19 @@ _PRONOUNS = {
     "male": re.compile(r"\b(he|his|him|himself)\b", re.IGNORECASE),
     "female": re.compile(r"\b(she|her|hers|herself)\b", re.IGNORECASE),
 }
+_NOUNS = {
+    "male": re.compile(r"\b(man|boy|gentleman)\b", re.IGNORECASE),
+    "female": re.compile(r"\b(woman|girl|lady)\b", re.IGNORECASE),
+}
+_YEARS = re.compile(
+    r"\b(?:for|after|over|than|about|spent|his|her|their)\s+(?:\w+\s+)?(\d{1,3}|[a-z]+(?:[- ]five)?) years\b", re.I
+)
+_NUMBERS = {
+    word: 10 * (tens + 2)
+    for tens, word in enumerate(("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty"))
+}
+_FIRST_WORK = 10
+"""Age before which nobody has done for years what a profile tells."""
 _BEARD = re.compile(r"\b(beard(ed)?|moustache|mustache|stubble)\b", re.IGNORECASE)
 _OF_AGE = re.compile(r"^an? (?:[\w-]+ ){0,3}?(\d{1,3})[- ]year[- ]old\b", re.IGNORECASE)
 # The noun is the person, not the first half of a calling (child psychologist, girl scout leader) or an owner.
@@ -51,7 +64,32 @@ def find_contradiction(persona: str, profile: Mapping[str, Any]) -> str | None:
     gender = read_gender(str(profile["gender"]))
     text = " ".join(str(profile[name]) for name in ("appearance", "experience", "personality"))
     age = int(profile["age"])
-    return _find_in_gender(persona, gender, text) or _find_in_age(persona, age)
+    return (
+        _find_in_gender(persona, gender, text)
+        or _find_in_appearance(gender, str(profile["appearance"]))
+        or _find_in_age(persona, age)
+        or _find_in_years(age, str(profile["experience"]))
+    )
+
+
+def bound_age(persona: str) -> tuple[int, int] | None:
+    """The least and most years that a persona's first words leave open, or None where they say nothing."""
+    stated = _OF_AGE.match(persona)
+    if stated:
+        return int(stated.group(1)), int(stated.group(1))
+    bounds = ((max(least, 4), min(most, 85)) for pattern, least, most in _AGE_WORDS if pattern.match(persona))
+    return next(bounds, None)
+
+
+def read_persona_gender(persona: str) -> str | None:
+    """The gender that a persona's noun or pronouns give it: female, male, or None where they say nothing."""
+    for gender, noun in _GENDERED.items():
+        if noun.match(persona):
+            return gender
+    said = {gender: bool(pronouns.search(persona)) for gender, pronouns in _PRONOUNS.items()}
+    if said["male"] == said["female"]:
+        return None
+    return "male" if said["male"] else "female"
 
 
 def _find_in_gender(persona: str, gender: str | None, text: str) -> str | None:
@@ -65,6 +103,21 @@ def _find_in_gender(persona: str, gender: str | None, text: str) -> str | None:
         return "the gender is female, the appearance has a beard"
     if _GENDERED[other].match(persona):
         return f"the persona is {other}, the profile {gender}"
+    return None
+
+
+def _find_in_appearance(gender: str | None, appearance: str) -> str | None:
+    for other, nouns in _NOUNS.items():
+        if gender and gender != other and nouns.search(appearance):
+            return f"the gender is {gender}, the appearance that of a {other} person"
+    return None
+
+
+def _find_in_years(age: int, experience: str) -> str | None:
+    for said in _YEARS.findall(experience):
+        years = int(said) if said.isdigit() else _NUMBERS.get(said.casefold(), 0)
+        if years > age - _FIRST_WORK:
+            return f"the profile is {age} years old, and tells of {said} years"
     return None
 
 

@@ -1,16 +1,17 @@
 """Character profiles: a persona made a character of eight attributes (OpenCharacter, section 3.1)."""
 
-import hashlib
 import re
-import string
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from persona_assets.characters.contradictions import find_contradiction, read_gender
+from persona_assets.characters.draws import Drawn, draw_character
+from persona_assets.characters.profile_prompt import ProfilePrompt
 from persona_assets.lake import Batch, iter_frames
 from persona_assets.llm.answers import copies_any, find_borrowed, speaks_as_model
 from persona_assets.llm.asker import Asker
@@ -25,8 +26,7 @@ from persona_assets.llm.tasks import (
     collect_batches,
     run_tasks,
 )
-from persona_assets.personas.heuristics import contains_contact
-from persona_assets.prompts import PromptFile
+from persona_assets.personas.heuristics import contains_contact, mixes_scripts
 from persona_assets.records import CharacterProfiles, content_id, polars_schema
 from persona_assets.settings import CharacterSettings
 
@@ -36,8 +36,10 @@ _SCHEMA = polars_schema(CharacterProfiles)
 _PERSONA_RUN = 8
 _CODE_MARK = re.compile(r"[{}<>|\\]|https?:", re.IGNORECASE)
 _LEAST_LETTERS = 0.8
-# Rare as the first letter of a given name in most languages; asking for them makes models invent.
-_INITIALS = [letter for letter in string.ascii_uppercase if letter not in "QUXYZ"]
+_INSTITUTION = re.compile(r"\b(university|hospital|compan(y|ies)|factory|academy|club|school|college|office)\b", re.I)
+_YEARS_APART = 2
+_WORD = re.compile(r"\w+")
+_LONG = 5
 
 
 class Profile(BaseModel):
@@ -62,14 +64,15 @@ class Profile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PersonaContext:
-    """The persona that becomes a character."""
+    """The persona that becomes a character, and what was drawn about it."""
 
     persona_id: str
     persona: str
+    drawn: Drawn
 
 
 async def make_profiles(
-    asker: Asker[PromptFile], personas: pl.LazyFrame, settings: CharacterSettings
+    asker: Asker[ProfilePrompt], personas: pl.LazyFrame, settings: CharacterSettings
 ) -> AsyncIterator[Batch]:
     """Ask for a profile of each persona of the shard's hub.
 
@@ -83,6 +86,10 @@ async def make_profiles(
     """
     limits = [limit for limit in (settings.limit, asker.settings.limit) if limit is not None]
     limited = personas.head(min(limits)) if limits else personas
+    is_small = asker.client.settings.name.startswith("embedded/")
+    with_hints = settings.hints == "always" or (settings.hints == "auto" and is_small)
+    if not with_hints:
+        asker = replace(asker, prompt=replace(asker.prompt, content=asker.prompt.content.without_hints()))
     demonstrations = asker.prompt.demonstration_texts()
 
     def judge(context: PersonaContext, values: Values) -> Verdict:
@@ -91,7 +98,9 @@ async def make_profiles(
     async def work(task: Task[PersonaContext]) -> Outcome[PersonaContext]:
         return await answer_task(asker.client, task, judge)
 
-    async for batch in collect_batches(run_tasks(_plan(asker, limited), work, asker.window), _make_row, _SCHEMA):
+    async for batch in collect_batches(
+        run_tasks(_plan(asker, limited, with_hints), work, asker.window), _make_row, _SCHEMA
+    ):
         yield batch
 
 
@@ -106,6 +115,7 @@ def judge_profile(context: PersonaContext, values: Values, demonstrations: Seque
     texts = [str(values[name]) for name in ("appearance", "experience", "personality")]
     contradiction = find_contradiction(context.persona, values)
     flaws = {
+        "mixed_script": any(mixes_scripts(text) for text in (*texts, str(values["name"]))),
         "no_text": any(not _is_text(text) for text in texts),
         "contact_data": any(contains_contact(text) for text in texts),
         "speaks_as_model": any(speaks_as_model(text) for text in texts),
@@ -113,28 +123,50 @@ def judge_profile(context: PersonaContext, values: Values, demonstrations: Seque
         "copies_persona": any(copies_any(text, [context.persona], words=_PERSONA_RUN) for text in texts),
         "no_name": any(mark in str(values["name"]) for mark in "<>[]{}_/:"),
         "contradiction": contradiction is not None,
+        "no_birthplace": bool(_INSTITUTION.search(str(values["birthplace"]))),
+        "ignores_draw": not _keeps_draw(context.drawn, values),
     }
     flaw = next((name for name, is_found in flaws.items() if is_found), None)
     if flaw:
         detail = contradiction if flaw == "contradiction" else None
         return Rejected(flaw, detail or str(values["name"]))
-    words = " ".join(texts).casefold().split()
-    borrowed = sum(len(find_borrowed(text, demonstrations)) for text in texts)
-    score = len(set(words)) / (len(words) + 20) - borrowed / 10
+    score = _score_texts(texts, context.drawn) - sum(len(find_borrowed(text, demonstrations)) for text in texts) / 10
     return Accepted({name: _clean(values[name]) for name in ATTRIBUTES}, score)
 
 
-def draw_initials(persona_id: str) -> str:
-    """Draw the initials of a character's name by its persona, so that names do not collapse into a few."""
-    digest = hashlib.sha256(persona_id.encode()).digest()
-    return f"{_INITIALS[digest[0] % len(_INITIALS)]}.{_INITIALS[digest[1] % len(_INITIALS)]}."
+def _score_texts(texts: Sequence[str], drawn: Drawn) -> float:
+    """More for words of its own, or, from a model that needs hints, for the hints in few other words."""
+    words = _WORD.findall(" ".join(texts).casefold())
+    if not drawn.hints:
+        return len(set(words)) / (len(words) + 20)
+    wanted = set(_WORD.findall(" ".join(drawn.hints.values()).casefold()))
+    long = Counter(word for word in words if len(word) >= _LONG)
+    again = sum(count - 1 for count in long.values())
+    return len(wanted & set(words)) / len(wanted) - (len(set(words) - wanted) + 2 * again) / 40
 
 
-def _plan(asker: Asker[PromptFile], personas: pl.LazyFrame) -> Iterator[Task[PersonaContext]]:
+def _plan(asker: Asker[ProfilePrompt], personas: pl.LazyFrame, with_hints: bool) -> Iterator[Task[PersonaContext]]:
     for frame in iter_frames(personas.select("persona_id", "persona")):
-        for row in frame.iter_rows(named=True):
-            values = {"persona": row["persona"], "initials": draw_initials(row["persona_id"])}
-            yield asker.make_task(row["persona_id"], PersonaContext(**row), values, answer_model=Profile)
+        for persona_id, persona in frame.iter_rows():
+            drawn = draw_character(persona_id, persona, asker.prompt.content, with_hints)
+            values = {"persona": persona, **asdict(drawn)}
+            context = PersonaContext(persona_id, persona, drawn)
+            yield asker.make_task(persona_id, context, values, answer_model=Profile)
+
+
+def _keeps_draw(drawn: Drawn, values: Values) -> bool:
+    """Whether the profile has what was given: a favourite of the model in its place would be one more of the same."""
+    town = (drawn.birthplace or "").split(",")[0].casefold()
+    is_there = town in str(values["birthplace"]).casefold()
+    is_people = drawn.race is None or drawn.race.casefold() in str(values["race"]).casefold()
+    is_called_so = drawn.name is None or drawn.name.casefold() == str(values["name"]).casefold()
+    return (
+        is_there
+        and is_people
+        and is_called_so
+        and values["gender"] == drawn.gender
+        and abs(int(values["age"]) - drawn.age) <= _YEARS_APART
+    )
 
 
 def _make_row(outcome: Outcome[PersonaContext]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.characters.profile_prompt import load_profile_prompt
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
 from persona_assets.errors import PersonaAssetsError, SettingsError
@@ -24,7 +25,7 @@ from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.recipes.recipe import Recipe, load_recipes
 from persona_assets.settings import Settings
 
-_CHARACTER_FILES = ("character_profiles", "dialogues_r", "dialogues_g")
+_DIALOGUE_FILES = ("dialogues_r", "dialogues_g")
 _PERSONA_CHARS = 150
 
 
@@ -111,8 +112,9 @@ def _list_prompts(settings: Settings, recipes: Sequence[Recipe]) -> dict[str, Pr
     prompts: dict[str, Prompt[PromptFile]] = {
         "seed_personas": load_seed_prompt(folder),  # type: ignore[dict-item]
         "expanded_personas": load_expansion_prompt(folder),  # type: ignore[dict-item]
+        "character_profiles": load_profile_prompt(folder),  # type: ignore[dict-item]
     }
-    prompts |= {name: load_prompt(folder / f"{name}.yaml", PromptFile) for name in _CHARACTER_FILES}
+    prompts |= {name: load_prompt(folder / f"{name}.yaml", PromptFile) for name in _DIALOGUE_FILES}
     prompts.update({recipe.content.asset: recipe for recipe in recipes})  # type: ignore[misc]
     return prompts
 

@@ -51,7 +51,7 @@ class BatchState:
 
 
 class UnknownBatchError(Exception):
-    """The provider knows no batch of this name."""
+    """The provider knows no batch, or no file, of this name."""
 
 
 class BatchApi:
@@ -141,15 +141,19 @@ class BatchApi:
         )
 
     async def read(self, file_id: str) -> list[dict[str, Any]]:
-        """Read a result file: a dictionary for each line that is one."""
-        content = await self._insist(lambda: self._call(load_litellm().afile_content, file_id=file_id))
+        """Read a result file: a dictionary for each line that is one.
+
+        Raises:
+            UnknownBatchError: if it is gone.
+        """
+        content = await self._insist(lambda: self._call(load_litellm().afile_content, file_id=file_id), file_id)
         return list(_read_lines(content.content))
 
     async def delete(self, file_id: str) -> None:
         """Delete a file, which nobody needs any more; a provider that does not let go of it is no problem."""
         try:
             await self._call(load_litellm().afile_delete, file_id=file_id)
-        except (ThrottledError, TransientError, RefusedError, ModelError) as error:
+        except (ThrottledError, TransientError, RefusedError, ModelError, UnknownBatchError) as error:
             _log.info("%s: the file %s stays at the provider. %s", self._settings.name, file_id, error)
 
     async def cancel(self, batch_id: str) -> None:

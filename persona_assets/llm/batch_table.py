@@ -15,6 +15,7 @@ from persona_assets.errors import ModelError
 from persona_assets.llm.entries import Asked
 from persona_assets.llm.ledger_table import (
     METADATA,
+    RESPONSES,
     Entry,
     add_spending,
     first_line,
@@ -95,7 +96,8 @@ class BatchTable:
             asked: its requests, all of one model.
 
         Returns:
-            Those that are in it: what another batch holds already stays there. The batch is not noted if none is.
+            Those that are in it. What another batch holds stays there, and what the ledger holds by now is not asked
+            again. The batch is not noted if none is left.
         """
         rows = [
             {
@@ -112,6 +114,8 @@ class BatchTable:
         ]
         with self._begin() as connection:
             insert_ignoring(connection, BATCH_REQUESTS, rows)
+            # Only now: whoever strikes a batch out stores its responses in the same transaction.
+            _remove_answered(connection, nonce)
             columns = BATCH_REQUESTS.c
             found = sa.select(columns.key, columns.max_tokens).where(columns.nonce == nonce)
             taken = {(row.key.hex(), row.max_tokens) for row in connection.execute(found)}
@@ -182,3 +186,10 @@ class BatchTable:
                 f"The ledger ({url}) failed: {first_line(error)}. What was submitted to a provider is noted in it and"
                 " will be collected. Free disk space or restore the database, then run again."
             ) from None
+
+
+def _remove_answered(connection: sa.Connection, nonce: str) -> None:
+    asked, held = BATCH_REQUESTS.c, RESPONSES.c
+    is_enough = sa.or_(held.cut_at == 0, held.cut_at >= asked.max_tokens)
+    answered = sa.exists().where(held.key == asked.key, is_enough)
+    connection.execute(sa.delete(BATCH_REQUESTS).where(asked.nonce == nonce, answered))

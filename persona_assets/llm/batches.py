@@ -6,6 +6,7 @@ them in place of asking again.
 """
 
 import asyncio
+import gc
 import json
 import logging
 import uuid
@@ -33,6 +34,8 @@ _QUIET_SECONDS = 2.0
 
 _LOST_SECONDS = 600.0
 """Seconds after which a batch that was noted and is not at the provider is taken for one that was never submitted."""
+
+_CLOSING_SECONDS = 0.05
 
 _LONGEST_FILE = 150_000_000
 """Bytes of one batch's requests: OpenAI takes 200 MB."""
@@ -79,6 +82,7 @@ class Batcher:
     ) -> None:
         self._settings = settings
         self._batches = batches
+        self._ledger = ledger
         self._table = BatchTable(ledger.engine)
         self._api = BatchApi(settings, first_wait)
         self._usage = usage
@@ -130,6 +134,9 @@ class Batcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # The interface's HTTP clients close themselves when they are collected, which needs this event loop.
+        gc.collect()
+        await asyncio.sleep(_CLOSING_SECONDS)
 
     async def _adopt(self) -> None:
         for batch in await asyncio.to_thread(self._table.list_open):
@@ -197,21 +204,37 @@ class Batcher:
             self._start(self._follow(batch, b"".join(lines[waiter] for waiter in mine.values())))
         others = [waiter for waiter in lines if waiter.flight not in taken]
         if others:
-            # Another process submitted them since this one looked.
+            # Another process submitted them since this one looked, or has their answers already.
             await self._adopt()
             for waiter in others:
-                self._place(waiter)
+                await self._find_or_place(waiter)
+
+    async def _find_or_place(self, waiter: _Waiter) -> None:
+        found = None if waiter.flight in self._owner else await self._ledger.find(*waiter.flight)
+        if found is None:
+            self._place(waiter)
+        elif not waiter.landing.done():
+            waiter.landing.set_result(found)
 
     async def _follow(self, batch: OpenBatch, content: bytes | None = None) -> None:
         """See a batch through, from where it is to its end."""
         batch_id = await self._name(batch, content)
-        state = await self._wait_for_end(batch, batch_id) if batch_id else None
-        if state is None:
-            self._release(batch, Collected())
-        elif state.status == "ended":
-            self._release(batch, await collect_batch(self._api, self._table, batch.nonce, state))
-        else:
-            await self._give_back(batch, state)
+        try:
+            state = await self._wait_for_end(batch, batch_id) if batch_id else None
+            if state is None:
+                self._release(batch, Collected())
+            elif state.status == "ended":
+                self._release(batch, await collect_batch(self._api, self._table, batch.nonce, state))
+            else:
+                await self._give_back(batch, state)
+        except UnknownBatchError as error:
+            open_now = await asyncio.to_thread(self._table.list_open)
+            if any(each.nonce == batch.nonce for each in open_now):
+                raise _say_unknown(batch, batch_id, error) from None
+            # Another process collected it, and has removed its files.
+            waiters = self._forget(batch)
+            for waiter in waiters:
+                await self._find_or_place(waiter)
 
     async def _name(self, batch: OpenBatch, content: bytes | None) -> str | None:
         if batch.batch_id is not None:
@@ -247,14 +270,7 @@ class Batcher:
         loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
         most = self._batches.max_wait_minutes
         while True:
-            try:
-                state = await self._api.look(batch_id)
-            except UnknownBatchError as error:
-                raise ModelError(
-                    f"Batch {batch_id} of {batch.requests:,} requests to {batch.model} is not known to its provider:"
-                    f" {error}. If the account or model.api_base changed, change it back until the batch is collected;"
-                    f" `persona-assets batches --forget {batch_id}` has its requests asked, and paid for, again."
-                ) from None
+            state = await self._api.look(batch_id)
             self._usage.note_batch(batch.nonce, state.total - state.done if state.status == "open" else 0)
             if state.status != "open":
                 return state
@@ -285,10 +301,8 @@ class Batcher:
 
     def _release(self, batch: OpenBatch, collected: Collected) -> None:
         """Tell those who wait for a batch what came of it; who got nothing is asked again."""
-        for flight in [flight for flight, owner in self._owner.items() if owner.nonce == batch.nonce]:
-            del self._owner[flight]
-        self._usage.note_batch(batch.nonce, 0)
-        for flight, waiter in self._watched.pop(batch.nonce).items():
+        for waiter in self._forget(batch):
+            flight = waiter.flight
             if waiter.landing.done():
                 continue
             if flight in collected.entries:
@@ -299,6 +313,12 @@ class Batcher:
                 waiter.landing.set_exception(problem)
             else:
                 waiter.landing.set_exception(TransientError("the batch holds no answer to this request"))
+
+    def _forget(self, batch: OpenBatch) -> list[_Waiter]:
+        for flight in [flight for flight, owner in self._owner.items() if owner.nonce == batch.nonce]:
+            del self._owner[flight]
+        self._usage.note_batch(batch.nonce, 0)
+        return list(self._watched.pop(batch.nonce).values())
 
     def _end(self, error: PersonaAssetsError) -> None:
         self._problem = self._problem or error
@@ -338,6 +358,14 @@ def _say_foreign(batch: OpenBatch) -> ModelError:
         f" {batch.api_base or 'the address that the provider has by default'}, and model.api_base names another. Change"
         f" it back until the batch is collected; `persona-assets batches --forget {name}` has its requests asked, and"
         " paid for, again."
+    )
+
+
+def _say_unknown(batch: OpenBatch, batch_id: str | None, error: UnknownBatchError) -> ModelError:
+    return ModelError(
+        f"Batch {batch_id} of {batch.requests:,} requests to {batch.model} is not known to its provider: {error}. If"
+        " the account or model.api_base changed, change it back until the batch is collected; `persona-assets batches"
+        f" --forget {batch_id}` has its requests asked, and paid for, again."
     )
 
 

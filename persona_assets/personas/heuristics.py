@@ -70,6 +70,7 @@ _MIXED_WORD = regex.compile(r"\p{Latin}[\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{G
 # Two letters: a single one is a symbol (β-blockers), and the micro sign belongs to every script.
 _FOREIGN_WORD = regex.compile(r"(?:(?!\p{Latin}|\p{Common})\p{L}){2}")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
+_MOSTLY = 0.8
 _LATIN = regex.compile(r"\p{Latin}")
 _LETTER = regex.compile(r"\p{L}")
 
@@ -106,7 +107,7 @@ def find_flaw(persona: str, min_words: int, max_words: int, demonstrations: Sequ
         "about_the_task": bool(_ABOUT_THE_TASK.search(persona)),
         "no_stake": bool(_NO_STAKE.search(persona)),
         "speaks_itself": bool(_SPEAKS.search(persona)),
-        "mixed_script": _mixes_scripts(persona),
+        "mixed_script": mixes_scripts(persona),
         "no_person": not _is_one_person(persona),
         "personal_name": holds_name(persona),
     }
@@ -142,10 +143,15 @@ def count_words(text: str) -> int:
     return len(re.findall(r"\w+", spaced)) + int(unspaced) // 2
 
 
-def _mixes_scripts(persona: str) -> bool:
-    """Whether a word has letters of two scripts, or an English sentence has words that are not Latin."""
-    is_latin = bool(_ENGLISH_START.match(persona))
-    return bool(_MIXED_WORD.search(persona)) or (is_latin and bool(_FOREIGN_WORD.search(persona)))
+def mixes_scripts(text: str) -> bool:
+    """Whether a word has letters of two scripts, or a text in Latin script has words that are not Latin."""
+    is_latin = bool(_ENGLISH_START.match(text)) or _share_of_latin(text) >= _MOSTLY
+    return bool(_MIXED_WORD.search(text)) or (is_latin and bool(_FOREIGN_WORD.search(text)))
+
+
+def _share_of_latin(text: str) -> float:
+    letters = len(_LETTER.findall(text))
+    return len(_LATIN.findall(text)) / letters if letters else 0.0
 
 
 def _is_phone(number: str) -> bool:

@@ -238,9 +238,10 @@ def test_a_look_that_fails_is_made_again(server: BatchServer, tmp_path: Path) ->
     assert read_texts(replies) == ["echo a"]
 
 
-def test_two_processes_share_a_batch(server: BatchServer, url: str) -> None:
-    """Two clients on one ledger: what one has submitted the other waits for."""
-    server.looks = 5
+@pytest.mark.parametrize("looks", [1, 3, 8])
+def test_two_processes_share_a_batch(looks: int, server: BatchServer, url: str) -> None:
+    """Two clients on one ledger: what one has submitted the other waits for, or finds answered."""
+    server.looks = looks
 
     async def both() -> list[Any]:
         ledgers = [Ledger(url) for _ in range(2)]
@@ -248,9 +249,13 @@ def test_two_processes_share_a_batch(server: BatchServer, url: str) -> None:
         asked = BatchSettings(enabled=True, poll_seconds=0.02)
         clients = [ModelClient(model, ledger, Usage(), 0.01, batches=asked) for ledger in ledgers]
         first = ask_all("a", "b")(clients[0])
-        second = ask_all("b", "c")(clients[1])
+
+        async def ask_later() -> list[Reply | BaseException]:
+            await asyncio.sleep(0.03)
+            return await ask_all("b", "c")(clients[1])
+
         try:
-            return [reply for replies in await asyncio.gather(first, second) for reply in replies]
+            return [reply for replies in await asyncio.gather(first, ask_later()) for reply in replies]
         finally:
             for client, ledger in zip(clients, ledgers, strict=True):
                 await client.close()
