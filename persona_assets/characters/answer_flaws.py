@@ -21,6 +21,11 @@ _ASSISTANT = re.compile(
     re.IGNORECASE,
 )
 _FIRST_PERSON = re.compile(r"\b(?:I|[Mm]e|[Mm]y|[Mm]yself|[Ww]e|[Oo]ur|[Oo]urs)\b")
+# "Can I ask", "I want to know" and the like are about the answer, not about the one who asks.
+_OWN_MATTER = re.compile(
+    r"\b(?:(?:do|should|can|could|must|am|what if) I|my|I (?:am|have|want|earn|sleep|need|feel))\b"
+)
+_SECOND_PERSON = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
 _LONG_WORD = re.compile(r"[^\W\d_]{5,}")
 _STEM = 5
 _CODE = re.compile(r"```.*?```", re.DOTALL)
@@ -39,9 +44,16 @@ def find_answer_flaw(answer: str, session: Session) -> str | None:
         "repetition": is_degenerate(answer),
         "out_of_character": _is_lecture(answer) or _names_itself(answer, str(session.character["name"])),
         "recites_profile": any(shares_run(answer, text, 9) for text in profile),
+        "answers_itself": any(_takes_the_users_place(answer, turn) for turn in session.user_turns),
         "repeats_user": any(_repeats(answer, turn, session.answers) for turn in session.user_turns),
     }
     return next((flaw for flaw, is_found in flaws.items() if is_found), None)
+
+
+def _takes_the_users_place(answer: str, question: str) -> bool:
+    """Whether somebody who was asked for advice speaks as if it were their own question."""
+    is_english = len(_ENGLISH.findall(answer)) >= 3
+    return is_english and bool(_OWN_MATTER.search(question)) and not _SECOND_PERSON.search(answer)
 
 
 def _is_lecture(answer: str) -> bool:

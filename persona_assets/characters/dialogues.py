@@ -38,6 +38,8 @@ from persona_assets.records import Dialogues, content_id, polars_schema
 
 _SCHEMA = polars_schema(Dialogues)
 _MOST_COPIED = 0.6
+_GOOD_LENGTH = 350
+"""Characters of an answer that says something and does not ramble."""
 _LEAST_WORDS = 0.15
 _LEAST_NUMBERS = 0.5
 
@@ -186,7 +188,7 @@ def _abandon(outcome: Outcome[Session], refused: str | None, answered: int) -> O
 
 
 def _score_length(answer: str) -> float:
-    return -abs(len(answer) - 500) / 500
+    return -abs(len(answer) - _GOOD_LENGTH) / _GOOD_LENGTH
 
 
 def _make_row(outcome: Outcome[Session]) -> dict[str, Any]:

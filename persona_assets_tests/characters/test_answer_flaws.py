@@ -143,3 +143,25 @@ def test_a_character_may_say_who_it_is(answer: str) -> None:
 )
 def test_the_share_of_words(answer: str, original: str, share: float) -> None:
     assert share_of_words_kept(answer, original) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "flaw"),
+    [
+        (
+            "How should I prepare?",
+            "I should read about the firm, and I write down what it was that they asked.",
+            "answers_itself",
+        ),
+        (
+            "My rent is 900.",
+            "I have paid my rent with that, and it has been there when the month was over.",
+            "answers_itself",
+        ),
+        ("How should I prepare?", "I would read about the firm, and you write down what it was that they asked.", None),
+        ("How do bees dance?", "I have seen that they turn, and it was the sun from which they had the angle.", None),
+        ("Wie soll ich mich bewerben?", "Ich lese alles über die Firma und schreibe mir zwei Fragen auf.", None),
+    ],
+)
+def test_who_was_asked_does_not_take_the_place_of_who_asks(question: str, answer: str, flaw: str | None) -> None:
+    assert find_answer_flaw(answer, make_session(question, "So.")) == flaw
