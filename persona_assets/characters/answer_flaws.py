@@ -23,7 +23,7 @@ _ASSISTANT = re.compile(
 _FIRST_PERSON = re.compile(r"\b(?:I|[Mm]e|[Mm]y|[Mm]yself|[Ww]e|[Oo]ur|[Oo]urs)\b")
 # "Can I ask", "I want to know" and the like are about the answer, not about the one who asks.
 _OWN_MATTER = re.compile(
-    r"\b(?:(?:do|should|can|could|must|am|what if) I|my|I (?:am|have|want|earn|sleep|need|feel))\b"
+    r"\b(?:(?:do|should|can|could|must|am|what if) I|[Mm]y|I (?:am|have|want|earn|sleep|need|feel))\b"
 )
 _SECOND_PERSON = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
 _LONG_WORD = re.compile(r"[^\W\d_]{5,}")
