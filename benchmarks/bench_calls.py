@@ -198,6 +198,9 @@ def report_missing() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="all slots and latencies, and memory")
+    parser.add_argument(
+        "--case", nargs=2, action="append", metavar=("SLOTS", "SECONDS"), help="one case; repeat for more"
+    )
     parser.add_argument("--calls", type=int, help="calls of each measurement")
     parser.add_argument("--client", nargs=4, metavar=("CLIENT", "URL", "SLOTS", "CALLS"), help="measure one, alone")
     arguments = parser.parse_args()
@@ -211,6 +214,8 @@ def main() -> None:
         return
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start.\n")
     cases = list(product((64, 256, 512), (0.05, 0.2, 1.0))) if arguments.full else [(256, 0.2), (512, 1.0)]
+    if arguments.case:
+        cases = [(int(slots), float(seconds)) for slots, seconds in arguments.case]
     compare(cases, arguments.calls)
     if arguments.full:
         compare_memory()

@@ -25,6 +25,7 @@ from persona_assets.llm.tasks import (
     collect_batches,
     run_tasks,
 )
+from persona_assets.personas.callings import read_calling
 from persona_assets.personas.choice import Compare, score_personas
 from persona_assets.personas.draws import draw
 from persona_assets.personas.heuristics import clean_persona, find_flaw
@@ -168,7 +169,8 @@ def _plan(asker: Asker[ExpansionPrompt], frontier: pl.DataFrame, children: int) 
     for row in frontier.iter_rows(named=True):
         names = draw(row["persona_id"], list(relationships), children)
         for sample, name in enumerate(names):
-            question, openings = relationships[name].question, relationships[name].openings
+            question = relationships[name].question
+            openings = relationships[name].list_openings(read_calling(row["persona"]))
             opening = draw(f"{name} of {row['persona_id']}", openings, 1)[0] if openings else None
             parent = Parent(**row, relationship=name, question=question, opening=opening, sample=sample)
             values = {"persona": row["persona"], "question": question, "opening": opening}

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.settings import Relation
 
+_CALLING = "{{ calling }}"
 _GRANULARITIES = ("coarse", "fine")
 
 
@@ -29,12 +30,31 @@ class SeedPrompt(PromptFile):
 
 
 class Relationship(BaseModel):
-    """How two people are related: the words that ask for the other one, and how a sentence about them may begin."""
+    """How two people are related.
+
+    Attributes:
+        question: asks for the other one.
+        openings: how a sentence about them may begin; `{{ calling }}` stands for the first person.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     question: str
     openings: tuple[str, ...] = ()
+
+    def list_openings(self, calling: str | None) -> list[str]:
+        """List the openings that fit.
+
+        Args:
+            calling: who the first person is, in a few words, if that is known.
+
+        Returns:
+            Those that name the first person; where it is not known, those that do not.
+        """
+        naming = [opening for opening in self.openings if _CALLING in opening]
+        if calling is None:
+            return [opening for opening in self.openings if _CALLING not in opening]
+        return [opening.replace(_CALLING, calling) for opening in naming] or list(self.openings)
 
 
 class ExpansionPrompt(PromptFile):

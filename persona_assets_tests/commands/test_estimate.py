@@ -61,6 +61,19 @@ def test_a_forecast_buys_nothing_and_says_what_it_assumes(priced: Path, call: Ca
     assert "Assumed for seed_personas" in " ".join(called.out.split())
 
 
+@pytest.mark.parametrize("sample", [(), ("--sample", "2", "--yes")], ids=["assumed", "sample"])
+def test_batches_are_forecast_at_half_and_sampled_at_once(
+    sample: tuple[str, ...], priced: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("estimate", "--shard", "one", *sample)
+    now = read_cost(call("estimate", "--shard", "one", *sample).out)
+    monkeypatch.setenv("PERSONA_ASSETS__BATCH__ENABLED", "true")
+    # The double speaks no batch protocol: whatever asked it by batches would fail.
+    called = call("estimate", "--shard", "one", *sample)
+    assert called.code == 0, called.err
+    assert read_cost(called.out) == pytest.approx(now / 2, rel=0.02, abs=0.0002)
+
+
 def test_an_unknown_price_is_unknown(project: SmallProject, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERSONA_ASSETS__MODEL__NAME", "hosted_vllm/ours")
     called = call("estimate", "--shard", "one")

@@ -119,11 +119,12 @@ def test_too_small_a_share_of_new_ones_ends_it(share: float, rounds: int, tmp_pa
     assert len(reports) == rounds
 
 
-OPENINGS = {opening for one in PROMPT.content.relationships.values() for opening in one.openings}
+RELATIONSHIPS = PROMPT.content.relationships
+OPENINGS = {opening.partition("{{")[0] for one in RELATIONSHIPS.values() for opening in one.openings}
 
 
 def read_opening(chat: Chat) -> str:
-    return str(chat[-1]["content"]).partition("Finish the sentence: ")[2].removesuffix(" …")
+    return str(chat[-1]["content"]).partition("own life: ")[2].removesuffix(" …")
 
 
 def answer_with(ending: Callable[[str], str]) -> Callable[[Chat], str]:
@@ -148,6 +149,16 @@ def test_a_drawn_opening_begins_each_persona(
     assert (made.rows.height > 8) == (reason is None)
     drawn = {opening for opening in OPENINGS for persona in made.rows["persona"] if persona.startswith(opening)}
     assert len(drawn) > 5 or reason
+
+
+def test_an_opening_says_who_the_first_person_is_where_that_is_known() -> None:
+    for relationship in RELATIONSHIPS.values():
+        named = relationship.list_openings("a ferry captain")
+        unnamed = relationship.list_openings(None)
+        assert len(named) >= 5
+        assert len(unnamed) >= 5
+        assert all("a ferry captain" in opening for opening in named)
+        assert not any("{{" in opening or "ferry" in opening for opening in unnamed)
 
 
 @pytest.mark.parametrize("openings", ["never", "auto"])

@@ -1,0 +1,32 @@
+"""Who somebody is, in a few words: what a persona says before it says what the person does, likes or has."""
+
+import re
+
+# What follows the calling itself.
+_REST = re.compile(
+    r"\s*(?:[,;(]|\.(?:\s|$)|\b(?:who|whose|whom|that|which|with|without|from|in|on|at|for|to|known|based|named"
+    r"|speciali[sz]ing|obsessed|responsible|interested|dedicated|passionate|determined|familiar"
+    r"|\w+ing\s+(?:the|an?|for|on|in|at|to|from|with|about|as|his|her|their)|skilled\s+(?:in|at))\b).*",
+    re.DOTALL,
+)
+# Words that say nothing of the person, or that no person is.
+_NO_CALLING = re.compile(
+    r"(?:person|individual|member|representative|organi[sz]ation|company|group|someone|somebody|young|former)$", re.I
+)
+_PERSON = re.compile(r"^(an?)\s+(?P<calling>\S.*)$", re.IGNORECASE | re.DOTALL)
+_MOST_WORDS = 4
+
+
+def read_calling(persona: str) -> str | None:
+    """Read who somebody is out of an English persona.
+
+    Args:
+        persona: its text.
+
+    Returns:
+        An article and at most four words, `a ferry captain`; None where the persona does not say so shortly.
+    """
+    found = _PERSON.match(_REST.sub("", persona.strip()))
+    if found is None or len(found["calling"].split()) > _MOST_WORDS or _NO_CALLING.search(found["calling"]):
+        return None
+    return f"{found[1].lower()} {found['calling']}"

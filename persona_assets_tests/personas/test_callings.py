@@ -1,0 +1,30 @@
+"""Who somebody is, in a few words."""
+
+import pytest
+
+from persona_assets.personas.callings import read_calling
+
+
+@pytest.mark.parametrize(
+    ("persona", "calling"),
+    [
+        ("A ferry captain who collects folk songs.", "a ferry captain"),
+        ("An astrophysicist, always in a hurry.", "an astrophysicist"),
+        ("A graduate student researching the impact of glass on towns.", "a graduate student"),
+        ("A professional Node.js programmer working on maps.", "a professional Node.js programmer"),
+        ("a lifetime tenant with two cats", "a lifetime tenant"),
+        ("A girl of nine who counts waterfalls.", "a girl of nine"),
+        ("A manufacturing engineer obsessed with superlatives.", "a manufacturing engineer"),
+        ("A nurse (retired) from a harbour town.", "a nurse"),
+        ("A baker.", "a baker"),
+        ("A person who bakes.", None),
+        ("An organization responsible for safety.", None),
+        ("A member that votes.", None),
+        ("The head of a club.", None),
+        ("A highly skilled and slow old criminal defense lawyer", None),
+        ("一位船长", None),
+        ("", None),
+    ],
+)
+def test_the_calling_of_a_persona(persona: str, calling: str | None) -> None:
+    assert read_calling(persona) == calling
