@@ -58,7 +58,7 @@ async def run_aiohttp(url: str, slots: int, calls: int) -> None:
                 assert (await response.json())["choices"][0]["message"]["content"]
 
         await ask(-1)
-        await measure(drive(ask, slots, calls), calls)
+        print(json.dumps(await measure(drive(ask, slots, calls), calls)))
 
 
 async def run_litellm(url: str, slots: int, calls: int) -> None:
@@ -73,7 +73,7 @@ async def run_litellm(url: str, slots: int, calls: int) -> None:
         assert answer.choices[0].message.content
 
     await ask(-1)
-    await measure(drive(ask, slots, calls), calls)
+    print(json.dumps(await measure(drive(ask, slots, calls), calls)))
 
 
 async def run_ours(url: str, slots: int, calls: int) -> None:
@@ -106,24 +106,24 @@ async def run_ours(url: str, slots: int, calls: int) -> None:
                 assert outcome.values["text"]
 
         await client.ask(ChatRequest("hosted_vllm/double", [{"role": "user", "content": "warm"}], 0.7, 200))
-        await measure(read(), calls)
+        figures = await measure(read(), calls)
         assert client.usage.calls == calls + 1
         await client.close()
         ledger.close()
+        print(json.dumps({**figures, "ledger": (Path(folder) / "ledger.sqlite").stat().st_size / calls}))
 
 
-async def measure(work: Any, calls: int) -> None:
-    """Print wall and processor time of some work, and the peak memory of this process, as JSON."""
+async def measure(work: Any, calls: int) -> dict[str, Any]:
+    """Measure wall and processor time of some work, and the peak memory of this process."""
     wall, processor = time.perf_counter(), time.process_time()
     await work
-    figures = {
+    return {
         "calls": calls,
         "seconds": time.perf_counter() - wall,
         "processor": time.process_time() - processor,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "litellm": "litellm" in sys.modules,
     }
-    print(json.dumps(figures))
 
 
 @contextmanager
@@ -182,11 +182,12 @@ def compare(cases: Sequence[tuple[int, float]], calls: int | None) -> None:
 
 
 def compare_memory() -> None:
-    print("\n| rows | peak MB | calls/s |\n|---|---|---|")
+    print("\n| rows | peak MB | calls/s | ledger, bytes/response |\n|---|---|---|---|")
     for rows in (10_000, 100_000):
         with serve(0.05) as url:
             figures = run_client("ours", url, 256, rows)
-        print(f"| {rows:,} | {figures['peak']:.0f} | {rows / figures['seconds']:,.0f} |", flush=True)
+        rate = rows / figures["seconds"]
+        print(f"| {rows:,} | {figures['peak']:.0f} | {rate:,.0f} | {figures['ledger']:,.0f} |", flush=True)
 
 
 def report_missing() -> None:
@@ -198,6 +199,7 @@ def report_missing() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="all slots and latencies, and memory")
+    parser.add_argument("--memory", action="store_true", help="memory and size of the ledger alone")
     parser.add_argument(
         "--case", nargs=2, action="append", metavar=("SLOTS", "SECONDS"), help="one case; repeat for more"
     )
@@ -216,8 +218,9 @@ def main() -> None:
     cases = list(product((64, 256, 512), (0.05, 0.2, 1.0))) if arguments.full else [(256, 0.2), (512, 1.0)]
     if arguments.case:
         cases = [(int(slots), float(seconds)) for slots, seconds in arguments.case]
-    compare(cases, arguments.calls)
-    if arguments.full:
+    if not arguments.memory:
+        compare(cases, arguments.calls)
+    if arguments.full or arguments.memory:
         compare_memory()
     report_missing()
 

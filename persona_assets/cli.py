@@ -39,6 +39,8 @@ Before = Annotated[
 
 ledger_app = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
 app.add_typer(ledger_app, name="ledger")
+hub_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Look after the hub's vector index.")
+app.add_typer(hub_app, name="hub")
 
 
 @app.command()
@@ -189,6 +191,17 @@ def prune_ledger(
     from persona_assets.commands.ledger import run_prune
 
     run_prune(load_settings(), make_console(), model, asset, before, unreferenced, yes)
+
+
+@hub_app.command("rebuild")
+def rebuild_hub() -> None:
+    """Build the vector index anew from the lake: after a loss, or for another embedding model. No verdict changes.
+
+    Example: `persona-assets hub rebuild`
+    """
+    from persona_assets.commands.hub import run_rebuild
+
+    run_rebuild(load_settings(), make_console())
 
 
 @app.command()

@@ -146,6 +146,9 @@ class IndexSettings(Section):
     url: str | None = Field(None, description="URL of a Qdrant server or cluster; none: Qdrant Edge on disk.")
     api_key: SecretStr | None = None
     collection: str = "persona_hub"
+    quantization: Literal["none", "int8"] = Field(
+        "int8", description="Of the vectors that a server searches approximately; what it finds is compared in full."
+    )
     lock_timeout: float = Field(600.0, ge=0, description="Seconds to wait for another run that uses the index.")
 
 

@@ -121,7 +121,8 @@ def judge_profile(context: PersonaContext, values: Values, demonstrations: Seque
         "speaks_as_model": any(speaks_as_model(text) for text in texts),
         "repeated_attribute": len({text.casefold() for text in texts}) < len(texts),
         "copies_persona": any(copies_any(text, [context.persona], words=_PERSONA_RUN) for text in texts),
-        "no_name": any(mark in str(values["name"]) for mark in "<>[]{}_/:"),
+        "no_name": not _is_name(str(values["name"])),
+        "no_people": str(values["race"]).casefold() in re.split(r",\s*", str(values["birthplace"]).casefold()),
         "contradiction": contradiction is not None,
         "no_birthplace": bool(_INSTITUTION.search(str(values["birthplace"]))),
         "ignores_draw": not _keeps_draw(context.drawn, values),
@@ -178,6 +179,14 @@ def _make_row(outcome: Outcome[PersonaContext]) -> dict[str, Any]:
         **values,
         "response_keys": list(outcome.keys),
     }
+
+
+def _is_name(name: str) -> bool:
+    # Initials are what was asked for where nothing else is given, and no name.
+    words = name.split()
+    return not any(mark in name for mark in "<>[]{}_/:") and all(
+        len(word.strip(".")) > 1 for word in (words[0], words[-1])
+    )
 
 
 def _is_text(text: str) -> bool:

@@ -128,6 +128,31 @@ def decide_shard(
         session.retire()
 
 
+def rebuild_index(settings: Settings, *, encoder: TextEncoder, published: PublishedHub) -> int:
+    """Build the index anew from the lake, whatever it holds: after a loss, or for another embedding model.
+
+    Killed in the middle, the next decision goes on with it. The verdicts stay as they are.
+
+    Args:
+        settings: of the project.
+        encoder: the embedding model; only vectors that were never computed are computed.
+        published: what the lake says.
+
+    Returns:
+        The number of personas in the index.
+
+    Raises:
+        IndexUnavailableError: if the index is down or in use.
+    """
+    contributions = published.contributions()
+    for contribution in contributions:
+        for frame in published.read(contribution):
+            prepare_personas(frame, encoder, settings.hub.jaccard)  # fills the cache before the lock is taken
+    with open_index(settings, make_spec(encoder, settings.hub.jaccard), anew=True) as index:
+        _Session(settings, "", encoder=encoder, index=index, published=published).repair()
+        return sum(index.count(contribution.name) for contribution in published.contributions())
+
+
 class _Session:
     """The steps of one decision, under the lock."""
 
@@ -157,6 +182,11 @@ class _Session:
         self._index.flush()
         is_unchanged = contribution == valid.get(self._shard)
         return HubDecision(contribution, kept, duplicates, count_verdicts(verdicts), is_unchanged, violations)
+
+    def repair(self) -> None:
+        """Steps 1 and 2."""
+        self._repair(self._published.contributions())
+        self._index.flush()
 
     def retire(self) -> None:
         """Step 6."""

@@ -113,7 +113,7 @@ class EdgeStore:
             spec,
             _read_spec(self._folder),
             place=str(self._folder),
-            remedy=f"delete {self._folder}: the next run builds it anew from the lake",
+            remedy="`persona-assets hub rebuild` builds it anew from the lake",
         )
         try:
             return EdgeShard.load(str(self._folder / "shard"))
@@ -154,7 +154,7 @@ class EdgeStore:
 def _describe(folder: Path, error: Exception) -> str:
     return (
         f"The index in {folder} cannot be opened ({error}). Free disk space and correct the folder's rights; if it is "
-        f"damaged, delete {folder}: the next run builds it anew from the lake."
+        "damaged, `persona-assets hub rebuild` builds it anew from the lake."
     )
 
 

@@ -1,9 +1,10 @@
 """The index on a Qdrant server or cluster, by qdrant-client."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import logging
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from persona_assets.errors import IndexUnavailableError
 from persona_assets.index.interface import IndexSpec, Point
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 _METADATA = "persona_assets"
 _REFUSED = (401, 403)
+_BUSY = (408, 429, 500, 502, 503, 504)
+_WAITS = (0.5, 2.0, 8.0)
+"""Seconds before each further attempt."""
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class ServerStore:
@@ -26,25 +33,27 @@ class ServerStore:
         url: where it is, for messages.
         collection: name of the collection.
         spec: what it must hold.
+        quantization: of the vectors, for a collection that is made: none or int8.
 
     Raises:
         IndexUnavailableError: if the server is down or refuses the key, or the collection holds something else.
     """
 
-    def __init__(self, client: "QdrantClient", url: str, collection: str, spec: IndexSpec) -> None:
+    def __init__(
+        self, client: "QdrantClient", url: str, collection: str, spec: IndexSpec, quantization: str = "none"
+    ) -> None:
         self._client = client
         self._url = url
         self._collection = collection
-        with self._explain():
-            if not client.collection_exists(collection):
-                self._create(spec)
-            metadata = client.get_collection(collection).config.metadata or {}
+        if not self._try(lambda: client.collection_exists(collection)):
+            self._try(lambda: self._create(spec, quantization))
+        metadata = self._try(lambda: client.get_collection(collection)).config.metadata or {}
         found = metadata.get(_METADATA)
         require_same_spec(
             spec,
             IndexSpec(**found) if found else None,
             place=f"The collection {collection} at {url}",
-            remedy="delete that collection: the next run builds it anew from the lake",
+            remedy="`persona-assets hub rebuild` builds it anew from the lake",
         )
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -58,8 +67,7 @@ class ServerStore:
             if point.vector is not None:
                 vector[DENSE] = list(point.vector)
             rows.append(PointStruct(id=point.point_id, vector=vector, payload=point.payload))
-        with self._explain():
-            self._client.upsert(self._collection, rows, wait=True)
+        self._try(lambda: self._client.upsert(self._collection, rows, wait=True))
 
     def keep_only(self, contributions: Sequence[str]) -> None:
         """Delete the points of all other contributions."""
@@ -74,15 +82,13 @@ class ServerStore:
     def count(self, contribution: str | None) -> int:
         """Count the points of a contribution, or all."""
         chosen = None if contribution is None else self._match([contribution])
-        with self._explain():
-            return int(self._client.count(self._collection, count_filter=chosen, exact=True).count)
+        return int(self._try(lambda: self._client.count(self._collection, count_filter=chosen, exact=True)).count)
 
     def query(self, questions: Sequence[Sequence[Any]], search: Search) -> list[list[ScoredHit]]:
         """Answer a batch of questions."""
         chosen = self._match(search.contributions)
         requests = [self._request(question, search, chosen) for question in questions]
-        with self._explain():
-            answers = self._client.query_batch_points(self._collection, requests)
+        answers = self._try(lambda: self._client.query_batch_points(self._collection, requests))
         return [[read_hit(point.score, point.payload, point.vector) for point in answer.points] for answer in answers]
 
     def flush(self) -> None:
@@ -95,11 +101,16 @@ class ServerStore:
     def _delete(self, chosen: "Filter") -> None:
         from qdrant_client.models import FilterSelector
 
-        with self._explain():
-            self._client.delete(self._collection, FilterSelector(filter=chosen), wait=True)
+        self._try(lambda: self._client.delete(self._collection, FilterSelector(filter=chosen), wait=True))
 
     def _request(self, question: Sequence[Any], search: Search, chosen: "Filter") -> "QueryRequest":
-        from qdrant_client.models import NearestQuery, QueryRequest, SearchParams, SparseVector
+        from qdrant_client.models import (
+            NearestQuery,
+            QuantizationSearchParams,
+            QueryRequest,
+            SearchParams,
+            SparseVector,
+        )
 
         is_sparse = search.using == SPARSE
         vector = SparseVector(indices=question, values=[1.0] * len(question)) if is_sparse else list(question)
@@ -111,7 +122,9 @@ class ServerStore:
             score_threshold=search.threshold,
             with_payload=True,
             with_vector=False if is_sparse else [DENSE],
-            params=SearchParams(exact=search.exact),
+            params=SearchParams(
+                exact=search.exact, quantization=QuantizationSearchParams(rescore=True, oversampling=2.0)
+            ),
         )
 
     def _match(self, contributions: Sequence[str]) -> "Filter":
@@ -119,35 +132,63 @@ class ServerStore:
 
         return Filter(must=[FieldCondition(key=CONTRIBUTION, match=MatchAny(any=list(contributions)))])
 
-    def _create(self, spec: IndexSpec) -> None:
-        from qdrant_client.models import Distance, PayloadSchemaType, SparseVectorParams, VectorParams
+    def _create(self, spec: IndexSpec, quantization: str) -> None:
+        from qdrant_client import models
 
+        int8 = models.ScalarQuantization(
+            scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
+        )
+        # Vectors are normalised already: the dot product is their cosine and leaves them as they are.
+        dense = models.VectorParams(
+            size=spec.dimension,
+            distance=models.Distance.DOT,
+            quantization_config=int8 if quantization == "int8" else None,
+        )
         self._client.create_collection(
             self._collection,
-            # Vectors are normalised already: the dot product is their cosine and leaves them as they are.
-            vectors_config={DENSE: VectorParams(size=spec.dimension, distance=Distance.DOT)},
-            sparse_vectors_config={SPARSE: SparseVectorParams()},
+            vectors_config={DENSE: dense},
+            sparse_vectors_config={SPARSE: models.SparseVectorParams()},
             metadata={_METADATA: asdict(spec)},
         )
-        self._client.create_payload_index(self._collection, CONTRIBUTION, PayloadSchemaType.KEYWORD, wait=True)
+        self._client.create_payload_index(self._collection, CONTRIBUTION, models.PayloadSchemaType.KEYWORD, wait=True)
 
-    @contextmanager
-    def _explain(self) -> Iterator[None]:
-        from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+    def _try(self, call: Callable[[], T]) -> T:
+        return _insist(call, self._url)
 
+
+def drop_collection(client: "QdrantClient", url: str, collection: str) -> None:
+    """Delete a collection, whatever it holds; one that is not there is no problem.
+
+    Raises:
+        IndexUnavailableError: if the server is down or refuses the key.
+    """
+    try:
+        _insist(lambda: client.delete_collection(collection), url)
+    finally:
+        client.close()
+
+
+def _insist(call: Callable[[], T], url: str) -> T:
+    """Make a call, again while the server is away or has too much to do; every call may be made twice."""
+    from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+    for wait in (*_WAITS, None):
         try:
-            yield
+            return call()
         except ResponseHandlingException as error:
-            raise IndexUnavailableError(
-                f"index.url: no Qdrant server answers at {self._url} ({error}). Start it, correct index.url, or unset "
-                "it to use the index on disk. Nothing of this shard was published."
-            ) from None
+            if wait is None:
+                raise IndexUnavailableError(
+                    f"index.url: no Qdrant server answers at {url} ({error}). Start it, correct index.url, or unset "
+                    "it to use the index on disk. Nothing of this shard was published."
+                ) from None
         except UnexpectedResponse as error:
             if error.status_code in _REFUSED:
-                raise IndexUnavailableError(
-                    f"index.api_key: the Qdrant server at {self._url} refuses the key."
-                ) from None
-            raise IndexUnavailableError(f"index.url: the server at {self._url} answered: {error}") from None
+                raise IndexUnavailableError(f"index.api_key: the Qdrant server at {url} refuses the key.") from None
+            if error.status_code not in _BUSY or wait is None:
+                raise IndexUnavailableError(f"index.url: the server at {url} answered: {error}") from None
+        _log.info("%s: no answer. Next attempt in %g s.", url, wait)
+        time.sleep(wait)
+    raise AssertionError
 
 
 def connect(url: str, api_key: str | None) -> "QdrantClient":

@@ -60,8 +60,11 @@ def test_who_is_at_home_somewhere_draws_no_birthplace(persona: str) -> None:
     assert (drawn.name, drawn.race, drawn.birthplace) == (None, None, None)
 
 
-def test_a_war_is_no_home() -> None:
-    assert draw("A veteran of the Second World War who carves birds.").birthplace is not None
+@pytest.mark.parametrize(
+    "persona", ["A veteran of the Second World War who carves birds.", "A scientist who works in QSPR and on PCBs."]
+)
+def test_a_war_or_an_abbreviation_is_no_home(persona: str) -> None:
+    assert draw(persona).birthplace is not None
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_damaged_index_says_how_to_begin_anew(tmp_path):
         pass
     (tmp_path / "index" / "persona_hub" / "shard" / "edge_config.json").write_text("{")
     with (
-        pytest.raises(IndexUnavailableError, match=r"persona_hub.*delete .*builds it anew"),
+        pytest.raises(IndexUnavailableError, match=r"persona_hub.*hub rebuild` builds it anew"),
         open_index(settings_for(tmp_path), SPEC),
     ):
         pass
