@@ -7,22 +7,19 @@ them in place of asking again.
 
 import asyncio
 import gc
-import json
 import logging
 import uuid
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from persona_assets.errors import BatchPendingError, ModelError, PersonaAssetsError
-from persona_assets.llm.batch_api import ENDPOINT, BatchApi, BatchState, UnknownBatchError
-from persona_assets.llm.batch_results import Collected, collect_batch, name_request
+from persona_assets.llm.batch_api import BatchApi, BatchState, UnknownBatchError
+from persona_assets.llm.batch_results import Collected, collect_batch
 from persona_assets.llm.batch_table import BatchTable, Flight, OpenBatch
-from persona_assets.llm.entries import Asked, describe_request
+from persona_assets.llm.batch_waiters import Waiter, cut_files
 from persona_assets.llm.ledger import Ledger
 from persona_assets.llm.ledger_table import Entry
-from persona_assets.llm.provider import write_batch_body
 from persona_assets.llm.provider_errors import TransientError, read_error
 from persona_assets.llm.request import ChatRequest
 from persona_assets.llm.response_format import JsonFormat, write_format
@@ -37,30 +34,7 @@ _LOST_SECONDS = 600.0
 
 _CLOSING_SECONDS = 0.05
 
-_LONGEST_FILE = 150_000_000
-"""Bytes of one batch's requests: OpenAI takes 200 MB."""
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiter:
-    request: ChatRequest
-    key: str
-    asked_by: JsonFormat | None
-    landing: "asyncio.Future[Entry]"
-
-    @property
-    def flight(self) -> Flight:
-        return self.key, self.request.max_tokens
-
-    def describe(self) -> Asked:
-        return describe_request(self.request, self.key, self.asked_by)
-
-    def write_line(self) -> bytes:
-        body = write_batch_body(self.request, self.key, write_format(self.request, self.asked_by))
-        line = {"custom_id": name_request(self.flight), "method": "POST", "url": ENDPOINT, "body": body}
-        return json.dumps(line).encode() + b"\n"
 
 
 class Batcher:
@@ -87,15 +61,16 @@ class Batcher:
         self._api = BatchApi(settings, first_wait)
         self._usage = usage
         self._most = batches.max_requests
-        self._gathered: dict[Flight, _Waiter] = {}
-        self._watched: dict[str, dict[Flight, _Waiter]] = {}
+        self._gathered: dict[Flight, Waiter] = {}
+        self._watched: dict[str, dict[Flight, Waiter]] = {}
         self._owner: dict[Flight, OpenBatch] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._adoption: asyncio.Task[None] | None = None
         self._gathering: asyncio.Task[None] | None = None
-        self._waiting: set[_Waiter] = set()
+        self._waiting: set[Waiter] = set()
         self._submitting = 0
         self._overdue: set[str] = set()
+        self._running: set[str] = set()
         self._problem: PersonaAssetsError | None = None
 
     async def answer(self, request: ChatRequest, key: str, asked_by: JsonFormat | None) -> Entry:
@@ -120,7 +95,7 @@ class Batcher:
         if self._adoption is None:
             self._adoption = asyncio.ensure_future(self._adopt())
         await asyncio.shield(self._adoption)
-        waiter = _Waiter(request, key, asked_by, asyncio.get_running_loop().create_future())
+        waiter = Waiter(request, key, asked_by, asyncio.get_running_loop().create_future())
         self._waiting.add(waiter)
         try:
             self._place(waiter)
@@ -152,7 +127,7 @@ class Batcher:
     def _api_base(self) -> str:
         return self._settings.api_base or ""
 
-    def _place(self, waiter: _Waiter) -> None:
+    def _place(self, waiter: Waiter) -> None:
         if self._problem:
             waiter.landing.set_exception(self._problem)
             return
@@ -164,7 +139,7 @@ class Batcher:
         else:
             waiter.landing.set_exception(_say_foreign(owner))
 
-    def _gather(self, waiter: _Waiter) -> None:
+    def _gather(self, waiter: Waiter) -> None:
         self._gathered[waiter.flight] = waiter
         if len(self._gathered) >= self._most:
             self._submit_gathered()
@@ -184,13 +159,13 @@ class Batcher:
             self._submitting += 1
             self._start(self._submit(waiters))
 
-    async def _submit(self, waiters: Sequence[_Waiter]) -> None:
+    async def _submit(self, waiters: Sequence[Waiter]) -> None:
         lines = await asyncio.to_thread(lambda: [(waiter, waiter.write_line()) for waiter in waiters])
-        for part in _cut(lines):
+        for part in cut_files(lines):
             await self._submit_part(part)
         self._submitting -= 1
 
-    async def _submit_part(self, lines: Mapping[_Waiter, bytes]) -> None:
+    async def _submit_part(self, lines: Mapping[Waiter, bytes]) -> None:
         nonce = uuid.uuid4().hex
         taken = await asyncio.to_thread(
             self._table.reserve, nonce, self._api_base, [waiter.describe() for waiter in lines]
@@ -209,7 +184,7 @@ class Batcher:
             for waiter in others:
                 await self._find_or_place(waiter)
 
-    async def _find_or_place(self, waiter: _Waiter) -> None:
+    async def _find_or_place(self, waiter: Waiter) -> None:
         found = None if waiter.flight in self._owner else await self._ledger.find(*waiter.flight)
         if found is None:
             self._place(waiter)
@@ -232,9 +207,7 @@ class Batcher:
             if any(each.nonce == batch.nonce for each in open_now):
                 raise _say_unknown(batch, batch_id, error) from None
             # Another process collected it, and has removed its files.
-            waiters = self._forget(batch)
-            for waiter in waiters:
-                await self._find_or_place(waiter)
+            await self._place_again(batch)
 
     async def _name(self, batch: OpenBatch, content: bytes | None) -> str | None:
         if batch.batch_id is not None:
@@ -273,7 +246,9 @@ class Batcher:
             state = await self._api.look(batch_id)
             self._usage.note_batch(batch.nonce, state.total - state.done if state.status == "open" else 0)
             if state.status != "open":
+                self._running.discard(batch.nonce)
                 return state
+            self._running.add(batch.nonce)
             if most is not None and loop.time() - began >= 60 * most and self._may_leave(batch):
                 raise BatchPendingError(
                     f"Batch {batch_id} of {batch.requests:,} requests to {batch.model} is under way at its provider"
@@ -289,15 +264,22 @@ class Batcher:
 
     async def _give_back(self, batch: OpenBatch, state: BatchState) -> None:
         await asyncio.to_thread(self._table.strike, batch.nonce)
-        if not state.is_too_much:
+        is_alone = not self._running
+        if not state.is_too_much or (batch.requests == 1 and is_alone):
             raise ModelError(
                 f"The provider of {batch.model} refuses a batch of {batch.requests:,} requests: {state.detail}."
                 " Correct what it names, or set batch.enabled to false, then run again."
             )
-        self._most = max(1, min(self._most, batch.requests // 2))
+        if is_alone:
+            self._most = max(1, min(self._most, batch.requests // 2))
+        # Beside others it is only early: it is submitted again until they make room.
         _log.warning("%s: too many requests wait there; batches of %d now. %s", batch.model, self._most, state.detail)
         await asyncio.sleep(self._batches.poll_seconds)
-        self._release(batch, Collected())
+        await self._place_again(batch)
+
+    async def _place_again(self, batch: OpenBatch) -> None:
+        for waiter in self._forget(batch):
+            await self._find_or_place(waiter)
 
     def _release(self, batch: OpenBatch, collected: Collected) -> None:
         """Tell those who wait for a batch what came of it; who got nothing is asked again."""
@@ -314,7 +296,7 @@ class Batcher:
             else:
                 waiter.landing.set_exception(TransientError("the batch holds no answer to this request"))
 
-    def _forget(self, batch: OpenBatch) -> list[_Waiter]:
+    def _forget(self, batch: OpenBatch) -> list[Waiter]:
         for flight in [flight for flight, owner in self._owner.items() if owner.nonce == batch.nonce]:
             del self._owner[flight]
         self._usage.note_batch(batch.nonce, 0)
@@ -336,19 +318,6 @@ class Batcher:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._end(error if isinstance(error, PersonaAssetsError) else _say_unexpected(error))
-
-
-def _cut(lines: Sequence[tuple[_Waiter, bytes]]) -> Iterator[dict[_Waiter, bytes]]:
-    part: dict[_Waiter, bytes] = {}
-    size = 0
-    for waiter, line in lines:
-        if part and size + len(line) > _LONGEST_FILE:
-            yield part
-            part, size = {}, 0
-        part[waiter] = line
-        size += len(line)
-    if part:
-        yield part
 
 
 def _say_foreign(batch: OpenBatch) -> ModelError:

@@ -268,13 +268,37 @@ def test_two_processes_share_a_batch(looks: int, server: BatchServer, url: str) 
     upkeep.close()
 
 
+TOO_MUCH = [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached.", "line": None}]
+
+
 def test_batches_that_are_too_much_become_smaller(server: BatchServer, tmp_path: Path) -> None:
-    too_much = [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached.", "line": None}]
-    server.refuses = lambda total: too_much if total > 3 else []
-    texts = [str(number) for number in range(8)]
-    replies, _ = ask(tmp_path, server.url, ask_all(*texts))
+    server.refuses = lambda total: TOO_MUCH if total > 1 else []
+    texts = [str(number) for number in range(20)]
+    replies, usage = ask(tmp_path, server.url, ask_all(*texts))
+    # However often it is told so, no row is lost to it.
     assert read_texts(replies) == [f"echo {text}" for text in texts]
-    assert max(batch.total for batch in server.batches if batch.status == "completed") <= 3
+    assert {batch.total for batch in server.batches if batch.status == "completed"} == {1}
+    assert usage.retries == 0
+
+
+def test_a_batch_beside_others_waits_until_there_is_room(server: BatchServer, tmp_path: Path) -> None:
+    server.looks = 4
+
+    def refuse(total: int) -> list[dict[str, Any]]:
+        return TOO_MUCH if any(batch.status == "in_progress" for batch in server.batches) else []
+
+    server.refuses = refuse
+    texts = [str(number) for number in range(12)]
+    replies, _ = ask(tmp_path, server.url, ask_all(*texts), max_requests=6)
+    assert read_texts(replies) == [f"echo {text}" for text in texts]
+    assert [batch.total for batch in server.batches if batch.status == "completed"] == [6, 6]
+
+
+def test_a_provider_that_takes_not_even_one_request_ends_the_run(server: BatchServer, tmp_path: Path) -> None:
+    server.refuses = lambda total: TOO_MUCH
+    replies, _ = ask(tmp_path, server.url, ask_all("a", "b", "c"))
+    assert all(isinstance(reply, ModelError) for reply in replies)
+    assert "Enqueued token limit reached" in str(replies[0])
 
 
 def test_a_batch_that_is_refused_ends_the_run_and_says_why(server: BatchServer, tmp_path: Path) -> None:
