@@ -37,6 +37,7 @@ _PERSONA_RUN = 8
 _CODE_MARK = re.compile(r"[{}<>|\\]|https?:", re.IGNORECASE)
 _LEAST_LETTERS = 0.8
 _INSTITUTION = re.compile(r"\b(university|hospital|compan(y|ies)|factory|academy|club|school|college|office)\b", re.I)
+_INITIALS = re.compile(r"^(?:\w\.)+\w?$")
 _YEARS_APART = 2
 _WORD = re.compile(r"\w+")
 _LONG = 5
@@ -122,7 +123,7 @@ def judge_profile(context: PersonaContext, values: Values, demonstrations: Seque
         "repeated_attribute": len({text.casefold() for text in texts}) < len(texts),
         "copies_persona": any(copies_any(text, [context.persona], words=_PERSONA_RUN) for text in texts),
         "no_name": not _is_name(str(values["name"])),
-        "no_people": str(values["race"]).casefold() in re.split(r",\s*", str(values["birthplace"]).casefold()),
+        "no_people": not _is_people(str(values["race"]), str(values["birthplace"])),
         "contradiction": contradiction is not None,
         "no_birthplace": bool(_INSTITUTION.search(str(values["birthplace"]))),
         "ignores_draw": not _keeps_draw(context.drawn, values),
@@ -183,10 +184,13 @@ def _make_row(outcome: Outcome[PersonaContext]) -> dict[str, Any]:
 
 def _is_name(name: str) -> bool:
     # Initials are what was asked for where nothing else is given, and no name.
-    words = name.split()
-    return not any(mark in name for mark in "<>[]{}_/:") and all(
-        len(word.strip(".")) > 1 for word in (words[0], words[-1])
-    )
+    words = [_INITIALS.sub("", word) for word in name.split()]
+    return not any(mark in name for mark in "<>[]{}_/:") and all(len(word) > 1 for word in (words[0], words[-1]))
+
+
+def _is_people(race: str, birthplace: str) -> bool:
+    place = birthplace.casefold()
+    return race.casefold() != place and race.casefold() not in re.split(r",\s*", place)
 
 
 def _is_text(text: str) -> bool:
