@@ -104,4 +104,4 @@ def test_a_collection_of_something_else_is_refused(reopen, other, named):
     reopen().close()
     with pytest.raises(IndexUnavailableError) as refusal:
         reopen(spec=other)
-    assert all(part in str(refusal.value) for part in [*named, "delete"])
+    assert all(part in str(refusal.value) for part in [*named, "hub rebuild"])
