@@ -157,12 +157,20 @@ class ServerStore:
 
 
 def drop_collection(client: "QdrantClient", url: str, collection: str) -> None:
-    """Delete a collection, whatever it holds; one that is not there is no problem.
+    """Delete a collection that was made here, whatever model it is of; one that is not there is no problem.
 
     Raises:
-        IndexUnavailableError: if the server is down or refuses the key.
+        IndexUnavailableError: if the server is down or refuses the key, or somebody else made the collection.
     """
     try:
+        if not _insist(lambda: client.collection_exists(collection), url):
+            return
+        metadata = _insist(lambda: client.get_collection(collection), url).config.metadata or {}
+        if _METADATA not in metadata:
+            raise IndexUnavailableError(
+                f"The collection {collection} at {url} was not made by persona_assets, and is left as it is. Set"
+                " index.collection to another name."
+            )
         _insist(lambda: client.delete_collection(collection), url)
     finally:
         client.close()

@@ -19,7 +19,7 @@ def require_same_spec(wanted: IndexSpec, found: IndexSpec | None, place: str, re
     if found == wanted:
         return
     if found is None:
-        raise IndexUnavailableError(f"{place} was not made by persona_assets. Set index.collection, or {remedy}.")
+        raise IndexUnavailableError(f"{place} was not made by persona_assets. Set index.collection to another name.")
     if (found.model, found.dimension) != (wanted.model, wanted.dimension):
         raise IndexUnavailableError(
             f"{place} holds vectors of {found.model} ({found.dimension} dimensions), but embedding.model is now "

@@ -80,3 +80,25 @@ def test_a_url_that_is_none_is_named(tmp_path):
         open_index(settings_for(tmp_path, url="http://127.0.0.1:99999"), SPEC),
     ):
         pass
+
+
+def test_a_collection_that_somebody_else_made_is_never_deleted(tmp_path):
+    from qdrant_client import QdrantClient
+    from qdrant_client.models import Distance, VectorParams
+
+    from persona_assets.index.server import ServerStore, drop_collection
+
+    def connect():
+        return QdrantClient(path=str(tmp_path / "server"))
+
+    client = connect()
+    client.create_collection("theirs", vectors_config=VectorParams(size=4, distance=Distance.DOT))
+    client.close()
+    with pytest.raises(IndexUnavailableError, match="was not made by persona_assets"):
+        drop_collection(connect(), "a local folder", "theirs")
+    ServerStore(connect(), "a local folder", "ours", SPEC).close()
+    drop_collection(connect(), "a local folder", "ours")
+    drop_collection(connect(), "a local folder", "never there")
+    client = connect()
+    assert [one.name for one in client.get_collections().collections] == ["theirs"]
+    client.close()
