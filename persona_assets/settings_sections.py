@@ -89,6 +89,11 @@ class ModelSettings(Section):
     )
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether the model runs in this process, and so is a small one."""
+        return self.name.startswith("embedded/")
+
+    @property
     def temperature_cap(self) -> float:
         """The highest temperature that any task may use."""
         if self.max_temperature is not None:

@@ -4,14 +4,17 @@ Every draw is by the persona's id: the same persona draws the same, whatever els
 itself is not drawn against.
 """
 
-import hashlib
 import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from persona_assets.characters.contradictions import bound_age, read_persona_gender
 from persona_assets.characters.profile_prompt import Birthplace, Hints, ProfilePrompt
+from persona_assets.personas.draws import draw
+
+T = TypeVar("T")
 
 _ADULT = (22, 72)
 _OF_AGE = 18
@@ -72,56 +75,47 @@ def draw_character(persona_id: str, persona: str, prompt: ProfilePrompt, with_hi
         prompt: what is drawn from.
         with_hints: whether particulars are drawn, too.
     """
-    lots = _Lots(persona_id)
-    age = _draw_age(lots, persona)
-    gender = read_persona_gender(persona) or _draw_gender(lots)
-    birthplace = None if _SAYS_WHERE.search(persona) else lots.pick("birthplace", list(prompt.birthplaces))
+    age = _draw_age(persona_id, persona)
+    gender = read_persona_gender(persona) or _draw_gender(persona_id)
+    birthplace = None if _SAYS_WHERE.search(persona) else _pick(persona_id, "birthplace", list(prompt.birthplaces))
     home = prompt.birthplaces[birthplace] if birthplace else None
     return Drawn(
-        name=_draw_name(lots, home, gender) if home and with_hints else None,
-        initials=f"{lots.pick('given', _INITIALS)}.{lots.pick('family', _INITIALS)}.",
+        name=_draw_name(persona_id, home, gender) if home and with_hints else None,
+        initials=f"{_pick(persona_id, 'given', _INITIALS)}.{_pick(persona_id, 'family', _INITIALS)}.",
         gender=gender,
         age=age,
         race=home.people if home else None,
         birthplace=birthplace,
-        hints=_draw_hints(lots, prompt.hints, is_child=age < _OF_AGE) if with_hints else {},
+        hints=_draw_hints(persona_id, prompt.hints, is_child=age < _OF_AGE) if with_hints else {},
     )
 
 
-class _Lots:
-    def __init__(self, seed: str) -> None:
-        self._seed = seed
-
-    def number(self, what: str, below: int) -> int:
-        digest = hashlib.sha256(f"{self._seed}/{what}".encode()).digest()
-        return int.from_bytes(digest[:8]) % below
-
-    def pick(self, what: str, choices: Sequence[str]) -> str:
-        return choices[self.number(what, len(choices))]
+def _pick(persona_id: str, what: str, choices: Sequence[T]) -> T:
+    return draw(f"{what} of {persona_id}", choices, 1)[0]
 
 
-def _draw_gender(lots: _Lots) -> str:
-    lot = lots.number("gender", 2 * _OTHER_GENDERS)
+def _draw_gender(persona_id: str) -> str:
+    lot = _pick(persona_id, "gender", range(2 * _OTHER_GENDERS))
     return "non-binary" if lot < 2 else "female" if lot % 2 else "male"
 
 
-def _draw_name(lots: _Lots, home: Birthplace, gender: str) -> str:
+def _draw_name(persona_id: str, home: Birthplace, gender: str) -> str:
     given = {"female": home.female, "male": home.male}.get(gender, home.female + home.male)
-    return f"{lots.pick('given name', given)} {lots.pick('family name', home.family)}"
+    return f"{_pick(persona_id, 'given name', given)} {_pick(persona_id, 'family name', home.family)}"
 
 
-def _draw_age(lots: _Lots, persona: str) -> int:
+def _draw_age(persona_id: str, persona: str) -> int:
     least, most = bound_age(persona) or next(
         ((least, most) for words, least, most in _CAREER if words.search(persona)), _ADULT
     )
-    return least + lots.number("age", most - least + 1)
+    return _pick(persona_id, "age", range(least, most + 1))
 
 
-def _draw_hints(lots: _Lots, hints: Hints, is_child: bool) -> dict[str, str]:
+def _draw_hints(persona_id: str, hints: Hints, is_child: bool) -> dict[str, str]:
     return {
-        "build": lots.pick("build", hints.build),
-        "detail": lots.pick("detail", hints.detail),
-        "past": lots.pick("past", hints.childhood if is_child else hints.past),
-        "manner": lots.pick("manner", hints.manner),
-        "weakness": lots.pick("weakness", hints.weakness),
+        "build": _pick(persona_id, "build", hints.build),
+        "detail": _pick(persona_id, "detail", hints.detail),
+        "past": _pick(persona_id, "past", hints.childhood if is_child else hints.past),
+        "manner": _pick(persona_id, "manner", hints.manner),
+        "weakness": _pick(persona_id, "weakness", hints.weakness),
     }

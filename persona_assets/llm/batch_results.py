@@ -38,7 +38,8 @@ async def collect_batch(api: BatchApi, table: BatchTable, nonce: str, state: Bat
     Returns:
         What came of it.
     """
-    asked = {name_request((each.key, each.max_tokens)): each for each in table.read_requests(nonce)}
+    requests = await asyncio.to_thread(table.read_requests, nonce)
+    asked = {name_request((each.key, each.max_tokens)): each for each in requests}
     entries: list[Entry] = []
     collected = Collected()
     flights: list[Flight] = []

@@ -178,7 +178,7 @@ def _plan(asker: Asker[ExpansionPrompt], frontier: pl.DataFrame, children: int) 
 
 
 def _choose_openings(asker: Asker[ExpansionPrompt], settings: ExpansionSettings) -> Asker[ExpansionPrompt]:
-    is_small = asker.client.settings.name.startswith("embedded/")
+    is_small = asker.client.settings.is_embedded
     if settings.openings == "always" or (settings.openings == "auto" and is_small):
         return asker
     return replace(asker, prompt=replace(asker.prompt, content=asker.prompt.content.without_openings()))
