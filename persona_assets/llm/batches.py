@@ -193,6 +193,8 @@ class Batcher:
 
     async def _follow(self, batch: OpenBatch, content: bytes | None = None) -> None:
         """See a batch through, from where it is to its end."""
+        is_alone = not self._running
+        self._running.add(batch.nonce)
         batch_id = await self._name(batch, content)
         try:
             state = await self._wait_for_end(batch, batch_id) if batch_id else None
@@ -201,7 +203,7 @@ class Batcher:
             elif state.status == "ended":
                 self._release(batch, await collect_batch(self._api, self._table, batch.nonce, state))
             else:
-                await self._give_back(batch, state)
+                await self._give_back(batch, state, is_alone)
         except UnknownBatchError as error:
             open_now = await asyncio.to_thread(self._table.list_open)
             if any(each.nonce == batch.nonce for each in open_now):
@@ -248,7 +250,6 @@ class Batcher:
             if state.status != "open":
                 self._running.discard(batch.nonce)
                 return state
-            self._running.add(batch.nonce)
             if most is not None and loop.time() - began >= 60 * most and self._may_leave(batch):
                 raise BatchPendingError(
                     f"Batch {batch_id} of {batch.requests:,} requests to {batch.model} is under way at its provider"
@@ -262,9 +263,8 @@ class Batcher:
         self._overdue.add(batch.nonce)
         return not (self._gathered or self._submitting) and self._watched.keys() <= self._overdue
 
-    async def _give_back(self, batch: OpenBatch, state: BatchState) -> None:
+    async def _give_back(self, batch: OpenBatch, state: BatchState, is_alone: bool) -> None:
         await asyncio.to_thread(self._table.strike, batch.nonce)
-        is_alone = not self._running
         if not state.is_too_much or (batch.requests == 1 and is_alone):
             raise ModelError(
                 f"The provider of {batch.model} refuses a batch of {batch.requests:,} requests: {state.detail}."
@@ -297,6 +297,7 @@ class Batcher:
                 waiter.landing.set_exception(TransientError("the batch holds no answer to this request"))
 
     def _forget(self, batch: OpenBatch) -> list[Waiter]:
+        self._running.discard(batch.nonce)
         for flight in [flight for flight, owner in self._owner.items() if owner.nonce == batch.nonce]:
             del self._owner[flight]
         self._usage.note_batch(batch.nonce, 0)
