@@ -5,7 +5,8 @@ The database itself holds both claims, so that the end of a process, however it 
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -35,7 +36,7 @@ def share_ledger(engine: sa.Engine) -> Callable[[], None]:
             connection.execute(sa.select(sa.func.pg_advisory_lock_shared(_POSTGRES_LOCK)))
             # Detached, or its return to the pool would keep the session, and the claim with it.
             connection.detach()
-            return connection.close
+            return partial(_release, connection)
         lock = _open_lock(engine, _WAIT_SECONDS)
         lock.execute("BEGIN")
         lock.execute("SELECT count(*) FROM sqlite_master").fetchall()
@@ -62,7 +63,10 @@ def claim_ledger(engine: sa.Engine) -> Iterator[None]:
             connection.detach()
             if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_POSTGRES_LOCK))).scalar():
                 raise _refuse(engine)
-            yield
+            try:
+                yield
+            finally:
+                _unlock(connection)
         return
     with closing(_open_lock(engine, 0.0)) as lock:
         try:
@@ -70,6 +74,18 @@ def claim_ledger(engine: sa.Engine) -> Iterator[None]:
         except sqlite3.OperationalError as error:
             raise _refuse(engine) from error
         yield
+
+
+def _release(connection: sa.Connection) -> None:
+    with closing(connection):
+        if not connection.closed:
+            _unlock(connection)
+
+
+def _unlock(connection: sa.Connection) -> None:
+    # The server ends a closed session a little later, so the claim would outlast its close.
+    with suppress(sa.exc.DBAPIError):
+        connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
 
 
 def _open_lock(engine: sa.Engine, wait: float) -> sqlite3.Connection:

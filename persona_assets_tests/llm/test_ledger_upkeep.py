@@ -134,6 +134,12 @@ def test_nothing_is_removed_while_a_run_uses_the_ledger(url: str, upkeep: Ledger
     assert upkeep.list_holdings(Selection()) == []
 
 
+def test_a_run_that_ended_leaves_the_ledger_free_at_once(url: str, upkeep: LedgerUpkeep) -> None:
+    for _ in range(100):
+        Ledger(url).close()
+        assert upkeep.prune(Selection()) == []
+
+
 def test_pruning_gives_the_disk_back(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'l.sqlite'}"
     store(url, *(make_entry(str(n), text=str(list(range(n, n + 2_000)))) for n in range(200)))
