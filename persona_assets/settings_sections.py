@@ -143,6 +143,9 @@ class EmbeddingSettings(Section):
         description="Unicode scripts that the model reads; other text is deduplicated lexically. ['*']: all.",
     )
     batch_size: int = Field(64, ge=1)
+    engine: Literal["auto", "torch"] = Field(
+        "auto", description="auto: OpenVINO on a CPU, where it gives the model's own vectors; else PyTorch."
+    )
 
 
 class IndexSettings(Section):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from persona_assets.embedding.compiled_model import CompiledModel, compile_model
 from persona_assets.embedding.model_folder import PACKAGED_MODEL, find_model_folder, identify_model
 from persona_assets.embedding.readability import Readability
 from persona_assets.errors import SettingsError
@@ -86,9 +87,12 @@ class Encoder:
         """
         with self._guard:
             is_alone = alone and self._model.device.type == "cpu"
+            batch_size = 1 if is_alone else self._settings.batch_size
+            if self._compiled and texts:
+                return self._compiled.encode(texts, batch_size)
             vectors = self._model.encode(
                 list(texts),
-                batch_size=1 if is_alone else self._settings.batch_size,
+                batch_size=batch_size,
                 normalize_embeddings=True,
                 show_progress_bar=False,
                 convert_to_numpy=True,
@@ -102,6 +106,10 @@ class Encoder:
     @cached_property
     def _readability(self) -> Readability:
         return Readability(self._settings.scripts, find_model_folder(self._settings.model))
+
+    @cached_property
+    def _compiled(self) -> CompiledModel | None:
+        return compile_model(self._model) if self._settings.engine == "auto" else None
 
     @cached_property
     def _model(self) -> "SentenceTransformer":

@@ -48,3 +48,18 @@ def test_identity_and_readability_load_no_model():
         "assert not {'torch', 'sentence_transformers', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_compiled_model_gives_the_vectors_of_the_model_itself(minilm):
+    texts = [*PERSONAS, "考古学家", "x " * 400, "A nurse", *(f"{'very ' * n}old miner" for n in range(20))]
+    own = Encoder(EmbeddingSettings(engine="torch")).encode(texts)
+    assert np.abs(minilm.encode(texts) - own).max() < 2e-6
+    assert np.abs(minilm.encode(texts, alone=True) - own).max() < 2e-6
+    assert minilm._compiled is not None
+
+
+def test_a_model_that_compiles_to_other_vectors_is_left_to_torch(monkeypatch):
+    monkeypatch.setattr("persona_assets.embedding.compiled_model.TOLERANCE", -1.0)
+    encoder = Encoder(EmbeddingSettings())
+    assert encoder._compiled is None
+    assert encoder.encode(PERSONAS).shape == (3, 384)
