@@ -1,113 +1,99 @@
-"""The embeddings of a shard's kept personas, searched exhaustively by matrix products."""
+"""The embeddings of a shard's kept personas, searched exhaustively."""
 
 import numpy as np
-import numpy.typing as npt
 
-from persona_assets.embedding.encoder import Vectors
-
-Rows = npt.NDArray[np.int64]
-Scores = npt.NDArray[np.float64]
-
-MARGIN = 1e-4
-"""How far a float32 product may lie from the exact one; what it finds within the margin is verified."""
+from persona_assets.embedding.near_pairs import MARGIN, NearPairs, Rows, Scores, Searchable, Vectors, compare_rows
 
 _CHUNK = 8_192
-_PAIRS = 16_384
-
-
-def compute_cosine(left: Vectors, right: Vectors) -> Scores:
-    """Compute the one similarity that thresholds are compared with, pair by pair.
-
-    The dot product of normalised float32 vectors, summed in float64 row by row and rounded to six decimals:
-    the same whatever block, batch or library found the pair.
-
-    Args:
-        left: a vector a pair.
-        right: the other vector of each pair.
-
-    Returns:
-        A cosine a pair.
-    """
-    cosines: Scores = np.multiply(left, right, dtype=np.float64).sum(axis=1)
-    return np.round(cosines, 6)
+_FIT_ROWS = 4_096
 
 
 class KeptVectors:
-    """Vectors in chunks of fixed size: growing copies nothing."""
+    """Vectors in chunks of fixed size: growing copies nothing.
 
-    def __init__(self) -> None:
-        self._chunks: list[Vectors] = []
+    Args:
+        threshold: least cosine of what is found.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._pairs = NearPairs(threshold - MARGIN)
+        self._chunks: list[Searchable] = []
         self._n = 0
-        self._positions: list[int] = []
+        self._positions = np.empty(_CHUNK, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return self._n
 
     def add(self, vectors: Vectors, positions: list[int]) -> None:
         """Append the vectors of newly kept personas, with their positions among all kept ones."""
+        self._grow(len(positions))
+        self._positions[self._n : self._n + len(positions)] = positions
         done = 0
         while done < len(positions):
             place = self._n % _CHUNK
             if place == 0:
-                self._chunks.append(np.empty((_CHUNK, vectors.shape[1]), dtype=np.float32))
+                self._chunks.append(self._make_chunk(vectors.shape[1]))
             count = min(_CHUNK - place, len(positions) - done)
-            self._chunks[-1][place : place + count] = vectors[done : done + count]
+            part = vectors[done : done + count]
+            self._chunks[-1].vectors[place : place + count] = part
+            if self._chunks[-1].short is not self._chunks[-1].vectors:
+                self._chunks[-1].short[place : place + count] = self._pairs.shorten(part)
             self._n += count
             done += count
-        self._positions.extend(positions)
+        if self._n >= _FIT_ROWS and not self._pairs.is_fitted:
+            self._pairs.fit(self._chunks[0].vectors[:_FIT_ROWS])
+            self._chunks = [Searchable(c.vectors, self._pairs.shorten(c.vectors)) for c in self._chunks]
 
-    def find_best(self, vectors: Vectors, threshold: float) -> tuple[Rows, Rows, Scores]:
-        """Find for each vector the most similar kept one.
+    def take(self, start: int, stop: int) -> Vectors:
+        """The vectors that were added as number `start` up to `stop`."""
+        parts = []
+        while start < stop:
+            place = start % _CHUNK
+            count = min(_CHUNK - place, stop - start)
+            parts.append(self._chunks[start // _CHUNK].vectors[place : place + count])
+            start += count
+        return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
+
+    def find_near(self, vectors: Vectors) -> tuple[Rows, Rows, Scores]:
+        """Find all kept ones that are at or above the threshold.
 
         Args:
             vectors: normalised vectors.
-            threshold: least cosine.
 
         Returns:
-            Of each vector that has one: its row, the position of the most similar kept persona at or above the
-            threshold (the earliest of several), and the cosine. Rows are in order.
+            Row, position of the kept persona, and cosine of each pair, ordered by row, then position.
         """
-        rows, places, scores = [_NO_ROWS], [_NO_ROWS], [np.empty(0)]
-        for number, chunk in enumerate(self._chunks if len(vectors) else ()):
-            filled = chunk[: self._n - number * _CHUNK]
-            row, place = np.nonzero(vectors @ filled.T >= threshold - MARGIN)
-            rows.append(row)
-            places.append(place + number * _CHUNK)
-            scores.append(_compare_rows(vectors, row, filled, place))
-        return self._choose_best(np.concatenate(rows), np.concatenate(places), np.concatenate(scores), threshold)
+        rows: list[Rows] = []
+        positions: list[Rows] = []
+        scores: list[Scores] = []
+        if self._n == 0 or len(vectors) == 0:
+            return _NO_ROWS, _NO_ROWS, np.empty(0)
+        asked = Searchable(vectors, self._pairs.shorten(vectors))
+        for number, chunk in enumerate(self._chunks):
+            n = min(self._n - number * _CHUNK, _CHUNK)
+            row, place = self._pairs.find(asked, Searchable(chunk.vectors[:n], chunk.short[:n]))
+            score = compare_rows(vectors, row, chunk.vectors, place)
+            above = score >= self._threshold
+            rows.append(row[above])
+            positions.append(self._positions[place[above] + number * _CHUNK])
+            scores.append(score[above])
+        return _order(np.concatenate(rows), np.concatenate(positions), np.concatenate(scores))
 
-    def _choose_best(self, rows: Rows, places: Rows, scores: Scores, threshold: float) -> tuple[Rows, Rows, Scores]:
-        above = np.flatnonzero(scores >= threshold)
-        ordered = above[np.lexsort((places[above], -scores[above], rows[above]))]
-        found, first = np.unique(rows[ordered], return_index=True)
-        best = ordered[first]
-        positions = np.array([self._positions[place] for place in places[best]], dtype=np.int64)
-        return found, positions, scores[best]
+    def _make_chunk(self, dimension: int) -> Searchable:
+        vectors = np.zeros((_CHUNK, dimension), dtype=np.float32)
+        width = self._pairs.shorten(np.zeros((1, dimension), dtype=np.float32)).shape[1]
+        return Searchable(vectors, vectors if width == dimension else np.zeros((_CHUNK, width), dtype=np.float32))
 
-
-def find_pairs_within(vectors: Vectors, threshold: float) -> tuple[Rows, Rows, Scores]:
-    """Find the pairs of one block at or above a threshold.
-
-    Args:
-        vectors: normalised vectors, some thousand at most.
-        threshold: least cosine.
-
-    Returns:
-        Later row, earlier row and cosine of each pair, ordered by later row, then earlier row.
-    """
-    later, earlier = np.nonzero(np.tril(vectors @ vectors.T, k=-1) >= threshold - MARGIN)
-    # The zeros above the diagonal are no products; a threshold near 0 would take them for hits.
-    below = earlier < later
-    later, earlier = later[below], earlier[below]
-    scores = _compare_rows(vectors, later, vectors, earlier)
-    above = scores >= threshold
-    return later[above], earlier[above], scores[above]
+    def _grow(self, count: int) -> None:
+        if self._n + count > len(self._positions):
+            size = max(2 * len(self._positions), self._n + count)
+            self._positions = np.resize(self._positions, size)
 
 
-def _compare_rows(left: Vectors, left_rows: Rows, right: Vectors, right_rows: Rows) -> Scores:
-    # Copies of the paired rows, some at a time: a block of one persona's copies has half a million pairs.
-    scores = np.empty(len(left_rows), dtype=np.float64)
-    for start in range(0, len(left_rows), _PAIRS):
-        part = slice(start, start + _PAIRS)
-        scores[part] = compute_cosine(left[left_rows[part]], right[right_rows[part]])
-    return scores
+def _order(rows: Rows, positions: Rows, scores: Scores) -> tuple[Rows, Rows, Scores]:
+    order = np.lexsort((positions, rows))
+    return rows[order], positions[order], scores[order]
 
 
 _NO_ROWS: Rows = np.empty(0, dtype=np.int64)

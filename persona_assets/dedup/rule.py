@@ -16,19 +16,17 @@ the sake of what was itself dropped.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 
-from persona_assets.dedup.kept_vectors import MARGIN, KeptVectors, Rows, compute_cosine, find_pairs_within
+from persona_assets.dedup.kept_personas import Found, KeptPersonas, Stage, YoungPersonas
 from persona_assets.dedup.minhash import Bands
 from persona_assets.dedup.preparation import Prepared
 from persona_assets.dedup.text import find_script, jaccard, normalise, tokenise
-from persona_assets.embedding.encoder import Vectors
+from persona_assets.embedding.near_pairs import MARGIN, Vectors, compute_cosine, find_pairs_within
 from persona_assets.index.interface import Hit
-
-Stage = Literal["exact", "minhash", "embedding"]
 
 VERDICTS = pl.Schema(
     {
@@ -96,17 +94,7 @@ class Deduplicator:
     def __init__(self, thresholds: Thresholds, established: Established | None = None) -> None:
         self._thresholds = thresholds
         self._established = established
-        self._ids: list[str] = []
-        self._personas: list[str] = []
-        self._tokens: list[frozenset[str]] = []
-        self._by_text: dict[str, int] = {}
-        self._by_band: defaultdict[int, list[int]] = defaultdict(list)
-        self._vectors = KeptVectors()
-
-    @property
-    def n_kept(self) -> int:
-        """How many personas were kept so far."""
-        return len(self._ids)
+        self.kept = KeptPersonas(thresholds.jaccard, thresholds.cosine)
 
     def decide(self, batch: Prepared) -> pl.DataFrame:
         """Decide the next personas.
@@ -124,60 +112,26 @@ class Deduplicator:
         return _frame_verdicts(batch, matches)
 
     def _decide_block(self, batch: Prepared, block: range, outside: Sequence[Match | None]) -> list[Match | None]:
-        rows = np.arange(block.start, block.stop)
-        rows = rows[batch.readable[rows]]
-        near = self._find_near_kept(batch, rows)
-        near_within = _pair_within(batch, rows, self._thresholds.cosine)
+        known = self.kept.find_lexically(batch, block)
+        open_rows = [row for row in block if batch.readable[row] and row not in known and not _is_lexical(outside[row])]
+        near = self.kept.find_near(batch, open_rows)
+        near_within = _pair_within(batch, open_rows, self._thresholds.cosine)
+        young = YoungPersonas(batch, block, len(self.kept), self._thresholds.jaccard)
         matches: list[Match | None] = []
-        positions: dict[int, int] = {}
         for row in block:
-            inside = (
-                self._match_text(batch.normalised[row])
-                or self._match_tokens(batch.tokens[row], batch.bands[row].tolist())
-                or self._match_near(near.get(row), near_within.get(row, ()), positions)
-            )
-            match = _choose(outside[row], inside)
+            inside = [known.get(row), near.get(row), young.find_lexically(row)]
+            inside += [young.name(other, score) for score, other in near_within.get(row, ())]
+            found = min((one for one in inside if one is not None), key=_order_found, default=None)
+            match = _choose(outside[row], self._match(found, young) if found else None)
             if match is None:
-                positions[row] = self._keep(batch, row)
+                young.keep(row)
             matches.append(match)
-        kept = [row for row in rows.tolist() if row in positions]
-        self._vectors.add(batch.vectors[kept], [positions[row] for row in kept])
+        self.kept.extend(batch, young.rows)
         return matches
 
-    def _keep(self, batch: Prepared, row: int) -> int:
-        position = len(self._ids)
-        self._ids.append(batch.persona_ids[row])
-        self._personas.append(batch.personas[row])
-        self._tokens.append(batch.tokens[row])
-        self._by_text.setdefault(batch.normalised[row], position)
-        for band in batch.bands[row].tolist():
-            self._by_band[band].append(position)
-        return position
-
-    def _match(self, position: int, stage: Stage, score: float) -> Match:
-        return Match(self._ids[position], self._personas[position], stage, score, (1, position, 0))
-
-    def _match_text(self, normalised: str) -> Match | None:
-        position = self._by_text.get(normalised)
-        return None if position is None else self._match(position, "exact", 1.0)
-
-    def _match_tokens(self, tokens: frozenset[str], bands: Sequence[int]) -> Match | None:
-        candidates = {position for band in bands for position in self._by_band.get(band, ())}
-        scores = ((jaccard(tokens, self._tokens[position]), -position) for position in candidates)
-        score, negative = max(scores, default=(0.0, 0))
-        return self._match(-negative, "minhash", score) if score >= self._thresholds.jaccard else None
-
-    def _match_near(
-        self, best: tuple[float, int] | None, within: Sequence[tuple[float, int]], positions: Mapping[int, int]
-    ) -> Match | None:
-        found = [best] if best else []
-        found += [(score, positions[row]) for score, row in within if row in positions]
-        score, negative = max(((score, -position) for score, position in found), default=(0.0, 0))
-        return self._match(-negative, "embedding", score) if found else None
-
-    def _find_near_kept(self, batch: Prepared, rows: Rows) -> dict[int, tuple[float, int]]:
-        found, positions, scores = self._vectors.find_best(batch.vectors[rows], self._thresholds.cosine)
-        return dict(zip(rows[found].tolist(), zip(scores.tolist(), positions.tolist(), strict=True), strict=True))
+    def _match(self, found: Found, young: YoungPersonas) -> Match:
+        kept_id, kept_persona = (young if found.position >= len(self.kept) else self.kept).name_kept(found.position)
+        return Match(kept_id, kept_persona, found.stage, found.score, (1, found.position, 0))
 
     def _match_established(self, batch: Prepared) -> list[Match | None]:
         if self._established is None:
@@ -193,6 +147,14 @@ class Deduplicator:
 
 
 _STAGES: Mapping[str, int] = {"exact": 0, "minhash": 1, "embedding": 2}
+
+
+def _order_found(found: Found) -> tuple[int, float, int]:
+    return _STAGES[found.stage], -found.score, found.position
+
+
+def _is_lexical(match: Match | None) -> bool:
+    return match is not None and match.stage != "embedding"
 
 
 def _precedence(match: Match) -> tuple[int, float, tuple[int, int, int]]:
@@ -224,11 +186,11 @@ def _match_nearest(vector: Vectors, hits: Sequence[Hit], threshold: float) -> Ma
     return _choose(*(Match(h.persona_id, h.persona, "embedding", s, (0, *h.rank)) for h, s in pairs if s >= threshold))
 
 
-def _pair_within(batch: Prepared, rows: Rows, threshold: float) -> dict[int, list[tuple[float, int]]]:
+def _pair_within(batch: Prepared, rows: Sequence[int], threshold: float) -> dict[int, list[tuple[float, int]]]:
     pairs: defaultdict[int, list[tuple[float, int]]] = defaultdict(list)
     later, earlier, scores = find_pairs_within(batch.vectors[rows], threshold)
-    for row, other, score in zip(rows[later].tolist(), rows[earlier].tolist(), scores.tolist(), strict=True):
-        pairs[row].append((score, other))
+    for row, other, score in zip(later.tolist(), earlier.tolist(), scores.tolist(), strict=True):
+        pairs[rows[row]].append((score, rows[other]))
     return pairs
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from persona_assets.dedup.kept_vectors import compute_cosine
 from persona_assets.dedup.preparation import prepare_personas
 from persona_assets.dedup.rule import Thresholds
 from persona_assets.dedup.text import jaccard, normalise, tokenise
+from persona_assets.embedding.near_pairs import compute_cosine
 from persona_assets.index.interface import Hit
 
 

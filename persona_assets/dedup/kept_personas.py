@@ -1,0 +1,210 @@
+"""The personas that a shard's decision kept so far: those of former blocks in arrays, those of this one at hand."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from persona_assets.dedup.kept_vectors import KeptVectors
+from persona_assets.dedup.key_index import KeyIndex
+from persona_assets.dedup.minhash import Bands
+from persona_assets.dedup.preparation import Prepared
+from persona_assets.dedup.text import jaccard, normalise, tokenise
+from persona_assets.dedup.token_sets import TokenSets
+from persona_assets.embedding.near_pairs import Vectors
+
+Stage = Literal["exact", "minhash", "embedding"]
+
+_HASH_MASK = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A kept persona that a new one duplicates.
+
+    Attributes:
+        stage: by which it does.
+        score: 1, the Jaccard similarity, or the cosine.
+        position: of the kept one among all kept ones.
+    """
+
+    stage: Stage
+    score: float
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPart:
+    """Some kept personas in order, with all that an index stores of them.
+
+    Attributes:
+        persona_ids: their ids.
+        personas: their texts.
+        bands: their MinHash bands, a row a persona.
+        readable: whether the embedding model can judge the text.
+        vectors: normalised embeddings, a row a persona; zero where it cannot.
+    """
+
+    persona_ids: Sequence[str]
+    personas: Sequence[str]
+    bands: Bands
+    readable: npt.NDArray[np.bool_]
+    vectors: Vectors
+
+    def __len__(self) -> int:
+        return len(self.persona_ids)
+
+
+class KeptPersonas:
+    """The kept personas of all blocks before; of a million with 384 dimensions, about 2.5 GB.
+
+    Args:
+        jaccard_threshold: least Jaccard similarity of a lexical duplicate.
+        cosine_threshold: least cosine of a near one.
+    """
+
+    def __init__(self, jaccard_threshold: float, cosine_threshold: float) -> None:
+        self._jaccard = jaccard_threshold
+        self._ids: list[str] = []
+        self._personas: list[str] = []
+        self._by_text = KeyIndex()
+        self._by_band = KeyIndex()
+        self._tokens = TokenSets()
+        self._vectors = KeptVectors(cosine_threshold)
+        self._parts: list[tuple[Bands, npt.NDArray[np.bool_]]] = []
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def name_kept(self, position: int) -> tuple[str, str]:
+        """The id and the text of a kept persona."""
+        return self._ids[position], self._personas[position]
+
+    def extend(self, batch: Prepared, rows: Sequence[int]) -> None:
+        """Add rows of a batch."""
+        positions = np.arange(len(self), len(self) + len(rows))
+        self._ids += [batch.persona_ids[row] for row in rows]
+        self._personas += [batch.personas[row] for row in rows]
+        bands, readable = batch.bands[rows], batch.readable[rows]
+        self._by_text.add(_hash_texts(batch, rows), positions)
+        self._by_band.add(bands, positions)
+        self._tokens.add([batch.tokens[row] for row in rows])
+        self._vectors.add(batch.vectors[[row for row in rows if batch.readable[row]]], positions[readable].tolist())
+        self._parts.append((bands, readable))
+
+    def find_lexically(self, batch: Prepared, block: range) -> dict[int, Found]:
+        """Find for each row of a block the kept one that is equal, else the most similar lexically."""
+        found: dict[int, Found] = {}
+        for row, position in zip(*self._find_equal(batch, block), strict=True):
+            if row not in found and normalise(self._personas[position]) == batch.normalised[row]:
+                found[row] = Found("exact", 1.0, position)
+        for row, position in zip(*self._find_similar(batch, block), strict=True):
+            best = found.get(row)
+            if best is not None and best.stage == "exact":
+                continue
+            score = jaccard(batch.tokens[row], tokenise(normalise(self._personas[position])))
+            if score >= self._jaccard and (best is None or score > best.score):
+                found[row] = Found("minhash", score, position)
+        return found
+
+    def find_near(self, batch: Prepared, rows: Sequence[int]) -> dict[int, Found]:
+        """Find for each row the kept one with the nearest embedding; of several as near, the earliest."""
+        found: dict[int, Found] = {}
+        for row, position, score in zip(
+            *map(np.ndarray.tolist, self._vectors.find_near(batch.vectors[rows])), strict=True
+        ):
+            best = found.get(rows[row])
+            if best is None or score > best.score:
+                found[rows[row]] = Found("embedding", score, position)
+        return found
+
+    def iter_parts(self) -> Iterator[KeptPart]:
+        """All kept personas in order, some at a time."""
+        start, n_vectors = 0, 0
+        for bands, readable in self._parts:
+            stop = start + len(bands)
+            known = self._vectors.take(n_vectors, n_vectors + int(readable.sum()))
+            vectors = np.zeros((len(bands), known.shape[1]), dtype=np.float32)
+            vectors[readable] = known
+            yield KeptPart(self._ids[start:stop], self._personas[start:stop], bands, readable, vectors)
+            start, n_vectors = stop, n_vectors + len(known)
+
+    def _find_equal(self, batch: Prepared, block: range) -> tuple[list[int], list[int]]:
+        rows, positions = self._by_text.find(_hash_texts(batch, block))
+        return (rows + block.start).tolist(), positions.tolist()
+
+    def _find_similar(self, batch: Prepared, block: range) -> tuple[list[int], list[int]]:
+        rows, positions = self._by_band.find(batch.bands[block.start : block.stop])
+        asked = TokenSets()
+        asked.add(batch.tokens[block.start : block.stop])
+        is_similar = asked.bound_jaccard(rows, self._tokens, positions) >= self._jaccard
+        return (rows[is_similar] + block.start).tolist(), positions[is_similar].tolist()
+
+
+class YoungPersonas:
+    """The kept personas of the block that is being decided.
+
+    Args:
+        batch: the block's batch.
+        block: its rows.
+        first: position of the first that is kept.
+        jaccard_threshold: least Jaccard similarity of a lexical duplicate.
+    """
+
+    def __init__(self, batch: Prepared, block: range, first: int, jaccard_threshold: float) -> None:
+        self._batch = batch
+        self._first = first
+        self.rows: list[int] = []
+        self._positions: dict[int, int] = {}
+        self._by_text: dict[str, int] = {}
+        self._similar = _compare_texts(batch, block, jaccard_threshold)
+
+    def keep(self, row: int) -> None:
+        """Keep a row."""
+        self._positions[row] = self._first + len(self.rows)
+        self.rows.append(row)
+        self._by_text.setdefault(self._batch.normalised[row], row)
+
+    def name_kept(self, position: int) -> tuple[str, str]:
+        """The id and the text of a kept persona."""
+        row = self.rows[position - self._first]
+        return self._batch.persona_ids[row], self._batch.personas[row]
+
+    def find_lexically(self, row: int) -> Found | None:
+        """The kept row whose text is equal, else the most similar lexically; of several, the earliest."""
+        text = self._batch.normalised[row]
+        if text in self._by_text:
+            return Found("exact", 1.0, self._positions[self._by_text[text]])
+        kept = ((score, self._by_text[other]) for score, other in self._similar.get(text, ()) if other in self._by_text)
+        score, negative = max(((score, -self._positions[other]) for score, other in kept), default=(0.0, 0))
+        return Found("minhash", score, -negative) if score else None
+
+    def name(self, row: int, cosine: float) -> Found | None:
+        """A row as one found near by; none if it was not kept."""
+        return Found("embedding", cosine, self._positions[row]) if row in self._positions else None
+
+
+def _compare_texts(batch: Prepared, block: range, threshold: float) -> dict[str, list[tuple[float, str]]]:
+    # Each different text once: a block of one persona's copies has half a million pairs.
+    rows = list({batch.normalised[row]: row for row in block}.values())
+    bands, tokens = batch.bands[rows], TokenSets()
+    tokens.add([batch.tokens[row] for row in rows])
+    by_band = KeyIndex()
+    by_band.add(bands, np.arange(len(rows)))
+    left, right = by_band.find(bands)
+    is_similar = (left != right) & (tokens.bound_jaccard(left, tokens, right) >= threshold)
+    similar: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+    for one, other in zip(left[is_similar].tolist(), right[is_similar].tolist(), strict=True):
+        score = jaccard(batch.tokens[rows[one]], batch.tokens[rows[other]])
+        if score >= threshold:
+            similar[batch.normalised[rows[one]]].append((score, batch.normalised[rows[other]]))
+    return similar
+
+
+def _hash_texts(batch: Prepared, rows: Sequence[int]) -> npt.NDArray[np.uint64]:
+    # Within one process alone, so the hash of strings serves; who shares one is compared.
+    hashes = [hash(batch.normalised[row]) & _HASH_MASK for row in rows]
+    return np.array(hashes, dtype=np.uint64).reshape(-1, 1)

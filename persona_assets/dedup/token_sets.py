@@ -1,0 +1,84 @@
+"""Token sets as hashes in one array, so that the Jaccard similarity of many pairs is bounded at once."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+
+_T = TypeVar("_T", bound=np.generic)
+
+_HASH_MASK = 2**32 - 1
+_TOKENS_AT_ONCE = 4_000_000
+
+
+class TokenSets:
+    """Sets of tokens in order, 4 bytes a token."""
+
+    def __init__(self) -> None:
+        self._hashes = np.empty(1_024, dtype=np.uint32)
+        self._ends = np.zeros(128, dtype=np.int64)
+        self._n = 0
+
+    def add(self, sets: Sequence[frozenset[str]]) -> None:
+        """Append sets."""
+        # Within one process alone, so the hash of strings serves.
+        hashes = np.array([hash(token) & _HASH_MASK for tokens in sets for token in tokens], dtype=np.uint32)
+        start = self._end()
+        self._hashes = _grow(self._hashes, start + len(hashes))
+        self._hashes[start : start + len(hashes)] = hashes
+        self._ends = _grow(self._ends, self._n + len(sets))
+        self._ends[self._n : self._n + len(sets)] = start + np.cumsum([len(tokens) for tokens in sets])
+        self._n += len(sets)
+
+    def bound_jaccard(self, rows: Rows, others: "TokenSets", places: Rows) -> npt.NDArray[np.float64]:
+        """Compute for pairs of sets what their Jaccard similarity is at most.
+
+        Args:
+            rows: a set of these for each pair.
+            others: the sets of the other side.
+            places: a set of those for each pair.
+
+        Returns:
+            The similarity itself, or more where the hashes of two tokens collide.
+        """
+        bounds = np.empty(len(rows), dtype=np.float64)
+        step = max(1, _TOKENS_AT_ONCE // (2 * (self._longest() + others._longest()) + 1))
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            bounds[part] = _bound(*self._take(rows[part]), *others._take(places[part]))
+        return bounds
+
+    def count(self, rows: Rows) -> Rows:
+        """Number of tokens of some sets."""
+        starts = np.where(rows > 0, self._ends[rows - 1], 0)
+        return self._ends[rows] - starts
+
+    def _take(self, rows: Rows) -> tuple[npt.NDArray[np.uint32], Rows]:
+        counts = self.count(rows)
+        offsets = np.repeat(self._ends[rows] - np.cumsum(counts), counts)
+        return self._hashes[offsets + np.arange(len(offsets))], counts
+
+    def _end(self) -> int:
+        return int(self._ends[self._n - 1]) if self._n else 0
+
+    def _longest(self) -> int:
+        return int(self.count(np.arange(self._n)).max(initial=0)) if self._n else 0
+
+
+def _bound(
+    left: npt.NDArray[np.uint32], n_left: Rows, right: npt.NDArray[np.uint32], n_right: Rows
+) -> npt.NDArray[np.float64]:
+    pairs = np.arange(len(n_left), dtype=np.uint64) << np.uint64(32)
+    tokens = np.concatenate([np.repeat(pairs, n_left) | left, np.repeat(pairs, n_right) | right])
+    tokens.sort()
+    twice = tokens[1:][tokens[1:] == tokens[:-1]] >> np.uint64(32)
+    common = np.bincount(twice.astype(np.int64), minlength=len(n_left))
+    bounds: npt.NDArray[np.float64] = common / np.maximum(1, n_left + n_right - common)
+    return bounds
+
+
+def _grow(array: npt.NDArray[_T], size: int) -> npt.NDArray[_T]:
+    return array if size <= len(array) else np.resize(array, max(size, 2 * len(array)))
