@@ -5,6 +5,7 @@ from typing import Final
 
 import polars as pl
 
+from persona_assets.dedup.kept_personas import KeptPart
 from persona_assets.dedup.minhash import N_PERMUTATIONS, SEED, Bands, choose_band_rows
 from persona_assets.dedup.preparation import Prepared, prepare_personas
 from persona_assets.embedding.encoder import TextEncoder, Vectors
@@ -53,7 +54,7 @@ def upsert_rows(
     encoder: TextEncoder,
     jaccard: float,
 ) -> None:
-    """Put a contribution's personas into the index.
+    """Put a contribution's personas, as the lake has them, into the index.
 
     Args:
         index: of the hub.
@@ -63,23 +64,36 @@ def upsert_rows(
         encoder: the embedding model.
         jaccard: the threshold that the bands are made for.
     """
+    parts = (prepare_personas(frame, encoder, jaccard) for frame in frames)
+    upsert_parts(index, contribution=contribution, order=order, parts=parts)
+
+
+def upsert_parts(index: PersonaIndex, *, contribution: str, order: int, parts: Iterable[Prepared | KeptPart]) -> None:
+    """Put a contribution's personas into the index.
+
+    Args:
+        index: of the hub.
+        contribution: name of the contribution.
+        order: number of its decision.
+        parts: the personas in order, some at a time.
+    """
     position = 0
-    for frame in frames:
-        prepared = prepare_personas(frame, encoder, jaccard)
-        index.upsert(_make_points(prepared, contribution, order, position))
-        position += len(prepared)
+    for part in parts:
+        index.upsert(_make_points(part, contribution, order, position))
+        position += len(part)
 
 
-def _make_points(prepared: Prepared, contribution: str, order: int, first: int) -> list[Point]:
+def _make_points(part: Prepared | KeptPart, contribution: str, order: int, first: int) -> list[Point]:
+    bands, vectors = part.bands.tolist(), part.vectors.tolist()
     return [
         Point(
-            prepared.persona_ids[row],
-            prepared.personas[row],
+            part.persona_ids[row],
+            part.personas[row],
             contribution,
             order,
             first + row,
-            prepared.bands[row].tolist(),
-            prepared.vectors[row].tolist() if prepared.readable[row] else None,
+            bands[row],
+            vectors[row] if is_readable else None,
         )
-        for row in range(len(prepared))
+        for row, is_readable in enumerate(part.readable.tolist())
     ]

@@ -21,8 +21,8 @@ from typing import Protocol
 
 import polars as pl
 
-from persona_assets.dedup.established import IndexView, make_spec, upsert_rows
-from persona_assets.dedup.preparation import prepare_personas, require_unique
+from persona_assets.dedup.established import IndexView, make_spec, upsert_parts, upsert_rows
+from persona_assets.dedup.preparation import embed_personas, prepare_personas, require_unique
 from persona_assets.dedup.rule import VERDICTS, Deduplicator, Thresholds
 from persona_assets.dedup.summary import count_verdicts, split_verdicts
 from persona_assets.dedup.violations import ViolationSample, sample_violations
@@ -33,6 +33,8 @@ from persona_assets.index.open import open_index
 from persona_assets.settings import Settings
 
 _SLICE = 8_192
+_ASKED_AT_ONCE = 65_536
+"""Personas of which the index is asked at once: what it must read for the first serves all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ def decide_shard(
     """
     require_unique(personas["persona_id"])
     spec = make_spec(encoder, settings.hub.jaccard)
-    for part in personas.iter_slices(_SLICE):
-        prepare_personas(part, encoder, settings.hub.jaccard)  # fills the cache before the lock is taken
+    for part in personas["persona"].to_frame().iter_slices(_SLICE):
+        embed_personas(part["persona"], encoder)  # fills the cache before the lock is taken
     with open_index(settings, spec) as index:
         session = _Session(settings, shard, encoder=encoder, index=index, published=published)
         yield session.decide(personas, registered)
@@ -147,7 +149,7 @@ def rebuild_index(settings: Settings, *, encoder: TextEncoder, published: Publis
     contributions = published.contributions()
     for contribution in contributions:
         for frame in published.read(contribution):
-            prepare_personas(frame, encoder, settings.hub.jaccard)  # fills the cache before the lock is taken
+            embed_personas(frame["persona"], encoder)  # fills the cache before the lock is taken
     with open_index(settings, make_spec(encoder, settings.hub.jaccard), anew=True) as index:
         _Session(settings, "", encoder=encoder, index=index, published=published).repair()
         return sum(index.count(contribution.name) for contribution in published.contributions())
@@ -173,12 +175,14 @@ class _Session:
             _require_earlier(self._shard, registered, valid)
         others = [contribution for shard, contribution in valid.items() if shard != self._shard]
         self._repair([*valid.values()])
-        verdicts = self._judge(personas, [contribution.name for contribution in others])
+        verdicts, rule = self._judge(personas, [contribution.name for contribution in others])
         kept, duplicates = split_verdicts(personas, verdicts)
         violations = self._sample_violations(kept, [contribution.name for contribution in others])
         contribution = self._name(kept, valid.get(self._shard), max((c.order for c in others), default=0) + 1)
         if self._index.count(contribution.name) != contribution.rows:
-            self._add(contribution, kept.iter_slices(_SLICE))
+            upsert_parts(
+                self._index, contribution=contribution.name, order=contribution.order, parts=rule.kept.iter_parts()
+            )
         self._index.flush()
         is_unchanged = contribution == valid.get(self._shard)
         return HubDecision(contribution, kept, duplicates, count_verdicts(verdicts), is_unchanged, violations)
@@ -198,30 +202,27 @@ class _Session:
         for contribution in valid:
             if self._index.count(contribution.name) != contribution.rows:
                 self._index.delete(contribution.name)
-                self._add(contribution, self._published.read(contribution))
+                upsert_rows(
+                    self._index,
+                    contribution=contribution.name,
+                    order=contribution.order,
+                    frames=self._published.read(contribution),
+                    encoder=self._encoder,
+                    jaccard=self._thresholds.jaccard,
+                )
 
-    def _judge(self, personas: pl.DataFrame, established: Sequence[str]) -> pl.DataFrame:
-        deduplicator = Deduplicator(self._thresholds, IndexView(self._index, established))
+    def _judge(self, personas: pl.DataFrame, established: Sequence[str]) -> tuple[pl.DataFrame, Deduplicator]:
+        rule = Deduplicator(self._thresholds, IndexView(self._index, established))
         parts = [
-            deduplicator.decide(prepare_personas(part, self._encoder, self._thresholds.jaccard))
-            for part in personas.iter_slices(_SLICE)
+            rule.decide(prepare_personas(part, self._encoder, self._thresholds.jaccard))
+            for part in personas.iter_slices(_ASKED_AT_ONCE if established else _SLICE)
         ]
-        return pl.concat([VERDICTS.to_frame(), *parts])
+        return pl.concat([VERDICTS.to_frame(), *parts]), rule
 
     def _sample_violations(self, kept: pl.DataFrame, established: Sequence[str]) -> ViolationSample | None:
         if self._index.count_all() <= self._settings.hub.exact_rows:
             return None
         return sample_violations(self._index, established, kept, thresholds=self._thresholds, encoder=self._encoder)
-
-    def _add(self, contribution: Contribution, frames: Iterable[pl.DataFrame]) -> None:
-        upsert_rows(
-            self._index,
-            contribution=contribution.name,
-            order=contribution.order,
-            frames=frames,
-            encoder=self._encoder,
-            jaccard=self._thresholds.jaccard,
-        )
 
     def _name(self, kept: pl.DataFrame, former: Contribution | None, order: int) -> Contribution:
         spec = make_spec(self._encoder, self._thresholds.jaccard)

@@ -62,6 +62,16 @@ def prepare_personas(personas: pl.DataFrame, encoder: TextEncoder | None, jaccar
     return Prepared(personas["persona_id"].to_list(), texts, normalised, tokens, bands, readable, vectors)
 
 
+def embed_personas(personas: pl.Series, encoder: TextEncoder) -> None:
+    """Have the encoder compute the vectors of personas, so that its cache knows them.
+
+    Args:
+        personas: their texts.
+        encoder: the embedding model.
+    """
+    _embed(personas.fill_null("").to_list(), encoder)
+
+
 def _embed(texts: Sequence[str], encoder: TextEncoder | None) -> tuple[npt.NDArray[np.bool_], Vectors]:
     if encoder is None:
         return np.zeros(len(texts), dtype=np.bool_), np.zeros((len(texts), 0), dtype=np.float32)

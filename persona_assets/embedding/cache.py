@@ -13,7 +13,7 @@ from persona_assets.embedding.encoder import Encoder, TextEncoder, Vectors
 from persona_assets.errors import IndexUnavailableError
 from persona_assets.settings import Settings
 
-_BATCH = 500
+_BATCH = 2_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS models (identity TEXT PRIMARY KEY, dimension INTEGER NOT NULL) WITHOUT ROWID;
@@ -69,6 +69,7 @@ class CachedEncoder:
                 fresh = self._encoder.encode([texts[row] for row in rows], alone=alone)
                 pairs = [(keys[row], vector.tobytes()) for row, vector in zip(rows, fresh, strict=True)]
                 _write(connection, "INSERT OR IGNORE INTO vectors VALUES (?, ?)", pairs)
+            # Read again, for another process may have been first.
             _read(connection, vectors, keys, ~stored)
         return vectors
 
