@@ -9,7 +9,8 @@ from pathlib import Path
 
 from persona_assets.corpus.file_listing import list_files
 from persona_assets.corpus.shards import CorpusShard, Discovery, discover_shards
-from persona_assets.embedding.cache import CachedEncoder, make_encoder
+from persona_assets.embedding.cache import make_encoder
+from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.similarity import SimilarityMeter
 from persona_assets.errors import CorpusError
 from persona_assets.lake import Lake
@@ -45,7 +46,7 @@ class Project:
         return Budget(self.settings.budget, self.ledger)
 
     @cached_property
-    def encoder(self) -> CachedEncoder:
+    def encoder(self) -> TextEncoder:
         """The embedding model behind its cache of vectors."""
         return make_encoder(self.settings)
 

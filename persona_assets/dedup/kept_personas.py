@@ -91,7 +91,7 @@ class KeptPersonas:
         bands, readable = batch.bands[rows], batch.readable[rows]
         self._by_text.add(_hash_texts(batch, rows), positions)
         self._by_band.add(bands, positions)
-        self._tokens.add([batch.tokens[row] for row in rows])
+        self._tokens.add(batch.token_sets, np.array(rows, dtype=np.int64))
         self._vectors.add(batch.vectors[[row for row in rows if batch.readable[row]]], positions[readable].tolist())
         self._parts.append((bands, readable))
 
@@ -138,10 +138,9 @@ class KeptPersonas:
 
     def _find_similar(self, batch: Prepared, block: range) -> tuple[list[int], list[int]]:
         rows, positions = self._by_band.find(batch.bands[block.start : block.stop])
-        asked = TokenSets()
-        asked.add(batch.tokens[block.start : block.stop])
-        is_similar = asked.bound_jaccard(rows, self._tokens, positions) >= self._jaccard
-        return (rows[is_similar] + block.start).tolist(), positions[is_similar].tolist()
+        rows += block.start
+        is_similar = batch.token_sets.bound_jaccard(rows, self._tokens, positions) >= self._jaccard
+        return rows[is_similar].tolist(), positions[is_similar].tolist()
 
 
 class YoungPersonas:
@@ -189,18 +188,17 @@ class YoungPersonas:
 
 def _compare_texts(batch: Prepared, block: range, threshold: float) -> dict[str, list[tuple[float, str]]]:
     # Each different text once: a block of one persona's copies has half a million pairs.
-    rows = list({batch.normalised[row]: row for row in block}.values())
-    bands, tokens = batch.bands[rows], TokenSets()
-    tokens.add([batch.tokens[row] for row in rows])
+    rows = np.array(list({batch.normalised[row]: row for row in block}.values()))
     by_band = KeyIndex()
-    by_band.add(bands, np.arange(len(rows)))
-    left, right = by_band.find(bands)
-    is_similar = (left != right) & (tokens.bound_jaccard(left, tokens, right) >= threshold)
+    by_band.add(batch.bands[rows], rows)
+    asked, right = by_band.find(batch.bands[rows])
+    left = rows[asked]
+    is_similar = (left != right) & (batch.token_sets.bound_jaccard(left, batch.token_sets, right) >= threshold)
     similar: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
     for one, other in zip(left[is_similar].tolist(), right[is_similar].tolist(), strict=True):
-        score = jaccard(batch.tokens[rows[one]], batch.tokens[rows[other]])
+        score = jaccard(batch.tokens[one], batch.tokens[other])
         if score >= threshold:
-            similar[batch.normalised[rows[one]]].append((score, batch.normalised[rows[other]]))
+            similar[batch.normalised[one]].append((score, batch.normalised[other]))
     return similar
 
 

@@ -40,11 +40,13 @@ class KeyIndex:
         Returns:
             Row and position of each pair, once, ordered by row, then position.
         """
-        asked = np.repeat(np.arange(len(keys)), keys.shape[1])
+        # In order, a search reads the memory that the one before it has just read.
+        order = np.argsort(keys.ravel(), kind="stable")
+        ordered, asked = keys.ravel()[order], order // max(1, keys.shape[1])
         rows, positions = [_NONE], [_NONE]
         for run_keys, run_positions in self._runs:
-            first = np.searchsorted(run_keys, keys.ravel(), side="left")
-            counts = np.searchsorted(run_keys, keys.ravel(), side="right") - first
+            first = np.searchsorted(run_keys, ordered, side="left")
+            counts = np.searchsorted(run_keys, ordered, side="right") - first
             rows.append(np.repeat(asked, counts))
             starts = np.repeat(first - np.cumsum(counts) + counts, counts)
             positions.append(run_positions[starts + np.arange(len(starts))].astype(np.int64))

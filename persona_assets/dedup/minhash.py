@@ -6,6 +6,7 @@ about recall alone. They are chosen for it: datasketch's own choice for a thresh
 """
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,8 @@ MIN_RECALL: Final = 0.999
 Bands = npt.NDArray[np.uint32]
 
 _BATCH = 2_000
+_MAX_TOKENS = 100_000
+"""Tokens whose hash values are remembered: 50 MB."""
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MIXER = np.uint64(0xFF51AFD7ED558CCD)
 
@@ -55,18 +58,44 @@ def hash_bands(token_sets: Sequence[frozenset[str]], band_rows: int) -> Bands:
         bands never meet and a row can serve as the indices of a sparse vector.
     """
     parts = [
-        _fold_bands(_sign(token_sets[start : start + _BATCH]), band_rows) for start in range(0, len(token_sets), _BATCH)
+        _fold_bands(_TABLE.sign(token_sets[start : start + _BATCH]), band_rows)
+        for start in range(0, len(token_sets), _BATCH)
     ]
     n_bands = N_PERMUTATIONS // band_rows
     return np.concatenate(parts) if parts else np.empty((0, n_bands), dtype=np.uint32)
 
 
-def _sign(token_sets: Sequence[frozenset[str]]) -> npt.NDArray[np.uint64]:
-    from datasketch import MinHash
+class _TokenTable:
+    """The hash values of single tokens; a set's signature is their minimum, value by value (Broder 1997)."""
 
-    encoded = [[token.encode("utf-8", "surrogatepass") for token in tokens] for tokens in token_sets]
-    hashes = MinHash.bulk(encoded, num_perm=N_PERMUTATIONS, seed=SEED)
-    return np.array([one.hashvalues for one in hashes], dtype=np.uint64)
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._values = np.empty((0, N_PERMUTATIONS), dtype=np.uint32)
+        self._guard = Lock()
+
+    def sign(self, token_sets: Sequence[frozenset[str]]) -> npt.NDArray[np.uint64]:
+        """Compute the signatures of token sets, none of them empty."""
+        with self._guard:
+            self._learn({token for tokens in token_sets for token in tokens})
+            rows = np.array([self._rows[token] for tokens in token_sets for token in tokens], dtype=np.int64)
+            starts = np.cumsum([0, *(len(tokens) for tokens in token_sets[:-1])])
+            return np.minimum.reduceat(self._values[rows], starts, axis=0).astype(np.uint64)
+
+    def _learn(self, tokens: set[str]) -> None:
+        from datasketch import MinHash
+
+        new = tokens - self._rows.keys()
+        if len(self._rows) + len(new) > _MAX_TOKENS:
+            self._rows, self._values, new = {}, self._values[:0], tokens
+        ordered = sorted(new)
+        encoded = [[token.encode("utf-8", "surrogatepass")] for token in ordered]
+        hashes = [one.hashvalues for one in MinHash.bulk(encoded, num_perm=N_PERMUTATIONS, seed=SEED)]
+        fresh = np.array(hashes, dtype=np.uint32).reshape(-1, N_PERMUTATIONS)
+        self._rows |= {token: len(self._rows) + number for number, token in enumerate(ordered)}
+        self._values = np.concatenate([self._values, fresh])
+
+
+_TABLE = _TokenTable()
 
 
 def _fold_bands(signatures: npt.NDArray[np.uint64], band_rows: int) -> Bands:

@@ -9,6 +9,8 @@ import polars as pl
 
 from persona_assets.dedup.minhash import Bands, choose_band_rows, hash_bands
 from persona_assets.dedup.text import normalise, tokenise
+from persona_assets.dedup.token_sets import TokenSets
+from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.embedding.encoder import TextEncoder, Vectors
 from persona_assets.errors import LakeError
 
@@ -22,6 +24,7 @@ class Prepared:
         personas: their texts.
         normalised: what exact equality is judged by.
         tokens: what Jaccard is computed on.
+        token_sets: the same, for many comparisons at once.
         bands: what lexical candidates are found by, a row a persona.
         readable: whether the embedding model can judge the text.
         vectors: normalised embeddings, a row a persona; zero where it cannot.
@@ -31,6 +34,7 @@ class Prepared:
     personas: Sequence[str]
     normalised: Sequence[str]
     tokens: Sequence[frozenset[str]]
+    token_sets: TokenSets
     bands: Bands
     readable: npt.NDArray[np.bool_]
     vectors: Vectors
@@ -58,8 +62,16 @@ def prepare_personas(personas: pl.DataFrame, encoder: TextEncoder | None, jaccar
     normalised = [normalise(text) for text in texts]
     tokens = [tokenise(text) for text in normalised]
     readable, vectors = _embed(texts, encoder)
-    bands = hash_bands(tokens, choose_band_rows(jaccard))
-    return Prepared(personas["persona_id"].to_list(), texts, normalised, tokens, bands, readable, vectors)
+    return Prepared(
+        persona_ids=personas["persona_id"].to_list(),
+        personas=texts,
+        normalised=normalised,
+        tokens=tokens,
+        token_sets=TokenSets.of(tokens),
+        bands=hash_bands(tokens, choose_band_rows(jaccard)),
+        readable=readable,
+        vectors=vectors,
+    )
 
 
 def embed_personas(personas: pl.Series, encoder: TextEncoder) -> None:
@@ -67,9 +79,10 @@ def embed_personas(personas: pl.Series, encoder: TextEncoder) -> None:
 
     Args:
         personas: their texts.
-        encoder: the embedding model.
+        encoder: the embedding model; one without a cache has nothing to compute beforehand.
     """
-    _embed(personas.fill_null("").to_list(), encoder)
+    if isinstance(encoder, CachedEncoder):
+        _embed(personas.fill_null("").to_list(), encoder)
 
 
 def _embed(texts: Sequence[str], encoder: TextEncoder | None) -> tuple[npt.NDArray[np.bool_], Vectors]:

@@ -21,17 +21,29 @@ class TokenSets:
         self._hashes = np.empty(1_024, dtype=np.uint32)
         self._ends = np.zeros(128, dtype=np.int64)
         self._n = 0
+        self._longest = 0
 
-    def add(self, sets: Sequence[frozenset[str]]) -> None:
-        """Append sets."""
+    @classmethod
+    def of(cls, sets: Sequence[frozenset[str]]) -> "TokenSets":
+        """Make them of sets of strings."""
+        made = cls()
         # Within one process alone, so the hash of strings serves.
         hashes = np.array([hash(token) & _HASH_MASK for tokens in sets for token in tokens], dtype=np.uint32)
+        made._append(hashes, np.array([len(tokens) for tokens in sets], dtype=np.int64))
+        return made
+
+    def add(self, others: "TokenSets", rows: Rows) -> None:
+        """Append some of other sets."""
+        self._append(*others._take(rows))
+
+    def _append(self, hashes: npt.NDArray[np.uint32], counts: Rows) -> None:
         start = self._end()
         self._hashes = _grow(self._hashes, start + len(hashes))
         self._hashes[start : start + len(hashes)] = hashes
-        self._ends = _grow(self._ends, self._n + len(sets))
-        self._ends[self._n : self._n + len(sets)] = start + np.cumsum([len(tokens) for tokens in sets])
-        self._n += len(sets)
+        self._ends = _grow(self._ends, self._n + len(counts))
+        self._ends[self._n : self._n + len(counts)] = start + np.cumsum(counts)
+        self._n += len(counts)
+        self._longest = max(self._longest, int(counts.max(initial=0)))
 
     def bound_jaccard(self, rows: Rows, others: "TokenSets", places: Rows) -> npt.NDArray[np.float64]:
         """Compute for pairs of sets what their Jaccard similarity is at most.
@@ -45,7 +57,7 @@ class TokenSets:
             The similarity itself, or more where the hashes of two tokens collide.
         """
         bounds = np.empty(len(rows), dtype=np.float64)
-        step = max(1, _TOKENS_AT_ONCE // (2 * (self._longest() + others._longest()) + 1))
+        step = max(1, _TOKENS_AT_ONCE // (2 * (self._longest + others._longest) + 1))
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
             bounds[part] = _bound(*self._take(rows[part]), *others._take(places[part]))
@@ -63,9 +75,6 @@ class TokenSets:
 
     def _end(self) -> int:
         return int(self._ends[self._n - 1]) if self._n else 0
-
-    def _longest(self) -> int:
-        return int(self.count(np.arange(self._n)).max(initial=0)) if self._n else 0
 
 
 def _bound(

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from persona_assets.embedding.encoder import Encoder, TextEncoder, Vectors
+from persona_assets.embedding.model_folder import is_static
 from persona_assets.errors import IndexUnavailableError
 from persona_assets.settings import Settings
 
-_BATCH = 2_000
+_BATCH = 1_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS models (identity TEXT PRIMARY KEY, dimension INTEGER NOT NULL) WITHOUT ROWID;
@@ -92,9 +93,15 @@ class CachedEncoder:
             ) from error
 
 
-def make_encoder(settings: Settings) -> CachedEncoder:
-    """Make the project's encoder: the configured model behind the cache in the data folder."""
-    return CachedEncoder(Encoder(settings.embedding), settings.data / "index" / "vectors.sqlite")
+def make_encoder(settings: Settings) -> TextEncoder:
+    """Make the project's encoder: the configured model behind the cache in the data folder.
+
+    A static model is not cached: it computes a vector faster than it is read.
+    """
+    encoder = Encoder(settings.embedding)
+    if is_static(settings.embedding.model):
+        return encoder
+    return CachedEncoder(encoder, settings.data / "index" / "vectors.sqlite")
 
 
 def _read(

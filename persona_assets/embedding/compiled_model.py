@@ -100,7 +100,7 @@ _PRECISION: Final = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 def _is_transformer(model: "SentenceTransformer") -> bool:
-    from sentence_transformers.models import Transformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
 
     return len(model) > 0 and isinstance(model[0], Transformer)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from persona_assets.embedding.compiled_model import CompiledModel, compile_model
-from persona_assets.embedding.model_folder import PACKAGED_MODEL, find_model_folder, identify_model
+from persona_assets.embedding.model_folder import PACKAGED_MODEL, find_model_folder, identify_model, is_static
 from persona_assets.embedding.readability import Readability
 from persona_assets.errors import SettingsError
 from persona_assets.settings import EmbeddingSettings
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
+
+_STATIC_BATCH = 4_096
+"""Texts that a static model, which fills no window, looks up at once."""
 
 
 class TextEncoder(Protocol):
@@ -87,7 +90,7 @@ class Encoder:
         """
         with self._guard:
             is_alone = alone and self._model.device.type == "cpu"
-            batch_size = 1 if is_alone else self._settings.batch_size
+            batch_size = 1 if is_alone else _STATIC_BATCH if self._is_static else self._settings.batch_size
             if self._compiled and texts:
                 return self._compiled.encode(texts, batch_size)
             vectors = self._model.encode(
@@ -106,6 +109,10 @@ class Encoder:
     @cached_property
     def _readability(self) -> Readability:
         return Readability(self._settings.scripts, find_model_folder(self._settings.model))
+
+    @cached_property
+    def _is_static(self) -> bool:
+        return is_static(self._settings.model)
 
     @cached_property
     def _compiled(self) -> CompiledModel | None:

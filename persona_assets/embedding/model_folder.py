@@ -46,6 +46,13 @@ def identify_model(model: str) -> str:
     return f"{Path(model).name if Path(model).is_dir() else model}@{_hash_files(folder)}" if folder else model
 
 
+def is_static(model: str) -> bool:
+    """Whether a model only looks its tokens' vectors up: its folder says so."""
+    folder = find_model_folder(model)
+    path = folder / "modules.json" if folder else None
+    return path is not None and path.is_file() and "StaticEmbedding" in path.read_text()
+
+
 def read_window(folder: Path) -> int | None:
     """The number of tokens of a text that the model reads; the rest it never sees. None: not stated."""
     for name in ("sentence_bert_config.json", "config.json"):

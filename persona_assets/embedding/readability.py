@@ -9,6 +9,7 @@ Hungarian, Finnish and Turkish. Those are the languages of which its tokenizer m
 model's window is judged by its beginning alone, so it is not judged.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,10 @@ MAX_TOKENS_PER_WORD = 2.5
 MIN_WORDS = 3
 """Below this many words, one rare name would decide about the tokens a word."""
 
+_ASCII_LETTER = re.compile(r"[A-Za-z]")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
+_ASCII_PIECE = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
+_MANY = 2**31
 _LETTER = regex.compile(r"\p{L}")
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*")
 
@@ -48,10 +53,12 @@ class Readability:
 
     def __init__(self, scripts: Sequence[str], folder: Path | None) -> None:
         self._reads_all = ALL_SCRIPTS in scripts
+        self._reads_ascii = self._reads_all or "Latin" in scripts
         self._scripts = None if self._reads_all else _compile_scripts(scripts)
         self._folder = folder
         self._window = read_window(folder) if folder else None
         self._tokenizer: Tokenizer | None = None
+        self._pieces: frozenset[str] = frozenset()
 
     def judge(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Tell which texts the model can judge.
@@ -65,40 +72,60 @@ class Readability:
         readable = np.array([self._has_readable_script(text) for text in texts], dtype=np.bool_)
         if self._folder is None or not (self._folder / "tokenizer.json").is_file():
             return readable
-        rows = [
-            row
-            for row in np.flatnonzero(readable).tolist()
-            if not self._reads_all or self._may_exceed_window(texts[row])
-        ]
+        self._load_tokenizer(self._folder / "tokenizer.json")
+        rows = [row for row in np.flatnonzero(readable).tolist() if self._must_count(texts[row])]
         for row, n_tokens in zip(rows, self._count_tokens([texts[row] for row in rows]), strict=True):
             readable[row] = self._fits(texts[row], n_tokens)
         return readable
 
     def _has_readable_script(self, text: str) -> bool:
+        if self._reads_ascii and text.isascii():
+            return _ASCII_LETTER.search(text) is not None
         letters = len(_LETTER.findall(text))
         if self._scripts is None:
             return letters > 0
         return letters > 0 and len(self._scripts.findall(text)) >= MIN_SHARE * letters
 
-    def _may_exceed_window(self, text: str) -> bool:
-        return self._window is not None and len(text) + 2 > self._window
+    def _must_count(self, text: str) -> bool:
+        # Most texts fit by a bound that costs a tenth of counting.
+        bound = self._bound_tokens(text)
+        if self._reads_all:
+            return self._window is not None and bound + 2 > self._window
+        return not self._fits(text, bound)
+
+    def _bound_tokens(self, text: str) -> int:
+        if not self._pieces or not text.isascii():
+            return len(text) if self._reads_all else _MANY
+        return sum(1 if piece in self._pieces else len(piece) for piece in _ASCII_PIECE.findall(text.lower()))
 
     def _fits(self, text: str, n_tokens: int) -> bool:
         if self._window is not None and n_tokens + 2 > self._window:
             return False
-        words = len(_WORD.findall(text))
+        words = len((_ASCII_WORD if text.isascii() else _WORD).findall(text))
         return self._reads_all or words < MIN_WORDS or n_tokens <= MAX_TOKENS_PER_WORD * words
 
     def _count_tokens(self, texts: Sequence[str]) -> list[int]:
-        if not texts or self._folder is None:
+        if not texts or self._tokenizer is None:
             return []
-        if self._tokenizer is None:
-            from tokenizers import Tokenizer
+        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
-            self._tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-            self._tokenizer.no_truncation()
-            self._tokenizer.no_padding()
-        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
+    def _load_tokenizer(self, path: Path) -> None:
+        if self._tokenizer is not None:
+            return
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        if _cuts_at_words(self._tokenizer):
+            self._pieces = frozenset(self._tokenizer.get_vocab())
+
+
+def _cuts_at_words(tokenizer: "Tokenizer") -> bool:
+    # BERT's: lower case, cut at spaces and punctuation; a word that it knows is one token.
+    kinds = (tokenizer.model, tokenizer.normalizer, tokenizer.pre_tokenizer)
+    names = [type(kind).__name__ for kind in kinds]
+    return names == ["WordPiece", "BertNormalizer", "BertPreTokenizer"] and tokenizer.normalizer.lowercase is True
 
 
 def _compile_scripts(scripts: Sequence[str]) -> "regex.Pattern[str]":

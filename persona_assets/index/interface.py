@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +42,8 @@ class Point:
     @property
     def point_id(self) -> str:
         """A UUID of persona and contribution: a new generation never overwrites a point of an old one."""
-        digest = hashlib.blake2b(f"{self.contribution}\0{self.persona_id}".encode(), digest_size=16).digest()
-        return str(UUID(bytes=digest))
+        text = hashlib.blake2b(f"{self.contribution}\0{self.persona_id}".encode(), digest_size=16).hexdigest()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     @property
     def payload(self) -> dict[str, str | int]:

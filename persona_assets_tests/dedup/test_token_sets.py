@@ -10,10 +10,9 @@ sets = st.lists(st.frozensets(st.sampled_from("abcdefgh"), min_size=1), min_size
 
 @given(st.lists(sets, min_size=1, max_size=4), sets)
 def test_the_bound_is_the_similarity_where_no_hashes_collide(batches, asked):
-    kept, left = TokenSets(), TokenSets()
+    kept, left = TokenSets(), TokenSets.of(asked)
     for batch in batches:
-        kept.add(batch)
-    left.add(asked)
+        kept.add(TokenSets.of(batch), np.arange(len(batch)))
     others = [tokens for batch in batches for tokens in batch]
     pairs = [(row, place) for row in range(len(asked)) for place in range(len(others))]
     rows, places = np.array(pairs).T
