@@ -212,7 +212,7 @@ class _Session:
                 )
 
     def _judge(self, personas: pl.DataFrame, established: Sequence[str]) -> tuple[pl.DataFrame, Deduplicator]:
-        rule = Deduplicator(self._thresholds, IndexView(self._index, established))
+        rule = Deduplicator(self._thresholds, IndexView(self._index, established) if established else None)
         parts = [
             rule.decide(prepare_personas(part, self._encoder, self._thresholds.jaccard))
             for part in personas.iter_slices(_ASKED_AT_ONCE if established else _SLICE)

@@ -74,7 +74,7 @@ class Hit:
     persona_id: str
     persona: str
     rank: tuple[int, int]
-    vector: Sequence[float] | None = None
+    vector: Sequence[float] | Vectors | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """The index on Qdrant: what Edge and a server have in common, above the few calls in which they differ."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from persona_assets.index.interface import TIE, Bands, Hit, Point, Vectors
+from persona_assets.index.scan import PointVectors, scan_nearest
 
 DENSE: Final = "dense"
 SPARSE: Final = "bands"
@@ -15,6 +18,9 @@ _QUERY_BATCH = 256
 _SHARING_LIMIT = 32
 _NEAREST_LIMIT = 4
 _GROWTH = 8
+SCAN_ROWS: Final = 8_192
+_SCAN_FROM = 1_000
+"""Questions from which on one pass over all points is faster than a search for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,11 @@ class Search:
 class Store(Protocol):
     """The calls in which Edge and a server differ."""
 
+    @property
+    def is_exhaustive(self) -> bool:
+        """Whether it compares every point, whatever a search asks for."""
+        ...
+
     def upsert(self, points: Sequence[Point]) -> None:
         """Add points."""
         ...
@@ -65,6 +76,14 @@ class Store(Protocol):
 
     def query(self, questions: Sequence[Sequence[Any]], search: Search) -> list[list[ScoredHit]]:
         """Answer a batch of questions: dense vectors, or indices of sparse ones. Best hits first."""
+        ...
+
+    def scan(self, contributions: Sequence[str]) -> Iterator[PointVectors]:
+        """Read the points of contributions that have a dense vector, some thousand at a time."""
+        ...
+
+    def fetch(self, point_ids: Sequence[str]) -> Mapping[str, Any]:
+        """Read the payloads of points."""
         ...
 
     def flush(self) -> None:
@@ -130,8 +149,21 @@ class QdrantIndex:
         """
         if exact is None:
             exact = self.count_all() <= self._exact_rows
+        if (exact or self._store.is_exhaustive) and len(vectors) >= _SCAN_FROM and contributions:
+            return self._scan_nearest(vectors, threshold, sorted(contributions))
         search = Search(DENSE, _NEAREST_LIMIT, threshold, sorted(contributions), exact)
         return self._search_completely(vectors.tolist(), search, _has_seen_all_ties)
+
+    def _scan_nearest(self, vectors: Vectors, threshold: float, contributions: Sequence[str]) -> list[list[Hit]]:
+        found = scan_nearest(vectors, self._store.scan(contributions), threshold)
+        payloads: dict[str, Any] = {}
+        wanted = sorted({point_id for nearest in found.values() for point_id, _ in nearest})
+        for start in range(0, len(wanted), _UPSERT_BATCH):
+            payloads.update(self._store.fetch(wanted[start : start + _UPSERT_BATCH]))
+        return [
+            [make_hit(payloads[point_id], vector) for point_id, vector in found.get(row, ())]
+            for row in range(len(vectors))
+        ]
 
     def flush(self) -> None:
         """Return when everything is on disk."""
@@ -160,11 +192,21 @@ class QdrantIndex:
         return answers
 
 
+def read_points(points: Iterable[tuple[Any, Any]]) -> PointVectors:
+    """Make rows of points with their named vectors; those without a dense one are left out."""
+    known = [(str(point_id), vectors[DENSE]) for point_id, vectors in points if vectors and DENSE in vectors]
+    rows = np.array([vector for _, vector in known], dtype=np.float32)
+    return PointVectors([point_id for point_id, _ in known], rows)
+
+
 def read_hit(score: float, payload: Any, vectors: Any) -> ScoredHit:
     """Make a hit of a scored point: its payload, and its named vectors where they were asked for."""
-    vector = vectors[DENSE] if vectors else None
-    hit = Hit(payload["persona_id"], payload["persona"], (payload["order"], payload["position"]), vector)
-    return ScoredHit(score, hit)
+    return ScoredHit(score, make_hit(payload, vectors[DENSE] if vectors else None))
+
+
+def make_hit(payload: Any, vector: Sequence[float] | Vectors | None) -> Hit:
+    """Make a hit of a point's payload, and its dense vector where it was asked for."""
+    return Hit(payload["persona_id"], payload["persona"], (payload["order"], payload["position"]), vector)
 
 
 def _ties(scored: ScoredHit, best: ScoredHit) -> bool:

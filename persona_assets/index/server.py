@@ -2,13 +2,15 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from persona_assets.errors import IndexUnavailableError
 from persona_assets.index.interface import IndexSpec, Point
-from persona_assets.index.qdrant import CONTRIBUTION, DENSE, SPARSE, ScoredHit, Search, read_hit
+from persona_assets.index.qdrant import CONTRIBUTION, DENSE, SCAN_ROWS, SPARSE, ScoredHit, Search, read_hit, read_points
+from persona_assets.index.scan import PointVectors
 from persona_assets.index.spec import require_same_spec
 
 if TYPE_CHECKING:
@@ -56,6 +58,11 @@ class ServerStore:
             remedy="`persona-assets hub rebuild` builds it anew from the lake",
         )
 
+    @property
+    def is_exhaustive(self) -> bool:
+        """No: it may build an approximate index, and use it unless a search is exact."""
+        return False
+
     def upsert(self, points: Sequence[Point]) -> None:
         """Add points."""
         from qdrant_client.models import PointStruct, SparseVector
@@ -91,12 +98,31 @@ class ServerStore:
         answers = self._try(lambda: self._client.query_batch_points(self._collection, requests))
         return [[read_hit(point.score, point.payload, point.vector) for point in answer.points] for answer in answers]
 
+    def scan(self, contributions: Sequence[str]) -> Iterator[PointVectors]:
+        """Read the points that have a dense vector."""
+        chosen, offset = self._match(contributions), None
+        while True:
+            records, offset = self._try(partial(self._scroll, chosen, offset))
+            yield read_points((record.id, record.vector) for record in records)
+            if offset is None:
+                return
+
+    def fetch(self, point_ids: Sequence[str]) -> Mapping[str, Any]:
+        """Read the payloads of points."""
+        records = self._try(lambda: self._client.retrieve(self._collection, list(point_ids), with_payload=True))
+        return {str(record.id): record.payload for record in records}
+
     def flush(self) -> None:
         """Nothing to do: every write waited until the server had it in its log."""
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+    def _scroll(self, chosen: "Filter", offset: Any) -> tuple[Any, Any]:
+        return self._client.scroll(
+            self._collection, chosen, limit=SCAN_ROWS, offset=offset, with_payload=False, with_vectors=[DENSE]
+        )
 
     def _delete(self, chosen: "Filter") -> None:
         from qdrant_client.models import FilterSelector

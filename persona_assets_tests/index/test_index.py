@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from persona_assets.errors import IndexUnavailableError
-from persona_assets.index.interface import IndexSpec
+from persona_assets.index.interface import IndexSpec, name_contribution
 from persona_assets_tests.index.conftest import SPEC, make_point
 
 # The local mode says of each option that it has no use for it.
@@ -105,3 +105,22 @@ def test_a_collection_of_something_else_is_refused(reopen, other, named):
     with pytest.raises(IndexUnavailableError) as refusal:
         reopen(spec=other)
     assert all(part in str(refusal.value) for part in [*named, "hub rebuild"])
+
+
+def test_many_questions_are_answered_as_few_are(reopen, monkeypatch):
+    index = reopen()
+    drawn = np.random.default_rng(0).standard_normal((40, 4))
+    vectors = [None, *drawn, *drawn[:9], drawn[3] + 1e-7]
+    index.upsert([make_point(number, vector=vector, shard=f"s{number % 3}") for number, vector in enumerate(vectors)])
+    asked = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    asked[5] = -asked[5]
+    names = [name_contribution("s0", "g1"), name_contribution("s1", "g1")]
+    few = index.find_nearest(asked, 0.9, names)
+    monkeypatch.setattr("persona_assets.index.qdrant._SCAN_FROM", 1)
+    many = index.find_nearest(asked, 0.9, names)
+    assert [{hit.persona_id: hit.rank for hit in hits} for hits in many] == [
+        {hit.persona_id: hit.rank for hit in hits} for hits in few
+    ]
+    assert sum(map(bool, many)) > 20
+    assert all(np.dot(asked[row], hit.vector) >= 0.9 - 1e-6 for row, hits in enumerate(many) for hit in hits)
+    assert index.find_nearest(asked, 0.9, []) == [[] for _ in asked]
