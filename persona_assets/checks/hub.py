@@ -5,8 +5,9 @@ from typing import Final
 import polars as pl
 
 from persona_assets.checks.tables import Finding
+from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
-from persona_assets.dedup.rule import Deduplicator, Thresholds
+from persona_assets.dedup.rule import Deduplicator
 from persona_assets.dedup.violations import ViolationSample
 from persona_assets.lake import iter_frames
 from persona_assets.resources import Project

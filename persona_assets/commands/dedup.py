@@ -14,8 +14,9 @@ from rich.table import Table
 from persona_assets.commands.rows_file import RowsFile
 from persona_assets.corpus.entries import BadRecord, Record
 from persona_assets.corpus.readers import get_format
+from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
-from persona_assets.dedup.rule import Deduplicator, Thresholds
+from persona_assets.dedup.rule import Deduplicator
 from persona_assets.dedup.summary import DUPLICATE_COLUMNS, count_verdicts
 from persona_assets.dedup.text import normalise
 from persona_assets.embedding.cache import make_encoder

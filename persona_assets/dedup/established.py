@@ -1,6 +1,6 @@
 """The established personas in the index: what the rule asks of them, and how they get there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import polars as pl
@@ -9,7 +9,7 @@ from persona_assets.dedup.kept_personas import KeptPart
 from persona_assets.dedup.minhash import N_PERMUTATIONS, SEED, Bands, choose_band_rows
 from persona_assets.dedup.preparation import Prepared, prepare_personas
 from persona_assets.embedding.encoder import TextEncoder, Vectors
-from persona_assets.index.interface import Hit, IndexSpec, PersonaIndex, Point
+from persona_assets.index.interface import Hit, IndexPart, IndexSpec, PersonaIndex, Point
 
 TOKENS_VERSION: Final = 1
 """Counts up when `normalise`, `tokenise` or the band hashes change, since the stored bands then no longer fit."""
@@ -36,6 +36,15 @@ class IndexView:
     def find_nearest(self, vectors: Vectors, threshold: float) -> Sequence[Sequence[Hit]]:
         """Find the nearest at or above the threshold and whatever ties with it, for each row."""
         return self._index.find_nearest(vectors, threshold, self._contributions, exact=self._exact)
+
+    @property
+    def can_scan(self) -> bool:
+        """Whether to read all of it once for many personas, which gives what an exhaustive search does."""
+        return self._exact is not False and (self._exact is True or self._index.is_exhaustive)
+
+    def scan(self) -> Iterator[IndexPart]:
+        """Read all of it."""
+        return self._index.scan(self._contributions)
 
 
 def make_spec(encoder: TextEncoder, jaccard: float) -> IndexSpec:

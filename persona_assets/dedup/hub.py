@@ -22,8 +22,9 @@ from typing import Protocol
 import polars as pl
 
 from persona_assets.dedup.established import IndexView, make_spec, upsert_parts, upsert_rows
+from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import embed_personas, prepare_personas, require_unique
-from persona_assets.dedup.rule import VERDICTS, Deduplicator, Thresholds
+from persona_assets.dedup.rule import VERDICTS, Deduplicator
 from persona_assets.dedup.summary import count_verdicts, split_verdicts
 from persona_assets.dedup.violations import ViolationSample, sample_violations
 from persona_assets.embedding.encoder import TextEncoder

@@ -3,20 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from persona_assets.dedup.kept_vectors import KeptVectors
 from persona_assets.dedup.key_index import KeyIndex
+from persona_assets.dedup.match import Stage
 from persona_assets.dedup.minhash import Bands
 from persona_assets.dedup.preparation import Prepared
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.dedup.token_sets import TokenSets
 from persona_assets.embedding.near_pairs import Vectors
-
-Stage = Literal["exact", "minhash", "embedding"]
 
 _HASH_MASK = 2**64 - 1
 
@@ -88,11 +86,12 @@ class KeptPersonas:
         positions = np.arange(len(self), len(self) + len(rows))
         self._ids += [batch.persona_ids[row] for row in rows]
         self._personas += [batch.personas[row] for row in rows]
-        bands, readable = batch.bands[rows], batch.readable[rows]
+        chosen = np.array(rows, dtype=np.int64)
+        bands, readable = batch.bands[chosen], batch.readable[chosen]
         self._by_text.add(_hash_texts(batch, rows), positions)
         self._by_band.add(bands, positions)
-        self._tokens.add(batch.token_sets, np.array(rows, dtype=np.int64))
-        self._vectors.add(batch.vectors[[row for row in rows if batch.readable[row]]], positions[readable].tolist())
+        self._tokens.add(batch.token_sets, chosen)
+        self._vectors.add(batch.vectors[chosen[readable]], positions[readable].tolist())
         self._parts.append((bands, readable))
 
     def find_lexically(self, batch: Prepared, block: range) -> dict[int, Found]:

@@ -14,19 +14,16 @@ the sake of what was itself dropped.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
-from persona_assets.dedup.kept_personas import Found, KeptPersonas, Stage, YoungPersonas
-from persona_assets.dedup.minhash import Bands
+from persona_assets.dedup.against_established import Established, match_established
+from persona_assets.dedup.kept_personas import Found, KeptPersonas, YoungPersonas
+from persona_assets.dedup.match import STAGES, Match, Thresholds, choose, is_lexical
 from persona_assets.dedup.preparation import Prepared
-from persona_assets.dedup.text import find_script, jaccard, normalise, tokenise
-from persona_assets.embedding.near_pairs import MARGIN, Vectors, compute_cosine, find_pairs_within
-from persona_assets.index.interface import Hit
+from persona_assets.dedup.text import find_script
+from persona_assets.embedding.near_pairs import find_pairs_within
 
 VERDICTS = pl.Schema(
     {
@@ -43,42 +40,6 @@ VERDICTS = pl.Schema(
 """A row a persona, in order; `kept_id`, `kept_persona`, `stage` and `score` are null for those that are kept."""
 
 _BLOCK = 1_024
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """From which similarity on two personas are one.
-
-    Attributes:
-        jaccard: of token sets, above 0 up to 1.
-        cosine: of embeddings, above 0 up to 1.
-    """
-
-    jaccard: float = 0.9
-    cosine: float = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A kept persona that a new one duplicates; the smaller its rank, the earlier it was kept."""
-
-    kept_id: str
-    kept_persona: str
-    stage: Stage
-    score: float
-    rank: tuple[int, int, int]
-
-
-class Established(Protocol):
-    """The personas that earlier decisions kept. What it finds is verified here."""
-
-    def find_sharing(self, bands: Bands) -> Sequence[Sequence[Hit]]:
-        """Find all that share a band, for each row."""
-        ...
-
-    def find_nearest(self, vectors: Vectors, threshold: float) -> Sequence[Sequence[Hit]]:
-        """Find the nearest at or above the threshold and whatever ties with it, for each row."""
-        ...
 
 
 class Deduplicator:
@@ -105,15 +66,16 @@ class Deduplicator:
         Returns:
             A row a persona with the columns of `VERDICTS`.
         """
-        outside = self._match_established(batch)
+        outside = match_established(batch, self._established, self._thresholds) if self._established else None
         matches: list[Match | None] = []
         for start in range(0, len(batch), _BLOCK):
-            matches += self._decide_block(batch, range(start, min(start + _BLOCK, len(batch))), outside)
+            block = range(start, min(start + _BLOCK, len(batch)))
+            matches += self._decide_block(batch, block, outside or [None] * len(batch))
         return _frame_verdicts(batch, matches)
 
     def _decide_block(self, batch: Prepared, block: range, outside: Sequence[Match | None]) -> list[Match | None]:
         known = self.kept.find_lexically(batch, block)
-        open_rows = [row for row in block if batch.readable[row] and row not in known and not _is_lexical(outside[row])]
+        open_rows = [row for row in block if batch.readable[row] and row not in known and not is_lexical(outside[row])]
         near = self.kept.find_near(batch, open_rows)
         near_within = _pair_within(batch, open_rows, self._thresholds.cosine)
         young = YoungPersonas(batch, block, len(self.kept), self._thresholds.jaccard)
@@ -122,7 +84,7 @@ class Deduplicator:
             inside = [known.get(row), near.get(row), young.find_lexically(row)]
             inside += [young.name(other, score) for score, other in near_within.get(row, ())]
             found = min((one for one in inside if one is not None), key=_order_found, default=None)
-            match = _choose(outside[row], self._match(found, young) if found else None)
+            match = choose(outside[row], self._match(found, young) if found else None)
             if match is None:
                 young.keep(row)
             matches.append(match)
@@ -133,57 +95,9 @@ class Deduplicator:
         kept_id, kept_persona = (young if found.position >= len(self.kept) else self.kept).name_kept(found.position)
         return Match(kept_id, kept_persona, found.stage, found.score, (1, found.position, 0))
 
-    def _match_established(self, batch: Prepared) -> list[Match | None]:
-        if self._established is None:
-            return [None] * len(batch)
-        sharing = self._established.find_sharing(batch.bands)
-        matches = [_match_lexically(batch, row, hits, self._thresholds.jaccard) for row, hits in enumerate(sharing)]
-        undecided = [row for row in np.flatnonzero(batch.readable).tolist() if matches[row] is None]
-        if undecided:
-            nearest = self._established.find_nearest(batch.vectors[undecided], self._thresholds.cosine - MARGIN)
-            for row, hits in zip(undecided, nearest, strict=True):
-                matches[row] = _match_nearest(batch.vectors[row], hits, self._thresholds.cosine)
-        return matches
-
-
-_STAGES: Mapping[str, int] = {"exact": 0, "minhash": 1, "embedding": 2}
-
 
 def _order_found(found: Found) -> tuple[int, float, int]:
-    return _STAGES[found.stage], -found.score, found.position
-
-
-def _is_lexical(match: Match | None) -> bool:
-    return match is not None and match.stage != "embedding"
-
-
-def _precedence(match: Match) -> tuple[int, float, tuple[int, int, int]]:
-    return _STAGES[match.stage], -match.score, match.rank
-
-
-def _choose(*matches: Match | None) -> Match | None:
-    return min((match for match in matches if match is not None), key=_precedence, default=None)
-
-
-def _match_lexically(batch: Prepared, row: int, hits: Sequence[Hit], threshold: float) -> Match | None:
-    return _choose(*(_compare(batch, row, hit, threshold) for hit in hits))
-
-
-def _compare(batch: Prepared, row: int, hit: Hit, threshold: float) -> Match | None:
-    text = normalise(hit.persona)
-    if text == batch.normalised[row]:
-        return Match(hit.persona_id, hit.persona, "exact", 1.0, (0, *hit.rank))
-    score = jaccard(batch.tokens[row], tokenise(text))
-    return Match(hit.persona_id, hit.persona, "minhash", score, (0, *hit.rank)) if score >= threshold else None
-
-
-def _match_nearest(vector: Vectors, hits: Sequence[Hit], threshold: float) -> Match | None:
-    if not hits:
-        return None
-    stored = np.array([hit.vector for hit in hits], dtype=np.float32)
-    scores = compute_cosine(np.broadcast_to(vector, stored.shape), stored).tolist()
-    pairs = zip(hits, scores, strict=True)
-    return _choose(*(Match(h.persona_id, h.persona, "embedding", s, (0, *h.rank)) for h, s in pairs if s >= threshold))
+    return STAGES[found.stage], -found.score, found.position
 
 
 def _pair_within(batch: Prepared, rows: Sequence[int], threshold: float) -> dict[int, list[tuple[float, int]]]:

@@ -10,8 +10,9 @@ from typing import Final
 import polars as pl
 
 from persona_assets.dedup.established import IndexView
+from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
-from persona_assets.dedup.rule import Deduplicator, Thresholds
+from persona_assets.dedup.rule import Deduplicator
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.index.interface import PersonaIndex
 

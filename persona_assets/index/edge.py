@@ -3,15 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from persona_assets.errors import IndexUnavailableError
-from persona_assets.index.interface import IndexSpec, Point
-from persona_assets.index.qdrant import CONTRIBUTION, DENSE, SCAN_ROWS, SPARSE, ScoredHit, Search, read_hit, read_points
-from persona_assets.index.scan import PointVectors
+from persona_assets.index.interface import IndexPart, IndexSpec, Point
+from persona_assets.index.qdrant import CONTRIBUTION, DENSE, SCAN_ROWS, SPARSE, ScoredHit, Search, read_hit, read_part
 from persona_assets.index.spec import require_same_spec
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ class EdgeStore:
 
     def __init__(self, folder: Path, spec: IndexSpec) -> None:
         self._folder = folder
+        self._dimension = spec.dimension
         self._shard = self._load(spec) if _spec_path(folder).is_file() else self._create(spec)
 
     @property
@@ -84,22 +84,17 @@ class EdgeStore:
         answers = self._shard.query_batch(QueryBatchRequest(requests))
         return [[read_hit(point.score, point.payload, point.vector) for point in points] for points in answers]
 
-    def scan(self, contributions: Sequence[str]) -> Iterator[PointVectors]:
-        """Read the points that have a dense vector."""
+    def scan(self, contributions: Sequence[str]) -> Iterator[IndexPart]:
+        """Read the points of contributions."""
         from qdrant_edge import ScrollRequest
 
         chosen, offset = self._match(contributions), None
         while True:
-            request = ScrollRequest(offset, SCAN_ROWS, chosen, with_payload=False, with_vector=[DENSE])
+            request = ScrollRequest(offset, SCAN_ROWS, chosen, with_payload=True, with_vector=[DENSE, SPARSE])
             records, offset = self._shard.scroll(request)
-            yield read_points((record.id, record.vector) for record in records)
+            yield read_part(records, self._dimension)
             if offset is None:
                 return
-
-    def fetch(self, point_ids: Sequence[str]) -> Mapping[str, Any]:
-        """Read the payloads of points."""
-        records = self._shard.retrieve(list(point_ids), with_payload=True, with_vector=False)
-        return {str(record.id): record.payload for record in records}
 
     def flush(self) -> None:
         """Return when everything is on disk."""

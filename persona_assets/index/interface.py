@@ -6,7 +6,7 @@ a contribution: what one decision of one shard added.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,7 +74,31 @@ class Hit:
     persona_id: str
     persona: str
     rank: tuple[int, int]
-    vector: Sequence[float] | Vectors | None = None
+    vector: Sequence[float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPart:
+    """Some established personas, column by column.
+
+    Attributes:
+        persona_ids: their ids.
+        personas: their texts.
+        ranks: order of the decision and position in it: the lower, the earlier it was kept.
+        bands: hashes of their MinHash bands, a row a persona.
+        readable: whether there is an embedding.
+        vectors: embeddings, a row a persona; zero where there is none.
+    """
+
+    persona_ids: Sequence[str]
+    personas: Sequence[str]
+    ranks: Sequence[tuple[int, int]]
+    bands: Bands
+    readable: npt.NDArray[np.bool_]
+    vectors: Vectors
+
+    def __len__(self) -> int:
+        return len(self.persona_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +166,15 @@ class PersonaIndex(Protocol):
             For each question the nearest point at or above the threshold, and every other one that is as near
             within `TIE`; none if there is no such point. With their vectors.
         """
+        ...
+
+    @property
+    def is_exhaustive(self) -> bool:
+        """Whether every search compares all points."""
+        ...
+
+    def scan(self, contributions: Collection[str]) -> Iterator[IndexPart]:
+        """Read every point of some contributions once, some thousand at a time."""
         ...
 
     def flush(self) -> None:

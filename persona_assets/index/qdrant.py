@@ -1,13 +1,12 @@
 """The index on Qdrant: what Edge and a server have in common, above the few calls in which they differ."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from persona_assets.index.interface import TIE, Bands, Hit, Point, Vectors
-from persona_assets.index.scan import PointVectors, scan_nearest
+from persona_assets.index.interface import TIE, Bands, Hit, IndexPart, Point, Vectors
 
 DENSE: Final = "dense"
 SPARSE: Final = "bands"
@@ -19,8 +18,6 @@ _SHARING_LIMIT = 32
 _NEAREST_LIMIT = 4
 _GROWTH = 8
 SCAN_ROWS: Final = 8_192
-_SCAN_FROM = 1_000
-"""Questions from which on one pass over all points is faster than a search for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +75,8 @@ class Store(Protocol):
         """Answer a batch of questions: dense vectors, or indices of sparse ones. Best hits first."""
         ...
 
-    def scan(self, contributions: Sequence[str]) -> Iterator[PointVectors]:
-        """Read the points of contributions that have a dense vector, some thousand at a time."""
-        ...
-
-    def fetch(self, point_ids: Sequence[str]) -> Mapping[str, Any]:
-        """Read the payloads of points."""
+    def scan(self, contributions: Sequence[str]) -> Iterator[IndexPart]:
+        """Read the points of contributions, `SCAN_ROWS` at a time."""
         ...
 
     def flush(self) -> None:
@@ -106,6 +99,11 @@ class QdrantIndex:
     def __init__(self, store: Store, exact_rows: int) -> None:
         self._store = store
         self._exact_rows = exact_rows
+
+    @property
+    def is_exhaustive(self) -> bool:
+        """Whether every search compares all points."""
+        return self._store.is_exhaustive or self.count_all() <= self._exact_rows
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Add points; adding a point again changes nothing."""
@@ -148,22 +146,13 @@ class QdrantIndex:
             The hits of each question, nearest first, with their vectors.
         """
         if exact is None:
-            exact = self.count_all() <= self._exact_rows
-        if (exact or self._store.is_exhaustive) and len(vectors) >= _SCAN_FROM and contributions:
-            return self._scan_nearest(vectors, threshold, sorted(contributions))
+            exact = self.is_exhaustive
         search = Search(DENSE, _NEAREST_LIMIT, threshold, sorted(contributions), exact)
         return self._search_completely(vectors.tolist(), search, _has_seen_all_ties)
 
-    def _scan_nearest(self, vectors: Vectors, threshold: float, contributions: Sequence[str]) -> list[list[Hit]]:
-        found = scan_nearest(vectors, self._store.scan(contributions), threshold)
-        payloads: dict[str, Any] = {}
-        wanted = sorted({point_id for nearest in found.values() for point_id, _ in nearest})
-        for start in range(0, len(wanted), _UPSERT_BATCH):
-            payloads.update(self._store.fetch(wanted[start : start + _UPSERT_BATCH]))
-        return [
-            [make_hit(payloads[point_id], vector) for point_id, vector in found.get(row, ())]
-            for row in range(len(vectors))
-        ]
+    def scan(self, contributions: Collection[str]) -> Iterator[IndexPart]:
+        """Read every point of some contributions once, some thousand at a time."""
+        return self._store.scan(sorted(contributions))
 
     def flush(self) -> None:
         """Return when everything is on disk."""
@@ -192,21 +181,29 @@ class QdrantIndex:
         return answers
 
 
-def read_points(points: Iterable[tuple[Any, Any]]) -> PointVectors:
-    """Make rows of points with their named vectors; those without a dense one are left out."""
-    known = [(str(point_id), vectors[DENSE]) for point_id, vectors in points if vectors and DENSE in vectors]
-    rows = np.array([vector for _, vector in known], dtype=np.float32)
-    return PointVectors([point_id for point_id, _ in known], rows)
+def read_part(points: Sequence[Any], dimension: int) -> IndexPart:
+    """Make columns of points with payload and both vectors."""
+    payloads = [point.payload for point in points]
+    dense = [point.vector.get(DENSE) for point in points]
+    readable = np.array([vector is not None for vector in dense], dtype=np.bool_)
+    vectors = np.zeros((len(points), dimension), dtype=np.float32)
+    if readable.any():
+        vectors[readable] = [vector for vector in dense if vector is not None]
+    return IndexPart(
+        persona_ids=[payload["persona_id"] for payload in payloads],
+        personas=[payload["persona"] for payload in payloads],
+        ranks=[(payload["order"], payload["position"]) for payload in payloads],
+        bands=np.array([point.vector[SPARSE].indices for point in points], dtype=np.uint32),
+        readable=readable,
+        vectors=vectors,
+    )
 
 
 def read_hit(score: float, payload: Any, vectors: Any) -> ScoredHit:
     """Make a hit of a scored point: its payload, and its named vectors where they were asked for."""
-    return ScoredHit(score, make_hit(payload, vectors[DENSE] if vectors else None))
-
-
-def make_hit(payload: Any, vector: Sequence[float] | Vectors | None) -> Hit:
-    """Make a hit of a point's payload, and its dense vector where it was asked for."""
-    return Hit(payload["persona_id"], payload["persona"], (payload["order"], payload["position"]), vector)
+    vector = vectors[DENSE] if vectors else None
+    hit = Hit(payload["persona_id"], payload["persona"], (payload["order"], payload["position"]), vector)
+    return ScoredHit(score, hit)
 
 
 def _ties(scored: ScoredHit, best: ScoredHit) -> bool:

@@ -2,15 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from persona_assets.errors import IndexUnavailableError
-from persona_assets.index.interface import IndexSpec, Point
-from persona_assets.index.qdrant import CONTRIBUTION, DENSE, SCAN_ROWS, SPARSE, ScoredHit, Search, read_hit, read_points
-from persona_assets.index.scan import PointVectors
+from persona_assets.index.interface import IndexPart, IndexSpec, Point
+from persona_assets.index.qdrant import CONTRIBUTION, DENSE, SCAN_ROWS, SPARSE, ScoredHit, Search, read_hit, read_part
 from persona_assets.index.spec import require_same_spec
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ class ServerStore:
         self._client = client
         self._url = url
         self._collection = collection
+        self._dimension = spec.dimension
         if not self._try(lambda: client.collection_exists(collection)):
             self._try(lambda: self._create(spec, quantization))
         metadata = self._try(lambda: client.get_collection(collection)).config.metadata or {}
@@ -98,19 +98,14 @@ class ServerStore:
         answers = self._try(lambda: self._client.query_batch_points(self._collection, requests))
         return [[read_hit(point.score, point.payload, point.vector) for point in answer.points] for answer in answers]
 
-    def scan(self, contributions: Sequence[str]) -> Iterator[PointVectors]:
-        """Read the points that have a dense vector."""
+    def scan(self, contributions: Sequence[str]) -> Iterator[IndexPart]:
+        """Read the points of contributions."""
         chosen, offset = self._match(contributions), None
         while True:
             records, offset = self._try(partial(self._scroll, chosen, offset))
-            yield read_points((record.id, record.vector) for record in records)
+            yield read_part(records, self._dimension)
             if offset is None:
                 return
-
-    def fetch(self, point_ids: Sequence[str]) -> Mapping[str, Any]:
-        """Read the payloads of points."""
-        records = self._try(lambda: self._client.retrieve(self._collection, list(point_ids), with_payload=True))
-        return {str(record.id): record.payload for record in records}
 
     def flush(self) -> None:
         """Nothing to do: every write waited until the server had it in its log."""
@@ -121,7 +116,7 @@ class ServerStore:
 
     def _scroll(self, chosen: "Filter", offset: Any) -> tuple[Any, Any]:
         return self._client.scroll(
-            self._collection, chosen, limit=SCAN_ROWS, offset=offset, with_payload=False, with_vectors=[DENSE]
+            self._collection, chosen, limit=SCAN_ROWS, offset=offset, with_payload=True, with_vectors=[DENSE, SPARSE]
         )
 
     def _delete(self, chosen: "Filter") -> None:

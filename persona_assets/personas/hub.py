@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import polars as pl
 
+from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
-from persona_assets.dedup.rule import Deduplicator, Thresholds
+from persona_assets.dedup.rule import Deduplicator
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.records import PersonaHub, polars_schema
 from persona_assets.settings import HubSettings

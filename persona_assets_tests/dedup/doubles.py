@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
-from persona_assets.dedup.rule import Thresholds
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.embedding.near_pairs import compute_cosine
-from persona_assets.index.interface import Hit
+from persona_assets.index.interface import Hit, IndexPart
 
 
 @dataclass
@@ -34,11 +34,26 @@ class ListedHub:
 
     def __init__(self, personas: Sequence[tuple[str, str]], encoder: GivenEncoder, jaccard_threshold: float) -> None:
         frame = pl.DataFrame(personas, schema={"persona_id": pl.String, "persona": pl.String}, orient="row")
-        prepared = prepare_personas(frame, encoder, jaccard_threshold)
+        prepared = self._prepared = prepare_personas(frame, encoder, jaccard_threshold)
         self._hits = [
             Hit(*personas[row], (row // 4, row % 4), prepared.vectors[row].tolist() if prepared.readable[row] else None)
             for row in range(len(prepared))
         ]
+
+    can_scan = True
+
+    def scan(self):
+        for start in range(0, len(self._hits), 6):
+            # Backwards, as an index knows no order.
+            rows = list(range(start, min(start + 6, len(self._hits))))[::-1]
+            yield IndexPart(
+                [self._hits[row].persona_id for row in rows],
+                [self._hits[row].persona for row in rows],
+                [self._hits[row].rank for row in rows],
+                self._prepared.bands[rows],
+                self._prepared.readable[rows],
+                self._prepared.vectors[rows],
+            )
 
     def find_sharing(self, bands):
         return [self._hits for _ in bands]

@@ -8,7 +8,7 @@ import pytest
 
 from persona_assets.dedup.established import make_spec
 from persona_assets.dedup.hub import decide_shard
-from persona_assets.dedup.rule import Thresholds
+from persona_assets.dedup.match import Thresholds
 from persona_assets.errors import IndexUnavailableError, LakeError
 from persona_assets.index.open import open_index
 from persona_assets.index.qdrant import QdrantIndex

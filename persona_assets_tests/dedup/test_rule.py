@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
-from persona_assets.dedup.rule import Deduplicator, Thresholds
+from persona_assets.dedup.rule import Deduplicator
 from persona_assets_tests.dedup.doubles import GivenEncoder, ListedHub, decide_slowly, find_matches, frame_personas
 
 WORDS = ["nurse", "baker", "Oslo", "old", "chess", "ก", "東", "京", "!"]
@@ -50,14 +51,16 @@ def test_it_decides_as_the_rule_written_slowly_in_batches_of_any_size(hub, sizes
 
 
 @settings(max_examples=150, deadline=None)
-@given(hubs(), st.integers(0, 15), sizes)
-def test_established_personas_come_first_and_the_nearest_of_all_is_named(hub, n_established, sizes):
+@given(hubs(), st.integers(0, 15), sizes, st.sampled_from([1, 4, 1_000]))
+def test_established_personas_come_first_and_the_nearest_of_all_is_named(hub, n_established, sizes, scan_from):
     personas, encoder, limits = hub
     ordered = frame_personas(personas)
     verdicts = decide_slowly(ordered.head(n_established).rows(), encoder, limits)
     kept = [row for row, verdict in zip(ordered.rows(), verdicts, strict=False) if verdict is None]
     new = ordered.slice(n_established)
-    found = decide(new, encoder, limits, sizes, ListedHub(kept, encoder, limits.jaccard))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("persona_assets.dedup.against_established.SCAN_FROM", scan_from)
+        found = decide(new, encoder, limits, sizes, ListedHub(kept, encoder, limits.jaccard))
     assert read_verdicts(found) == decide_slowly(new.rows(), encoder, limits, kept)
 
 

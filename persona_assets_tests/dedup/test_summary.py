@@ -1,5 +1,6 @@
+from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
-from persona_assets.dedup.rule import Deduplicator, Thresholds
+from persona_assets.dedup.rule import Deduplicator
 from persona_assets.dedup.summary import DUPLICATE_COLUMNS, count_verdicts, split_verdicts
 from persona_assets_tests.dedup.doubles import GivenEncoder, frame_personas
 

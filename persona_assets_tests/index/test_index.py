@@ -107,20 +107,21 @@ def test_a_collection_of_something_else_is_refused(reopen, other, named):
     assert all(part in str(refusal.value) for part in [*named, "hub rebuild"])
 
 
-def test_many_questions_are_answered_as_few_are(reopen, monkeypatch):
+def test_reading_everything_gives_each_point_of_the_contributions_once(reopen):
     index = reopen()
-    drawn = np.random.default_rng(0).standard_normal((40, 4))
-    vectors = [None, *drawn, *drawn[:9], drawn[3] + 1e-7]
-    index.upsert([make_point(number, vector=vector, shard=f"s{number % 3}") for number, vector in enumerate(vectors)])
-    asked = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
-    asked[5] = -asked[5]
+    points = [make_point(n, f"s{n % 3}", bands=(n, 70 + n), vector=(1, n, 0, 0) if n % 2 else None) for n in range(30)]
+    index.upsert(points)
     names = [name_contribution("s0", "g1"), name_contribution("s1", "g1")]
-    few = index.find_nearest(asked, 0.9, names)
-    monkeypatch.setattr("persona_assets.index.qdrant._SCAN_FROM", 1)
-    many = index.find_nearest(asked, 0.9, names)
-    assert [{hit.persona_id: hit.rank for hit in hits} for hits in many] == [
-        {hit.persona_id: hit.rank for hit in hits} for hits in few
-    ]
-    assert sum(map(bool, many)) > 20
-    assert all(np.dot(asked[row], hit.vector) >= 0.9 - 1e-6 for row, hits in enumerate(many) for hit in hits)
-    assert index.find_nearest(asked, 0.9, []) == [[] for _ in asked]
+    read = {}
+    for part in index.scan(names):
+        for row in range(len(part)):
+            assert part.persona_ids[row] not in read
+            read[part.persona_ids[row]] = (part, row)
+    assert read.keys() == {point.persona_id for point in points if point.contribution in names}
+    for point in points:
+        if point.contribution in names:
+            part, row = read[point.persona_id]
+            assert (part.personas[row], part.ranks[row]) == (point.persona, (point.order, point.position))
+            assert sorted(part.bands[row].tolist()) == list(point.bands)
+            assert part.readable[row] == (point.vector is not None)
+            assert part.vectors[row].tolist() == (point.vector or [0.0] * 4)

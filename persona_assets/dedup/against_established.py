@@ -1,0 +1,125 @@
+"""A batch against the personas that earlier decisions kept: found by searches, or by reading all of them once."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
+
+import numpy as np
+
+from persona_assets.dedup.kept_personas import Found, KeptPersonas
+from persona_assets.dedup.match import Match, Thresholds, choose, is_lexical
+from persona_assets.dedup.minhash import Bands
+from persona_assets.dedup.preparation import Prepared
+from persona_assets.dedup.text import jaccard, normalise, tokenise
+from persona_assets.dedup.token_sets import TokenSets
+from persona_assets.embedding.near_pairs import MARGIN, Vectors, compute_cosine
+from persona_assets.index.interface import Hit, IndexPart
+
+SCAN_FROM: Final = 1_000
+"""Personas from which on reading all established ones once is faster than searching for each."""
+
+
+class Established(Protocol):
+    """The personas that earlier decisions kept. What it finds is verified here."""
+
+    @property
+    def can_scan(self) -> bool:
+        """Whether to read all of it once for many personas, which gives what an exhaustive search does."""
+        ...
+
+    def scan(self) -> Iterator[IndexPart]:
+        """Read all of it."""
+        ...
+
+    def find_sharing(self, bands: Bands) -> Sequence[Sequence[Hit]]:
+        """Find all that share a band, for each row."""
+        ...
+
+    def find_nearest(self, vectors: Vectors, threshold: float) -> Sequence[Sequence[Hit]]:
+        """Find the nearest at or above the threshold and whatever ties with it, for each row."""
+        ...
+
+
+def match_established(batch: Prepared, established: Established, thresholds: Thresholds) -> list[Match | None]:
+    """Find for each persona the established one that it duplicates.
+
+    Args:
+        batch: the personas.
+        established: those that earlier decisions kept.
+        thresholds: of the rule.
+
+    Returns:
+        A match a persona, or none.
+    """
+    if len(batch) >= SCAN_FROM and established.can_scan:
+        return _scan(batch, established, thresholds)
+    return _search(batch, established, thresholds)
+
+
+def _scan(batch: Prepared, established: Established, thresholds: Thresholds) -> list[Match | None]:
+    matches: list[Match | None] = [None] * len(batch)
+    for part in established.scan():
+        kept, ranks = _take_in(part, thresholds)
+
+        def name(found: Found, kept: KeptPersonas = kept, ranks: list[tuple[int, int]] = ranks) -> Match:
+            rank = (0, *ranks[found.position])
+            return Match(*kept.name_kept(found.position), found.stage, found.score, rank)
+
+        for row, found in kept.find_lexically(batch, range(len(batch))).items():
+            matches[row] = choose(matches[row], name(found))
+        undecided = [row for row in np.flatnonzero(batch.readable).tolist() if not is_lexical(matches[row])]
+        for row, found in kept.find_near(batch, undecided).items():
+            matches[row] = choose(matches[row], name(found))
+    return matches
+
+
+def _take_in(part: IndexPart, thresholds: Thresholds) -> tuple[KeptPersonas, list[tuple[int, int]]]:
+    # By rank, since of several as similar the earliest is named.
+    order = sorted(range(len(part)), key=part.ranks.__getitem__)
+    personas = [part.personas[row] for row in order]
+    normalised = [normalise(persona) for persona in personas]
+    tokens = [tokenise(text) for text in normalised]
+    prepared = Prepared(
+        persona_ids=[part.persona_ids[row] for row in order],
+        personas=personas,
+        normalised=normalised,
+        tokens=tokens,
+        token_sets=TokenSets.of(tokens),
+        bands=part.bands[order],
+        readable=part.readable[order],
+        vectors=part.vectors[order],
+    )
+    kept = KeptPersonas(thresholds.jaccard, thresholds.cosine)
+    kept.extend(prepared, range(len(prepared)))
+    return kept, [part.ranks[row] for row in order]
+
+
+def _search(batch: Prepared, established: Established, thresholds: Thresholds) -> list[Match | None]:
+    sharing = established.find_sharing(batch.bands)
+    matches = [_match_lexically(batch, row, hits, thresholds.jaccard) for row, hits in enumerate(sharing)]
+    undecided = [row for row in np.flatnonzero(batch.readable).tolist() if matches[row] is None]
+    if undecided:
+        nearest = established.find_nearest(batch.vectors[undecided], thresholds.cosine - MARGIN)
+        for row, hits in zip(undecided, nearest, strict=True):
+            matches[row] = _match_nearest(batch.vectors[row], hits, thresholds.cosine)
+    return matches
+
+
+def _match_lexically(batch: Prepared, row: int, hits: Sequence[Hit], threshold: float) -> Match | None:
+    return choose(*(_compare(batch, row, hit, threshold) for hit in hits))
+
+
+def _compare(batch: Prepared, row: int, hit: Hit, threshold: float) -> Match | None:
+    text = normalise(hit.persona)
+    if text == batch.normalised[row]:
+        return Match(hit.persona_id, hit.persona, "exact", 1.0, (0, *hit.rank))
+    score = jaccard(batch.tokens[row], tokenise(text))
+    return Match(hit.persona_id, hit.persona, "minhash", score, (0, *hit.rank)) if score >= threshold else None
+
+
+def _match_nearest(vector: Vectors, hits: Sequence[Hit], threshold: float) -> Match | None:
+    if not hits:
+        return None
+    stored = np.array([hit.vector for hit in hits], dtype=np.float32)
+    scores = compute_cosine(np.broadcast_to(vector, stored.shape), stored).tolist()
+    pairs = zip(hits, scores, strict=True)
+    return choose(*(Match(h.persona_id, h.persona, "embedding", s, (0, *h.rank)) for h, s in pairs if s >= threshold))
