@@ -58,6 +58,7 @@ class SeedPersonas(dy.Schema):
 
     persona_id = dy.String(primary_key=True, regex="^per_", description="Hash of text, document, relation and sample.")
     persona = dy.String(min_length=1, description="One person, in one or two sentences.")
+    language = dy.String(description="Language of the persona, ISO 639-1, or und.")
     doc_id = dy.String(nullable=True, description="The document; none for a persona file.")
     relation = dy.String(nullable=True, description="read, write, like or dislike: how the person relates to it.")
     granularity = dy.String(nullable=True, description="coarse or fine.")
@@ -72,6 +73,7 @@ class ExpandedPersonas(dy.Schema):
         primary_key=True, regex="^per_", description="Hash of text, parent, relationship and sample."
     )
     persona = dy.String(min_length=1, description="One person, in one or two sentences.")
+    language = dy.String(description="Language of the persona, ISO 639-1, or und.")
     parent_id = dy.String(description="The persona that was asked about.")
     root_id = dy.String(description="The seed persona that the chain began with.")
     relationship = dy.String(description="What the person is to the parent.")
@@ -86,6 +88,7 @@ class PersonaHub(dy.Schema):
 
     persona_id = dy.String(primary_key=True, regex="^per_", description="As in seed_personas or expanded_personas.")
     persona = dy.String(min_length=1, description="One person, in one or two sentences.")
+    language = dy.String(description="Language of the persona, ISO 639-1, or und.")
     round = dy.Int32(min=0, max=6, description="0 for a seed persona, else the round of the expansion.")
     parent_id = dy.String(nullable=True, description="The persona that it was expanded from.")
     root_id = dy.String(description="The seed persona at the start of its chain.")

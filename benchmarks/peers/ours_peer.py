@@ -33,7 +33,8 @@ def prepare(model: str) -> Deduplicate:
     encoder.encode(["A nurse."])
 
     def run(texts: Sequence[str]) -> Sequence[int]:
-        personas = pl.DataFrame({"persona_id": [str(row) for row in range(len(texts))], "persona": texts})
+        columns = {"persona_id": [str(row) for row in range(len(texts))], "persona": texts}
+        personas = pl.DataFrame(columns).with_columns(language=pl.lit("en"), round=0)
         hub = EmptyHub()
         with decide_shard(settings, "one", personas, encoder=encoder, published=hub) as decision:
             hub.published = [decision.contribution]

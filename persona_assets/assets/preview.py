@@ -112,13 +112,13 @@ def describe_accounting(counts: Accounting) -> str:
 
 
 def describe_stages(counts: pl.DataFrame) -> str:
-    """What each stage of the hub's rule dropped of the personas it judged, by script, as Markdown.
+    """What each stage of the hub's rule dropped of the personas it judged, by language, as Markdown.
 
     Args:
         counts: from `dedup.summary.count_verdicts`.
     """
     stages = [pl.format("{} of {}", f"dropped_{stage}", f"judged_{stage}").alias(stage) for stage in _STAGES]
-    table = counts.select("script", "rows", "kept", *stages, pl.col("lexical_only").alias("lexical only"))
+    table = counts.select("language", "rows", "kept", *stages, pl.col("lexical_only").alias("lexical only"))
     header = "| " + " | ".join(table.columns) + " |\n|" + "---|" * table.width
     return "\n".join([header, *("| " + " | ".join(map(str, row)) + " |" for row in table.iter_rows())])
 

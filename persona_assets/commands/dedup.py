@@ -13,6 +13,7 @@ from rich.table import Table
 
 from persona_assets.commands.rows_file import RowsFile
 from persona_assets.corpus.entries import BadRecord, Record
+from persona_assets.corpus.language import detect_language
 from persona_assets.corpus.readers import get_format
 from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
@@ -43,7 +44,7 @@ class DedupReport:
     Attributes:
         kept: rows written to the file of kept ones.
         duplicates: rows written to the other.
-        counts: by script, how many rows each stage judged and dropped, as `count_verdicts` has them.
+        counts: by language, how many rows each stage judged and dropped, as `count_verdicts` has them.
         left_out: rows that hold no persona, by reason.
         first_left_out: the first of them: its position and what is wrong.
     """
@@ -99,7 +100,8 @@ def deduplicate_file(
         for rows in _batch(_read_rows(source, column, max_line_bytes, report)):
             frame = pl.DataFrame({"persona_id": [r.persona_id for r in rows], "persona": [r.persona for r in rows]})
             verdicts = rule.decide(prepare_personas(frame, encoder, thresholds.jaccard))
-            counts.append(count_verdicts(verdicts))
+            languages = pl.Series([detect_language(text) for text in frame["persona"]], dtype=pl.String)
+            counts.append(count_verdicts(verdicts, languages))
             is_kept = verdicts["kept_id"].is_null()
             kept_file.append(
                 {**r.fields, "persona_id": r.persona_id} for r, keep in zip(rows, is_kept, strict=True) if keep
@@ -107,8 +109,8 @@ def deduplicate_file(
             duplicates_file.append(verdicts.filter(~is_kept).select(DUPLICATE_COLUMNS).iter_rows(named=True))
         report.kept, report.duplicates = kept_file.rows, duplicates_file.rows
         if counts:
-            summed = pl.concat(counts).group_by("script").sum()
-            report.counts = summed.sort("rows", "script", descending=[True, False])
+            summed = pl.concat(counts).group_by("language").sum()
+            report.counts = summed.sort("rows", "language", descending=[True, False])
         duplicates_file.publish()
         kept_file.publish()
     return report
@@ -133,12 +135,12 @@ def run_dedup(
 
 def print_report(console: Console, report: DedupReport) -> None:
     """Show what became of the rows."""
-    table = Table("script", "rows", "kept", "exact", "minhash", "embedding", "lexical only", box=None, pad_edge=False)
+    table = Table("language", "rows", "kept", "exact", "minhash", "embedding", "lexical only", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     names = ("rows", "kept", "dropped_exact", "dropped_minhash", "dropped_embedding", "lexical_only")
     for row in report.counts.iter_rows(named=True):
-        table.add_row(str(row["script"]), *(f"{row[name]:,}" for name in names))
+        table.add_row(str(row["language"]), *(f"{row[name]:,}" for name in names))
     console.print(table)
     console.print(f"{report.kept:,} kept, {report.duplicates:,} duplicates.")
     if report.left_out:

@@ -14,6 +14,9 @@ from persona_assets.index.interface import Hit, IndexPart, IndexSpec, PersonaInd
 TOKENS_VERSION: Final = 1
 """Counts up when `normalise`, `tokenise` or the band hashes change, since the stored bands then no longer fit."""
 
+_PAYLOAD_VERSION: Final = 2
+"""Counts up when what is stored beside the vectors changes."""
+
 
 class IndexView:
     """The personas of some contributions, as the rule sees them.
@@ -51,6 +54,7 @@ def make_spec(encoder: TextEncoder, jaccard: float) -> IndexSpec:
     """Say what an index must hold for a model and a Jaccard threshold."""
     rows = choose_band_rows(jaccard)
     lexical = f"tokens-{TOKENS_VERSION} minhash-{N_PERMUTATIONS} seed-{SEED} bands-{N_PERMUTATIONS // rows}x{rows}"
+    lexical += f" payload-{_PAYLOAD_VERSION}"
     return IndexSpec(encoder.identity, encoder.dimension, lexical)
 
 
@@ -69,31 +73,40 @@ def upsert_rows(
         index: of the hub.
         contribution: name of the contribution.
         order: number of its decision.
-        frames: persona_id and persona, in order.
+        frames: persona_id, persona, language and round, in order.
         encoder: the embedding model.
         jaccard: the threshold that the bands are made for.
     """
-    parts = (prepare_personas(frame, encoder, jaccard) for frame in frames)
-    upsert_parts(index, contribution=contribution, order=order, parts=parts)
+    position = 0
+    for frame in frames:
+        part = prepare_personas(frame, encoder, jaccard)
+        index.upsert(_make_points(part, frame, contribution, order, position))
+        position += len(part)
 
 
-def upsert_parts(index: PersonaIndex, *, contribution: str, order: int, parts: Iterable[Prepared | KeptPart]) -> None:
-    """Put a contribution's personas into the index.
+def upsert_kept(
+    index: PersonaIndex, *, contribution: str, order: int, kept: pl.DataFrame, parts: Iterable[KeptPart]
+) -> None:
+    """Put what a decision kept into the index.
 
     Args:
         index: of the hub.
         contribution: name of the contribution.
         order: number of its decision.
-        parts: the personas in order, some at a time.
+        kept: language and round of the kept personas, in order.
+        parts: the same personas, some at a time.
     """
     position = 0
     for part in parts:
-        index.upsert(_make_points(part, contribution, order, position))
+        index.upsert(_make_points(part, kept.slice(position, len(part)), contribution, order, position))
         position += len(part)
 
 
-def _make_points(part: Prepared | KeptPart, contribution: str, order: int, first: int) -> list[Point]:
+def _make_points(
+    part: Prepared | KeptPart, attributes: pl.DataFrame, contribution: str, order: int, first: int
+) -> list[Point]:
     bands, vectors = part.bands.tolist(), part.vectors.tolist()
+    languages, rounds = attributes["language"].to_list(), attributes["round"].to_list()
     return [
         Point(
             part.persona_ids[row],
@@ -103,6 +116,8 @@ def _make_points(part: Prepared | KeptPart, contribution: str, order: int, first
             first + row,
             bands[row],
             vectors[row] if is_readable else None,
+            languages[row],
+            rounds[row],
         )
         for row, is_readable in enumerate(part.readable.tolist())
     ]

@@ -21,7 +21,7 @@ from typing import Protocol
 
 import polars as pl
 
-from persona_assets.dedup.established import IndexView, make_spec, upsert_parts, upsert_rows
+from persona_assets.dedup.established import IndexView, make_spec, upsert_kept, upsert_rows
 from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import embed_personas, prepare_personas, require_unique
 from persona_assets.dedup.rule import VERDICTS, Deduplicator
@@ -68,7 +68,7 @@ class PublishedHub(Protocol):
         ...
 
     def read(self, contribution: Contribution) -> Iterable[pl.DataFrame]:
-        """The kept personas of a contribution in order: persona_id and persona."""
+        """The kept personas of a contribution in order: persona_id, persona, language and round."""
         ...
 
 
@@ -80,7 +80,7 @@ class HubDecision:
         contribution: to be stored with the lake's file: generation, order and rows.
         kept: the kept personas, with all columns of the input, in its order.
         duplicates: persona_id, persona, kept_id, kept_persona, stage and score of each dropped one, in order.
-        counts: by script, how many rows each stage judged and dropped.
+        counts: by language, how many rows each stage judged and dropped.
         is_unchanged: whether the published contribution of the shard is the same.
         violations: a sample of the kept ones searched again, where the search was not exhaustive.
     """
@@ -108,7 +108,7 @@ def decide_shard(
     Args:
         settings: of the project.
         shard: the partition that is decided.
-        personas: persona_id, persona and any other columns, in order.
+        personas: persona_id, persona, language, round and any other columns, in order.
         encoder: the embedding model.
         published: what the lake says.
         registered: all shards in order of registration, for `hub.order = "registration"`.
@@ -181,12 +181,17 @@ class _Session:
         violations = self._sample_violations(kept, [contribution.name for contribution in others])
         contribution = self._name(kept, valid.get(self._shard), max((c.order for c in others), default=0) + 1)
         if self._index.count(contribution.name) != contribution.rows:
-            upsert_parts(
-                self._index, contribution=contribution.name, order=contribution.order, parts=rule.kept.iter_parts()
+            upsert_kept(
+                self._index,
+                contribution=contribution.name,
+                order=contribution.order,
+                kept=kept,
+                parts=rule.kept.iter_parts(),
             )
         self._index.flush()
         is_unchanged = contribution == valid.get(self._shard)
-        return HubDecision(contribution, kept, duplicates, count_verdicts(verdicts), is_unchanged, violations)
+        counts = count_verdicts(verdicts, personas["language"])
+        return HubDecision(contribution, kept, duplicates, counts, is_unchanged, violations)
 
     def repair(self) -> None:
         """Steps 1 and 2."""

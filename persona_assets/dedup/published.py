@@ -30,7 +30,9 @@ class LakeHub:
 
     def read(self, contribution: Contribution) -> Iterator[pl.DataFrame]:
         """The kept personas of a contribution, in order."""
-        return iter_frames(self._lake.scan(HUB, contribution.shard).select("persona_id", "persona"), rows=8_192)
+        return iter_frames(
+            self._lake.scan(HUB, contribution.shard).select("persona_id", "persona", "language", "round"), rows=8_192
+        )
 
 
 def describe_contribution(contribution: Contribution) -> dict[str, str | int]:

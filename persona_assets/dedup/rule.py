@@ -22,7 +22,6 @@ from persona_assets.dedup.against_established import Established, match_establis
 from persona_assets.dedup.kept_personas import Found, KeptPersonas, YoungPersonas
 from persona_assets.dedup.match import STAGES, Match, Thresholds, choose, is_lexical
 from persona_assets.dedup.preparation import Prepared
-from persona_assets.dedup.text import find_script
 from persona_assets.embedding.near_pairs import find_pairs_within
 
 VERDICTS = pl.Schema(
@@ -33,7 +32,6 @@ VERDICTS = pl.Schema(
         "kept_persona": pl.String(),
         "stage": pl.String(),
         "score": pl.Float64(),
-        "script": pl.String(),
         "readable": pl.Boolean(),
     }
 )
@@ -117,7 +115,6 @@ def _frame_verdicts(batch: Prepared, matches: Sequence[Match | None]) -> pl.Data
             "kept_persona": [match and match.kept_persona for match in matches],
             "stage": [match and match.stage for match in matches],
             "score": [match and match.score for match in matches],
-            "script": [find_script(text) for text in batch.personas],
             "readable": batch.readable,
         },
         schema=VERDICTS,

@@ -23,19 +23,21 @@ def split_verdicts(personas: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.D
     return personas.filter(is_kept), verdicts.filter(~is_kept).select(DUPLICATE_COLUMNS)
 
 
-def count_verdicts(verdicts: pl.DataFrame) -> pl.DataFrame:
-    """Count by script what each stage judged and dropped.
+def count_verdicts(verdicts: pl.DataFrame, languages: pl.Series) -> pl.DataFrame:
+    """Count by language what each stage judged and dropped.
 
     Args:
         verdicts: from `Deduplicator.decide`.
+        languages: of the same rows.
 
     Returns:
-        Columns script, rows, kept, judged_exact, judged_minhash, judged_embedding, lexical_only (rows that the
+        Columns language, rows, kept, judged_exact, judged_minhash, judged_embedding, lexical_only (rows that the
         embedding model cannot read), dropped_exact, dropped_minhash, dropped_embedding; the largest group first.
     """
     stages = ("exact", "minhash", "embedding")
     return (
-        verdicts.group_by("script")
+        verdicts.with_columns(language=languages)
+        .group_by("language")
         .agg(
             rows=pl.len(),
             kept=_IS_KEPT.sum(),
@@ -45,5 +47,5 @@ def count_verdicts(verdicts: pl.DataFrame) -> pl.DataFrame:
             lexical_only=(~pl.col("readable")).sum(),
             **{f"dropped_{stage}": (pl.col("stage") == stage).sum() for stage in stages},
         )
-        .sort("rows", "script", descending=[True, False])
+        .sort("rows", "language", descending=[True, False])
     )

@@ -15,30 +15,6 @@ _UNSPACED = r"\p{Line_Break=SA}"
 _RUN = regex.compile(
     rf"(?P<single>[{_SINGLE}]\p{{M}}*)|(?P<unspaced>[{_UNSPACED}]+)|(?P<word>[^\s{_SINGLE}{_UNSPACED}]+)"
 )
-_LETTER = regex.compile(r"\p{L}")
-_SCRIPTS = (
-    "Latin",
-    "Han",
-    "Cyrillic",
-    "Arabic",
-    "Hiragana",
-    "Katakana",
-    "Hangul",
-    "Thai",
-    "Devanagari",
-    "Greek",
-    "Hebrew",
-    "Bengali",
-    "Tamil",
-    "Telugu",
-    "Myanmar",
-    "Khmer",
-    "Lao",
-    "Georgian",
-    "Armenian",
-    "Ethiopic",
-)
-_BY_SCRIPT = {script: regex.compile(rf"\p{{Script={script}}}") for script in _SCRIPTS}
 
 
 def normalise(text: str) -> str:
@@ -83,18 +59,6 @@ def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
     """Compute the share of tokens that two sets have in common, exactly: 0 to 1."""
     common = len(left & right)
     return common / (len(left) + len(right) - common)
-
-
-def find_script(text: str) -> str:
-    """Name the script that most letters of a text are in: Latin, Han, ..., "Other", or "None" without letters."""
-    if text.isascii():
-        return "Latin" if _LETTER.search(text) else "None"
-    counts = {script: len(pattern.findall(text)) for script, pattern in _BY_SCRIPT.items()}
-    script = max(counts, key=lambda name: counts[name])
-    others = len(_LETTER.findall(text)) - sum(counts.values())
-    if max(counts[script], others) <= 0:
-        return "None"
-    return script if counts[script] >= others else "Other"
 
 
 def _fold(text: str) -> str:

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from persona_assets.errors import IndexUnavailableError
 from persona_assets.index.interface import IndexPart, IndexSpec, Point
-from persona_assets.index.qdrant import CONTRIBUTION, DENSE, SCAN_ROWS, SPARSE, ScoredHit, Search, read_hit, read_part
+from persona_assets.index.qdrant import (
+    CONTRIBUTION,
+    DENSE,
+    FILTERS,
+    SCAN_ROWS,
+    SPARSE,
+    ScoredHit,
+    Search,
+    Where,
+    read_hit,
+    read_part,
+)
 from persona_assets.index.spec import require_same_spec
 
 if TYPE_CHECKING:
@@ -59,27 +70,27 @@ class EdgeStore:
         """Delete the points of all other contributions."""
         from qdrant_edge import Filter, UpdateOperation
 
-        others = Filter(must_not=self._match(contributions).must) if contributions else Filter()
+        others = Filter(must_not=self._match({CONTRIBUTION: list(contributions)}).must) if contributions else Filter()
         self._shard.update(UpdateOperation.delete_points_by_filter(others))
 
     def delete(self, contribution: str) -> None:
         """Delete the points of a contribution."""
         from qdrant_edge import UpdateOperation
 
-        self._shard.update(UpdateOperation.delete_points_by_filter(self._match([contribution])))
+        self._shard.update(UpdateOperation.delete_points_by_filter(self._match({CONTRIBUTION: [contribution]})))
 
     def count(self, contribution: str | None) -> int:
         """Count the points of a contribution, or all."""
         from qdrant_edge import CountRequest
 
-        chosen = None if contribution is None else self._match([contribution])
+        chosen = None if contribution is None else self._match({CONTRIBUTION: [contribution]})
         return int(self._shard.count(CountRequest(exact=True, filter=chosen)))
 
     def query(self, questions: Sequence[Sequence[Any]], search: Search) -> list[list[ScoredHit]]:
         """Answer a batch of questions."""
         from qdrant_edge import QueryBatchRequest
 
-        chosen = self._match(search.contributions)
+        chosen = self._match(search.where) if search.where else None
         requests = [self._request(question, search, chosen) for question in questions]
         answers = self._shard.query_batch(QueryBatchRequest(requests))
         return [[read_hit(point.score, point.payload, point.vector) for point in points] for points in answers]
@@ -88,7 +99,7 @@ class EdgeStore:
         """Read the points of contributions."""
         from qdrant_edge import ScrollRequest
 
-        chosen, offset = self._match(contributions), None
+        chosen, offset = self._match({CONTRIBUTION: list(contributions)}), None
         while True:
             request = ScrollRequest(offset, SCAN_ROWS, chosen, with_payload=True, with_vector=[DENSE, SPARSE])
             records, offset = self._shard.scroll(request)
@@ -104,7 +115,7 @@ class EdgeStore:
         """Flush, and let other processes open the folder."""
         self._shard.close()
 
-    def _request(self, question: Sequence[Any], search: Search, chosen: "Filter") -> "QueryRequest":
+    def _request(self, question: Sequence[Any], search: Search, chosen: "Filter | None") -> "QueryRequest":
         from qdrant_edge import Query, QueryRequest, SearchParams, SparseVector
 
         is_sparse = search.using == SPARSE
@@ -119,10 +130,10 @@ class EdgeStore:
             params=SearchParams(exact=search.exact),
         )
 
-    def _match(self, contributions: Sequence[str]) -> "Filter":
+    def _match(self, where: Where) -> "Filter":
         from qdrant_edge import FieldCondition, Filter, MatchAny
 
-        return Filter(must=[FieldCondition(CONTRIBUTION, MatchAny(list(contributions)))])
+        return Filter(must=[FieldCondition(name, MatchAny(values)) for name, values in where.items()])
 
     def _load(self, spec: IndexSpec) -> "EdgeShard":
         from qdrant_edge import EdgeShard
@@ -161,7 +172,9 @@ class EdgeStore:
         try:
             (self._folder / "shard").mkdir(parents=True)
             shard = EdgeShard.create(str(self._folder / "shard"), config)
-            shard.update(UpdateOperation.create_field_index(CONTRIBUTION, PayloadSchemaType.Keyword))
+            kinds = {"keyword": PayloadSchemaType.Keyword, "integer": PayloadSchemaType.Integer}
+            for name, kind in FILTERS.items():
+                shard.update(UpdateOperation.create_field_index(name, kinds[kind]))
             shard.flush()
             _write_spec(self._folder, spec)
         except Exception as error:  # noqa: BLE001 - the library raises nothing more precise

@@ -6,7 +6,7 @@ a contribution: what one decision of one shard added.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +29,8 @@ class Point:
         position: its place among the personas of the contribution.
         bands: hashes of its MinHash bands, all different.
         vector: its embedding; none where the model cannot read the text.
+        language: of its text; none if nobody said.
+        round: of the expansion, 0 for a seed; none if nobody said.
     """
 
     persona_id: str
@@ -38,6 +40,8 @@ class Point:
     position: int
     bands: Sequence[int]
     vector: Sequence[float] | None
+    language: str | None = None
+    round: int | None = None
 
     @property
     def point_id(self) -> str:
@@ -46,7 +50,7 @@ class Point:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     @property
-    def payload(self) -> dict[str, str | int]:
+    def payload(self) -> dict[str, str | int | None]:
         """What is stored beside the vectors."""
         shard, _, generation = self.contribution.rpartition("/")
         return {
@@ -57,6 +61,8 @@ class Point:
             "contribution": self.contribution,
             "order": self.order,
             "position": self.position,
+            "language": self.language,
+            "round": self.round,
         }
 
 
@@ -116,6 +122,27 @@ class IndexSpec:
     lexical: str
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An established persona near to a question.
+
+    Attributes:
+        score: dot product with the question.
+        persona_id: its id.
+        persona: its text.
+        shard: the shard that contributed it.
+        language: of its text; none if nobody said.
+        round: of the expansion; none if nobody said.
+    """
+
+    score: float
+    persona_id: str
+    persona: str
+    shard: str
+    language: str | None
+    round: int | None
+
+
 class PersonaIndex(Protocol):
     """The established personas, searchable by shared bands and by nearness."""
 
@@ -165,6 +192,19 @@ class PersonaIndex(Protocol):
         Returns:
             For each question the nearest point at or above the threshold, and every other one that is as near
             within `TIE`; none if there is no such point. With their vectors.
+        """
+        ...
+
+    def list_nearest(self, vectors: Vectors, limit: int, where: Mapping[str, str | int]) -> list[list[Neighbour]]:
+        """List who is nearest to each question, exactly.
+
+        Args:
+            vectors: a normalised row a question.
+            limit: how many to list.
+            where: values that they must have: shard, language, round.
+
+        Returns:
+            The nearest of each question, nearest first.
         """
         ...
 

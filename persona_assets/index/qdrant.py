@@ -1,16 +1,20 @@
 """The index on Qdrant: what Edge and a server have in common, above the few calls in which they differ."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from persona_assets.index.interface import TIE, Bands, Hit, IndexPart, Point, Vectors
+from persona_assets.index.interface import TIE, Bands, Hit, IndexPart, Neighbour, Point, Vectors
 
 DENSE: Final = "dense"
 SPARSE: Final = "bands"
 CONTRIBUTION: Final = "contribution"
+FILTERS: Final = {CONTRIBUTION: "keyword", "shard": "keyword", "language": "keyword", "round": "integer"}
+"""Payload fields by which a search is narrowed, and the kind of their index."""
+
+Where = Mapping[str, list[str] | list[int]]
 
 _UPSERT_BATCH = 500
 _QUERY_BATCH = 256
@@ -22,10 +26,11 @@ SCAN_ROWS: Final = 8_192
 
 @dataclass(frozen=True, slots=True)
 class ScoredHit:
-    """A hit with the score that the store gave it."""
+    """A hit with the score that the store gave it, and all that is stored beside it."""
 
     score: float
     hit: Hit
+    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +41,14 @@ class Search:
         using: name of the vector searched, `DENSE` or `SPARSE`.
         limit: most hits a question.
         threshold: least score of a hit.
-        contributions: only these are searched.
+        where: a point must have one of the values given for each of these payload fields.
         exact: whether every point is compared; else an approximate index may be used.
     """
 
     using: str
     limit: int
-    threshold: float
-    contributions: Sequence[str]
+    threshold: float | None
+    where: Where
     exact: bool
 
 
@@ -128,7 +133,7 @@ class QdrantIndex:
 
     def find_sharing(self, bands: Bands, contributions: Collection[str]) -> list[list[Hit]]:
         """Find all who share a band, however many they are."""
-        search = Search(SPARSE, _SHARING_LIMIT, 0.5, sorted(contributions), exact=True)
+        search = Search(SPARSE, _SHARING_LIMIT, 0.5, {CONTRIBUTION: sorted(contributions)}, exact=True)
         return self._search_completely(bands.tolist(), search, lambda _: False)
 
     def find_nearest(
@@ -147,8 +152,16 @@ class QdrantIndex:
         """
         if exact is None:
             exact = self.is_exhaustive
-        search = Search(DENSE, _NEAREST_LIMIT, threshold, sorted(contributions), exact)
+        search = Search(DENSE, _NEAREST_LIMIT, threshold, {CONTRIBUTION: sorted(contributions)}, exact)
         return self._search_completely(vectors.tolist(), search, _has_seen_all_ties)
+
+    def list_nearest(self, vectors: Vectors, limit: int, where: Mapping[str, str | int]) -> list[list[Neighbour]]:
+        """List who is nearest to each question, exactly."""
+        search = Search(DENSE, limit, None, _wrap(where), exact=True)
+        found: list[list[ScoredHit]] = []
+        for start in range(0, len(vectors), _QUERY_BATCH):
+            found += self._store.query(vectors[start : start + _QUERY_BATCH].tolist(), search)
+        return [[_name_neighbour(scored) for scored in hits] for hits in found]
 
     def scan(self, contributions: Collection[str]) -> Iterator[IndexPart]:
         """Read every point of some contributions once, some thousand at a time."""
@@ -166,13 +179,13 @@ class QdrantIndex:
         self, questions: Sequence[Sequence[Any]], search: Search, is_enough: Callable[[Sequence[ScoredHit]], bool]
     ) -> list[list[Hit]]:
         answers: list[list[Hit]] = [[] for _ in questions]
-        if not search.contributions:
+        if not search.where[CONTRIBUTION]:
             return answers
         for start in range(0, len(questions), _QUERY_BATCH):
             rows = list(range(start, min(start + _QUERY_BATCH, len(questions))))
             limit = search.limit
             while rows:
-                grown = Search(search.using, limit, search.threshold, search.contributions, search.exact)
+                grown = Search(search.using, limit, search.threshold, search.where, search.exact)
                 found = dict(zip(rows, self._store.query([questions[row] for row in rows], grown), strict=True))
                 for row, hits in found.items():
                     answers[row] = [scored.hit for scored in hits if search.using == SPARSE or _ties(scored, hits[0])]
@@ -203,7 +216,25 @@ def read_hit(score: float, payload: Any, vectors: Any) -> ScoredHit:
     """Make a hit of a scored point: its payload, and its named vectors where they were asked for."""
     vector = vectors[DENSE] if vectors else None
     hit = Hit(payload["persona_id"], payload["persona"], (payload["order"], payload["position"]), vector)
-    return ScoredHit(score, hit)
+    return ScoredHit(score, hit, payload)
+
+
+def _wrap(where: Mapping[str, str | int]) -> Where:
+    words: Where = {name: [value] for name, value in where.items() if isinstance(value, str)}
+    numbers: Where = {name: [value] for name, value in where.items() if isinstance(value, int)}
+    return {**words, **numbers}
+
+
+def _name_neighbour(scored: ScoredHit) -> Neighbour:
+    payload = scored.payload
+    return Neighbour(
+        scored.score,
+        payload["persona_id"],
+        payload["persona"],
+        payload["shard"],
+        payload.get("language"),
+        payload.get("round"),
+    )
 
 
 def _ties(scored: ScoredHit, best: ScoredHit) -> bool:

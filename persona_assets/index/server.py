@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from persona_assets.errors import IndexUnavailableError
 from persona_assets.index.interface import IndexPart, IndexSpec, Point
-from persona_assets.index.qdrant import CONTRIBUTION, DENSE, SCAN_ROWS, SPARSE, ScoredHit, Search, read_hit, read_part
+from persona_assets.index.qdrant import (
+    CONTRIBUTION,
+    DENSE,
+    FILTERS,
+    SCAN_ROWS,
+    SPARSE,
+    ScoredHit,
+    Search,
+    Where,
+    read_hit,
+    read_part,
+)
 from persona_assets.index.spec import require_same_spec
 
 if TYPE_CHECKING:
@@ -80,27 +91,29 @@ class ServerStore:
         """Delete the points of all other contributions."""
         from qdrant_client.models import Filter
 
-        self._delete(Filter(must_not=self._match(contributions).must) if contributions else Filter())
+        self._delete(
+            Filter(must_not=self._match({CONTRIBUTION: list(contributions)}).must) if contributions else Filter()
+        )
 
     def delete(self, contribution: str) -> None:
         """Delete the points of a contribution."""
-        self._delete(self._match([contribution]))
+        self._delete(self._match({CONTRIBUTION: [contribution]}))
 
     def count(self, contribution: str | None) -> int:
         """Count the points of a contribution, or all."""
-        chosen = None if contribution is None else self._match([contribution])
+        chosen = None if contribution is None else self._match({CONTRIBUTION: [contribution]})
         return int(self._try(lambda: self._client.count(self._collection, count_filter=chosen, exact=True)).count)
 
     def query(self, questions: Sequence[Sequence[Any]], search: Search) -> list[list[ScoredHit]]:
         """Answer a batch of questions."""
-        chosen = self._match(search.contributions)
+        chosen = self._match(search.where) if search.where else None
         requests = [self._request(question, search, chosen) for question in questions]
         answers = self._try(lambda: self._client.query_batch_points(self._collection, requests))
         return [[read_hit(point.score, point.payload, point.vector) for point in answer.points] for answer in answers]
 
     def scan(self, contributions: Sequence[str]) -> Iterator[IndexPart]:
         """Read the points of contributions."""
-        chosen, offset = self._match(contributions), None
+        chosen, offset = self._match({CONTRIBUTION: list(contributions)}), None
         while True:
             records, offset = self._try(partial(self._scroll, chosen, offset))
             yield read_part(records, self._dimension)
@@ -124,7 +137,7 @@ class ServerStore:
 
         self._try(lambda: self._client.delete(self._collection, FilterSelector(filter=chosen), wait=True))
 
-    def _request(self, question: Sequence[Any], search: Search, chosen: "Filter") -> "QueryRequest":
+    def _request(self, question: Sequence[Any], search: Search, chosen: "Filter | None") -> "QueryRequest":
         from qdrant_client.models import (
             NearestQuery,
             QuantizationSearchParams,
@@ -148,10 +161,11 @@ class ServerStore:
             ),
         )
 
-    def _match(self, contributions: Sequence[str]) -> "Filter":
+    def _match(self, where: Where) -> "Filter":
         from qdrant_client.models import FieldCondition, Filter, MatchAny
 
-        return Filter(must=[FieldCondition(key=CONTRIBUTION, match=MatchAny(any=list(contributions)))])
+        fields = [FieldCondition(key=name, match=MatchAny(any=values)) for name, values in where.items()]
+        return Filter(must=fields)
 
     def _create(self, spec: IndexSpec, quantization: str) -> None:
         from qdrant_client import models
@@ -171,7 +185,8 @@ class ServerStore:
             sparse_vectors_config={SPARSE: models.SparseVectorParams()},
             metadata={_METADATA: asdict(spec)},
         )
-        self._client.create_payload_index(self._collection, CONTRIBUTION, models.PayloadSchemaType.KEYWORD, wait=True)
+        for name, kind in FILTERS.items():
+            self._client.create_payload_index(self._collection, name, models.PayloadSchemaType(kind), wait=True)
 
     def _try(self, call: Callable[[], T]) -> T:
         return _insist(call, self._url)

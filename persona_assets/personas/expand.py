@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from persona_assets.corpus.language import detect_language
 from persona_assets.lake import Batch
 from persona_assets.llm.answers import copies_any, shares_run
 from persona_assets.llm.asker import Asker
@@ -150,6 +151,7 @@ async def _run_round(
         return {
             "persona_id": identify_persona(persona, parent.persona_id, parent.relationship, parent.sample),
             "persona": persona,
+            "language": detect_language(persona),
             "parent_id": parent.persona_id,
             "root_id": parent.root_id,
             "relationship": parent.relationship,

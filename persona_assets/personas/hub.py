@@ -26,6 +26,7 @@ def gather_personas(seeds: pl.LazyFrame, expanded: pl.LazyFrame) -> pl.DataFrame
     first = seeds.select(
         "persona_id",
         "persona",
+        "language",
         round=pl.lit(0, pl.Int32),
         parent_id=pl.lit(None, pl.String),
         root_id="persona_id",

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from persona_assets.accounting import Accounting
+from persona_assets.corpus.language import detect_language
 from persona_assets.dedup.text import normalise
 from persona_assets.lake import Batch, iter_frames
 from persona_assets.llm.asker import Asker
@@ -81,6 +82,7 @@ async def make_seed_personas(
         return {
             "persona_id": identify_persona(persona, context.doc_id, context.relation, context.sample),
             "persona": persona,
+            "language": detect_language(persona),
             "doc_id": context.doc_id,
             "relation": context.relation,
             "granularity": settings.granularity,
@@ -124,6 +126,7 @@ def take_personas(persona_rows: pl.DataFrame) -> Batch:
             lambda row: identify_persona(row["persona"], None, None, row["occurrence"]), return_dtype=pl.String
         ),
         persona="persona",
+        language=pl.col("persona").map_elements(detect_language, return_dtype=pl.String),
         doc_id=pl.lit(None, pl.String),
         relation=pl.lit(None, pl.String),
         granularity=pl.lit(None, pl.String),

@@ -64,9 +64,13 @@ class ListedHub:
 
 def frame_personas(texts: Sequence[str], prefix: str = "p") -> pl.DataFrame:
     ids = [f"{prefix}{number}" for number in range(len(texts))]
-    return pl.DataFrame(
-        {"persona_id": ids, "persona": list(texts)}, schema={"persona_id": pl.String, "persona": pl.String}
-    )
+    schema = {"persona_id": pl.String, "persona": pl.String, "language": pl.String, "round": pl.Int32}
+    columns = {"persona_id": ids, "persona": list(texts), "language": ["en"] * len(texts), "round": [0] * len(texts)}
+    return pl.DataFrame(columns, schema=schema)
+
+
+def list_pairs(frame: pl.DataFrame) -> list[tuple[str, str]]:
+    return frame.select("persona_id", "persona").rows()
 
 
 def find_matches(left: str, right: str, encoder: GivenEncoder, thresholds: Thresholds) -> list[tuple[str, float]]:

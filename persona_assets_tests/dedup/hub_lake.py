@@ -12,6 +12,7 @@ import polars as pl
 from persona_assets.dedup.hub import Contribution, decide_shard
 from persona_assets.index.qdrant import QdrantIndex
 from persona_assets.settings import load_settings
+from persona_assets_tests.dedup.doubles import list_pairs
 
 
 class LettersEncoder:
@@ -41,7 +42,8 @@ class FolderHub:
         return [Contribution(**json.loads(pl.read_parquet_metadata(path)["contribution"])) for path in paths]
 
     def read(self, contribution):
-        yield pl.read_parquet(self.folder / f"{contribution.shard}.parquet", columns=["persona_id", "persona"])
+        columns = ["persona_id", "persona", "language", "round"]
+        yield pl.read_parquet(self.folder / f"{contribution.shard}.parquet", columns=columns)
 
     def write(self, decision):
         contribution = decision.contribution
@@ -60,7 +62,7 @@ class FolderHub:
     def personas(self):
         """All (id, text) of the hub, in order of decision."""
         ordered = sorted(self.contributions(), key=lambda contribution: contribution.order)
-        return [row for contribution in ordered for frame in self.read(contribution) for row in frame.iter_rows()]
+        return [row for one in ordered for frame in self.read(one) for row in list_pairs(frame)]
 
 
 def materialise(folder: Path, shard: str, personas: pl.DataFrame, encoder=None, **sections):

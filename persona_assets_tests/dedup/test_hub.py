@@ -13,7 +13,7 @@ from persona_assets.errors import IndexUnavailableError, LakeError
 from persona_assets.index.open import open_index
 from persona_assets.index.qdrant import QdrantIndex
 from persona_assets.settings import load_settings
-from persona_assets_tests.dedup.doubles import decide_slowly, find_matches, frame_personas
+from persona_assets_tests.dedup.doubles import decide_slowly, find_matches, frame_personas, list_pairs
 from persona_assets_tests.dedup.hub_lake import FolderHub, LettersEncoder, materialise
 
 WORDS = ["nurse", "baker", "Oslo", "retired", "chess", "violin", "harbour", "young", "judge", "quiz"]
@@ -52,7 +52,7 @@ def test_two_shards_are_decided_by_the_rule_written_slowly(tmp_path):
     materialise(tmp_path, "a", first)
     established = FolderHub(tmp_path).personas()
     decision = materialise(tmp_path, "b", second)
-    slow = decide_slowly(second.rows(), LettersEncoder(), Thresholds(), established)
+    slow = decide_slowly(list_pairs(second), LettersEncoder(), Thresholds(), established)
     assert read_duplicates(decision) == {
         persona_id: verdict for persona_id, verdict in zip(second["persona_id"], slow, strict=True) if verdict
     }

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
 from persona_assets.dedup.rule import Deduplicator
-from persona_assets_tests.dedup.doubles import GivenEncoder, ListedHub, decide_slowly, find_matches, frame_personas
+from persona_assets_tests.dedup.doubles import (
+    GivenEncoder,
+    ListedHub,
+    decide_slowly,
+    find_matches,
+    frame_personas,
+    list_pairs,
+)
 
 WORDS = ["nurse", "baker", "Oslo", "old", "chess", "ก", "東", "京", "!"]
 texts = st.lists(st.sampled_from(WORDS), min_size=0, max_size=6).map(" ".join)
@@ -45,7 +52,7 @@ def read_verdicts(frame):
 def test_it_decides_as_the_rule_written_slowly_in_batches_of_any_size(hub, sizes):
     personas, encoder, limits = hub
     frame = frame_personas(personas)
-    slow = decide_slowly(frame.rows(), encoder, limits)
+    slow = decide_slowly(list_pairs(frame), encoder, limits)
     assert read_verdicts(decide(frame, encoder, limits, sizes)) == slow
     assert read_verdicts(decide(frame, encoder, limits)) == slow
 
@@ -55,13 +62,13 @@ def test_it_decides_as_the_rule_written_slowly_in_batches_of_any_size(hub, sizes
 def test_established_personas_come_first_and_the_nearest_of_all_is_named(hub, n_established, sizes, scan_from):
     personas, encoder, limits = hub
     ordered = frame_personas(personas)
-    verdicts = decide_slowly(ordered.head(n_established).rows(), encoder, limits)
-    kept = [row for row, verdict in zip(ordered.rows(), verdicts, strict=False) if verdict is None]
+    verdicts = decide_slowly(list_pairs(ordered.head(n_established)), encoder, limits)
+    kept = [row for row, verdict in zip(list_pairs(ordered), verdicts, strict=False) if verdict is None]
     new = ordered.slice(n_established)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("persona_assets.dedup.against_established.SCAN_FROM", scan_from)
         found = decide(new, encoder, limits, sizes, ListedHub(kept, encoder, limits.jaccard))
-    assert read_verdicts(found) == decide_slowly(new.rows(), encoder, limits, kept)
+    assert read_verdicts(found) == decide_slowly(list_pairs(new), encoder, limits, kept)
 
 
 @settings(max_examples=100, deadline=None)
@@ -119,7 +126,7 @@ def test_the_nearest_kept_one_is_named_be_it_the_earlier_or_the_later(kept_befor
     encoder = GivenEncoder({name: (cos(radians(angle)), sin(radians(angle)), 0.0) for name, angle in angles.items()})
     frame = frame_personas(list(angles))
     if kept_before == "in the hub":
-        verdicts = decide(frame.slice(2), encoder, Thresholds(), (), ListedHub(frame.rows()[:2], encoder, 0.9))
+        verdicts = decide(frame.slice(2), encoder, Thresholds(), (), ListedHub(list_pairs(frame)[:2], encoder, 0.9))
     else:
         verdicts = decide(frame, encoder, Thresholds(), (2,) if kept_before == "in an earlier batch" else ())
     assert read_verdicts(verdicts)[-1] == (f"p{nearer}", "embedding", round(cos(radians(16)), 6))

@@ -1,3 +1,5 @@
+import polars as pl
+
 from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
 from persona_assets.dedup.rule import Deduplicator
@@ -13,16 +15,16 @@ def test_every_row_is_kept_or_dropped_and_each_stage_says_what_it_judged():
     assert kept["persona_id"].to_list() == ["p0", "p2", "p4", "p6"]
     assert tuple(duplicates.columns) == DUPLICATE_COLUMNS
     assert duplicates["stage"].to_list() == ["exact", "embedding", "minhash"]
-    assert count_verdicts(verdicts).to_dicts() == [
-        row("Latin", rows=4, kept=2, judged=(4, 3, 3), lexical_only=0, dropped=(1, 0, 1)),
-        row("Han", rows=3, kept=2, judged=(3, 3, 0), lexical_only=3, dropped=(0, 1, 0)),
+    assert count_verdicts(verdicts, pl.Series(["en"] * 4 + ["zh"] * 3)).to_dicts() == [
+        row("en", rows=4, kept=2, judged=(4, 3, 3), lexical_only=0, dropped=(1, 0, 1)),
+        row("zh", rows=3, kept=2, judged=(3, 3, 0), lexical_only=3, dropped=(0, 1, 0)),
     ]
 
 
-def row(script, rows, kept, judged, lexical_only, dropped):
+def row(language, rows, kept, judged, lexical_only, dropped):
     stages = ("exact", "minhash", "embedding")
     return {
-        "script": script,
+        "language": language,
         "rows": rows,
         "kept": kept,
         **{f"judged_{stage}": count for stage, count in zip(stages, judged, strict=True)},

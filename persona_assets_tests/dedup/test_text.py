@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_assets.dedup.text import find_script, jaccard, normalise, tokenise
+from persona_assets.dedup.text import jaccard, normalise, tokenise
 
 
 @pytest.mark.parametrize(
@@ -66,20 +66,3 @@ def test_every_text_has_a_token_and_equals_itself(text):
     tokens = tokenise(normalise(text))
     assert tokens
     assert jaccard(tokens, tokens) == 1.0
-
-
-@pytest.mark.parametrize(
-    ("text", "script"),
-    [
-        ("A miner", "Latin"),
-        ("Café", "Latin"),
-        ("一位研究者 AI", "Han"),
-        ("учитель", "Cyrillic"),
-        ("ครู", "Thai"),
-        ("12 !", "None"),
-        ("👩", "None"),
-        ("ᏣᎳᎩ", "Other"),
-    ],
-)
-def test_finding_the_script(text, script):
-    assert find_script(text) == script
