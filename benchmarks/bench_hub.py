@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.minhash import choose_band_rows, hash_bands
 from persona_assets.dedup.preparation import prepare_personas
-from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.rule import Deduplicator
 from persona_assets.embedding.encoder import Vectors
 

@@ -1,6 +1,6 @@
 """Personas with planted near-duplicates and hard negatives, made by stated rules: the same for everyone.
 
-A persona is drawn from word lists (4 * 10^10 of them are different), or, where a file of personas is given, crossed
+A persona is drawn from word lists (4 * 10^15 of them are different), or, where a file of personas is given, crossed
 from the beginning of one and the end of another, which keeps the words of real ones.
 
 | kind | the second text of a pair | is it the same persona |
@@ -50,7 +50,7 @@ class Parts:
     def write(self, *, turned: bool = False) -> str:
         clauses = (self.aim, self.habit) if turned else (self.habit, self.aim)
         article = "An" if self.trait[0] in "aeiou" else "A"
-        start = f"{article} {self.trait} {self.job} from {self.place} with {self.years} years of experience"
+        start = f"{article} {self.trait} {self.job} of {self.years} from {self.place}"
         return f"{start}, who {' and '.join(clauses)}"
 
 
@@ -59,62 +59,66 @@ def _list(text: str) -> list[str]:
 
 
 TRAITS = _list(
-    "quiet, ambitious, retired, soft-spoken, stubborn, meticulous, restless, cheerful, sceptical, devout, thrifty,"
-    " impatient, curious, left-handed, self-taught, widowed, newly married, bilingual, short-sighted, sleepless,"
-    " outspoken, shy, generous, disciplined, forgetful, witty, homesick, proud, cautious, adventurous, melancholic,"
-    " practical, dreamy, argumentative, patient, absent-minded, competitive, frugal, idealistic, blunt, gentle, jovial,"
-    " nostalgic, observant, punctual, rebellious, reserved, sentimental, tireless, unhurried, vegetarian, superstitious"
+    "quiet, ambitious, retired, soft-spoken, stubborn, meticulous, restless, cheerful, sceptical, devout, thrifty, "
+    "impatient, curious, left-handed, self-taught, widowed, newly married, bilingual, short-sighted, sleepless, "
+    "outspoken, shy, generous, disciplined, forgetful, witty, homesick, proud, cautious, adventurous, melancholic, "
+    "practical, dreamy, argumentative, patient, absent-minded, competitive, frugal, idealistic, blunt, gentle, "
+    "jovial, nostalgic, observant, punctual, rebellious, reserved, sentimental, tireless, unhurried, vegetarian, "
+    "superstitious"
 )
 JOBS = _list(
-    "nurse, bus driver, marine biologist, tax adviser, baker, structural engineer, primary school teacher, goldsmith,"
-    " midwife, notary, shepherd, crane operator, astronomer, hairdresser, bookbinder, pharmacist, tram conductor,"
-    " violin maker, dentist, fisherman, court interpreter, beekeeper, software tester, coal miner, florist, judge,"
-    " lighthouse keeper, chemist, postman, tailor, economist, dairy farmer, radio presenter, plumber, archivist,"
-    " paramedic, chess coach, glassblower, customs officer, translator, carpenter, seismologist, waitress, lawyer,"
-    " gravedigger, physiotherapist, piano tuner, statistician, butcher, flight attendant, museum guide, welder,"
-    " speech therapist, brewer, forester, cartographer, locksmith, optician, sculptor, firefighter, actuary, jockey,"
-    " surveyor, stage designer, night porter, geneticist, cobbler, air traffic controller, gardener, private detective,"
-    " ferry captain, watchmaker, social worker, data analyst, tattoo artist, potter, bank clerk, mountain guide,"
-    " veterinarian, proofreader, sound engineer, upholsterer, diplomat, street sweeper, puppeteer, roofer, librarian,"
-    " cheesemaker, geologist, driving instructor, choir director, sommelier, electrician, botanist, taxi dispatcher"
+    "nurse, bus driver, marine biologist, tax adviser, baker, structural engineer, primary school teacher, "
+    "goldsmith, midwife, notary, shepherd, crane operator, astronomer, hairdresser, bookbinder, pharmacist, tram "
+    "conductor, violin maker, dentist, fisherman, court interpreter, beekeeper, software tester, coal miner, "
+    "florist, judge, lighthouse keeper, chemist, postman, tailor, economist, dairy farmer, radio presenter, "
+    "plumber, archivist, paramedic, chess coach, glassblower, customs officer, translator, carpenter, seismologist, "
+    "waitress, lawyer, gravedigger, physiotherapist, piano tuner, statistician, butcher, flight attendant, museum "
+    "guide, welder, speech therapist, brewer, forester, cartographer, locksmith, optician, sculptor, firefighter, "
+    "actuary, jockey, surveyor, stage designer, night porter, geneticist, cobbler, air traffic controller, "
+    "gardener, private detective, ferry captain, watchmaker, social worker, data analyst, tattoo artist, potter, "
+    "bank clerk, mountain guide, veterinarian, proofreader, sound engineer, upholsterer, diplomat, street sweeper, "
+    "puppeteer, roofer, librarian, cheesemaker, geologist, driving instructor, choir director, sommelier, "
+    "electrician, botanist, taxi dispatcher"
 )
 PLACES = _list(
-    "Oslo, Lagos, Kyoto, Lima, Tbilisi, Cork, Adelaide, Winnipeg, Zagreb, Hanoi, Marrakesh, Bergen, Quito, Tallinn,"
-    " Mumbai, Havana, Gdansk, Tunis, Seville, Perth, Medellin, Riga, Nairobi, Osaka, Glasgow, Bursa, Cebu, Leipzig,"
-    " Porto, Baku, Dakar, Calgary, Isfahan, Malmo, Trieste, Accra, Busan, Valparaiso, Kazan, Galway, Ghent, Yerevan,"
-    " Santiago, Dunedin, Zurich, Amman, Pune, Tromso, Lusaka, Nagoya, Bilbao, Kampala, Split, Montevideo, Aarhus,"
-    " Chennai, Halifax, Windhoek, Krakow, Bologna, Hobart, Lahore, Recife, Vilnius, Antwerp, Mombasa, Dresden, Tampere"
+    "Oslo, Lagos, Kyoto, Lima, Tbilisi, Cork, Adelaide, Winnipeg, Zagreb, Hanoi, Marrakesh, Bergen, Quito, Tallinn, "
+    "Mumbai, Havana, Gdansk, Tunis, Seville, Perth, Medellin, Riga, Nairobi, Osaka, Glasgow, Bursa, Cebu, Leipzig, "
+    "Porto, Baku, Dakar, Calgary, Isfahan, Malmo, Trieste, Accra, Busan, Valparaiso, Kazan, Galway, Ghent, Yerevan, "
+    "Santiago, Dunedin, Zurich, Amman, Pune, Tromso, Lusaka, Nagoya, Bilbao, Kampala, Split, Montevideo, Aarhus, "
+    "Chennai, Halifax, Windhoek, Krakow, Bologna, Hobart, Lahore, Recife, Vilnius, Antwerp, Mombasa, Dresden, "
+    "Tampere"
 )
-HABITS = _list(
-    "collects old railway timetables, swims in cold rivers before dawn, writes letters to strangers, repairs clocks at"
-    " the kitchen table, sings in a church choir, keeps bees on the roof, learns a poem by heart every week, photographs"
-    " empty playgrounds, plays chess by mail, bakes rye bread on Sundays, restores wooden boats, follows every cricket"
-    " match, grows tomatoes on a balcony, reads detective novels at night, sketches passengers on the train, trains for"
-    " a marathon, fosters stray dogs, watches birds in the marshes, brews elderflower wine, tells ghost stories to"
-    " children, dances tango on Fridays, builds model aeroplanes, knits socks for newborns, studies Latin inscriptions,"
-    " plays the accordion at weddings, coaches a youth football team, hunts for mushrooms, records dialects of the"
-    " valley, volunteers at a soup kitchen, memorises bus routes, paints watercolours of harbours, juggles at"
-    " street fairs, keeps a weather diary, climbs bell towers, translates folk songs, carves spoons from birch, cycles"
-    " across mountain passes, repairs bicycles for neighbours, quotes Seneca at breakfast, hoards newspaper cuttings,"
-    " plays bridge with pensioners, dives for sea urchins, trades postage stamps, cooks lentil stew for a crowd, tunes"
-    " shortwave radios, argues about grammar, embroiders tablecloths, tracks satellites with a telescope, walks barefoot"
-    " in the rain, keeps a terrarium of beetles, listens to jazz records, solves cryptic crosswords, plants trees in"
-    " abandoned lots, rows on the canal, writes limericks about colleagues, sharpens knives for the whole street"
+VERBS = _list(
+    "collects, repairs, photographs, sketches, restores, studies, sells, paints, describes, catalogues, builds, "
+    "draws, admires, lends out, hides, gives away, trades, polishes, writes about, teaches children about, dreams "
+    "of, buys, invents, measures, copies, carves, rents out, quarrels about, jokes about, remembers"
 )
-AIMS = _list(
-    "hopes to open a small museum, wants to reform the local school board, plans to sail around the world, is saving for"
-    " a hearing aid, fears losing the family house, dreams of publishing a cookbook, is learning to code at night, cares"
-    " for a parent with dementia, refuses to own a telephone, wants to run for mayor, is writing a history of the"
-    " harbour, distrusts every bank, longs to see the northern lights, is suing a former landlord, mentors young"
-    " apprentices, campaigns against a new motorway, wants to adopt twins, is recovering from a broken hip, teaches"
-    " sign language to colleagues, intends to walk to Rome, is looking for a lost brother, organises a yearly flea"
-    " market, believes in lucid dreams, has given up sugar, invests in wind power, prepares for a second degree, mistrusts"
-    " weather forecasts, wants to save an old cinema, is designing a board game, worries about rising rents, supports a"
-    " refugee family, fights for better lighting in the park, plans a garden for the blind, hopes for a transfer to the"
-    " coast, wants to learn to ride a horse, writes reviews of public libraries, tries to live without plastic, is"
-    " building a harpsichord, secretly composes film music, raises money for a clinic, wishes to retire early, is"
-    " afraid of lifts, boycotts supermarkets, counts every calorie, is training a guide dog, maps forgotten wells,"
-    " reads the stock pages aloud, wants a seat on the parish council, is restoring a windmill, lends money to friends"
+THINGS = _list(
+    "railway timetables, wooden boats, church bells, newspaper cuttings, postage stamps, folk songs, bread ovens, "
+    "chess problems, cricket bats, detective novels, bus routes, alpine flowers, elevator shafts, film posters, "
+    "garden gnomes, harbour cranes, ink bottles, jazz records, kite frames, lace collars, mountain huts, night "
+    "trains, old maps, piano rolls, quilts, rain gauges, sea urchins, tango shoes, umbrellas, violins, weather "
+    "diaries, yoga mats, zithers, accordions, beetles, cactus seeds, dialects, empty playgrounds, fountain pens, "
+    "ghost stories, hedgehogs, ice skates, jigsaw puzzles, knitting patterns, lighthouses, mushrooms, nutcrackers, "
+    "orchids, puppets, radio plays, satellites, tomatoes, urban legends, vineyards, windmills, birdhouses, candles, "
+    "drums, engravings, fossils, globes, harps, insects, jam recipes, keys, lanterns, marbles, nautical charts, oil "
+    "lamps, pottery, roof tiles, saddles, telescopes, tunnels, typewriters, waterfalls, wells, whistles, bicycles, "
+    "barometers"
+)
+WHEN = _list(
+    "before dawn, on Sundays, at the kitchen table, with pensioners, in the cellar, after every shift, for "
+    "neighbours, on the night train, in winter only, near the canal, without any help, since the divorce, for the "
+    "parish, at street fairs, in a rented garage, between two jobs, every second Friday, with a twin sister, "
+    "against medical advice, in the old cinema, for a local charity, under a false name, by candlelight, during "
+    "lunch breaks, in complete silence, while abroad, from memory, for the grandchildren, with borrowed tools, on "
+    "the balcony"
+)
+PLANS = _list(
+    "hopes to open a museum of, wants to write a book about, plans to exhibit, is saving for, fears losing, refuses "
+    "to part with, is suing a landlord over, campaigns for a law on, mentors apprentices in, raises money for, was "
+    "cheated over, intends to inherit, lectures on, distrusts experts on, has patents on, is known abroad for, "
+    "would give everything for, has lost interest in, organises a fair of, keeps a shop for, tests, insures, "
+    "translates manuals for, smuggles, imports, reviews, designs, wants to ban, is allergic to, researches"
 )
 SYNONYMS = {
     "quiet": "silent", "cheerful": "merry", "thrifty": "economical", "stubborn": "obstinate", "retired": "pensioned",
@@ -123,7 +127,7 @@ SYNONYMS = {
     "reads": "peruses", "old": "aged", "small": "little", "learns": "masters", "builds": "constructs",
     "postman": "mailman", "lawyer": "attorney", "veterinarian": "vet", "paramedic": "ambulance medic",
     "film": "movie", "house": "home", "strangers": "unknown people", "children": "kids", "distrusts": "mistrusts",
-    "years": "yrs", "experience": "practice", "cooks": "prepares", "dreams": "fantasises", "argues": "quarrels",
+    "cooks": "prepares", "dreams": "fantasises", "argues": "quarrels",
 }  # fmt: skip
 ADVERBS = ("truly", "rather", "usually", "nowadays", "really", "always", "often", "gladly")
 _CLAUSE = re.compile(r"\s+(?=(?:who|with|that|specializing|interested|passionate|working|seeking|from|in|of|for)\b)")
@@ -131,8 +135,13 @@ _CLAUSE = re.compile(r"\s+(?=(?:who|with|that|specializing|interested|passionate
 
 def draw_parts(draw: random.Random) -> Parts:
     return Parts(
-        draw.choice(TRAITS), draw.choice(JOBS), draw.choice(PLACES), draw.randint(2, 45), draw.choice(HABITS), draw.choice(AIMS)
-    )  # fmt: skip
+        trait=draw.choice(TRAITS),
+        job=draw.choice(JOBS),
+        place=draw.choice(PLACES),
+        years=draw.randint(19, 89),
+        habit=f"{draw.choice(VERBS)} {draw.choice(THINGS)} {draw.choice(WHEN)}",
+        aim=f"{draw.choice(PLANS)} {draw.choice(THINGS)}",
+    )
 
 
 def iter_personas(seed: int, file: Path | None) -> Iterator[str]:
@@ -233,7 +242,7 @@ def _make_negatives(parts: Parts, draw: random.Random) -> Sequence[Pair]:
     others = {
         "profession": Parts(**{**_fields(parts), "job": draw.choice([job for job in JOBS if job != parts.job])}),
         "place": Parts(**{**_fields(parts), "place": draw.choice([p for p in PLACES if p != parts.place])}),
-        "number": Parts(**{**_fields(parts), "years": (parts.years + draw.randint(10, 30)) % 44 + 2}),
+        "number": Parts(**{**_fields(parts), "years": (parts.years + draw.randint(10, 30)) % 70 + 19}),
     }
     pairs = [Pair(kind, text, other.write(), is_same=False) for kind, other in others.items()]
     return [*pairs, Pair("negation", text, f"{text}, but not any more since the accident", is_same=False)]

@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from persona_assets.accounting import Accounting
+from persona_assets.assets.hub_preview import describe_hub
 from persona_assets.assets.materialise import publish_batches, read_versions, to_result
 from persona_assets.assets.preview import describe_search, describe_stages
 from persona_assets.assets.specs import INDEX_POOL, RULE, asset_options
@@ -83,6 +84,7 @@ def persona_hub(
         generation=decision.contribution.generation,
         stages=dg.MetadataValue.md(describe_stages(decision.counts)),
         **describe_search(decision.violations),
+        **describe_hub(personas, decision.kept, decision.duplicates, decision.portrait, project.settings.hub),
     )
     yield to_result(project, duplicates)
 

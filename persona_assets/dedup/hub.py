@@ -23,6 +23,7 @@ import polars as pl
 
 from persona_assets.dedup.established import IndexView, make_spec, upsert_kept, upsert_rows
 from persona_assets.dedup.match import Thresholds
+from persona_assets.dedup.portrait import Portrait, draw_portrait
 from persona_assets.dedup.preparation import embed_personas, prepare_personas, require_unique
 from persona_assets.dedup.rule import VERDICTS, Deduplicator
 from persona_assets.dedup.summary import count_verdicts, split_verdicts
@@ -83,6 +84,7 @@ class HubDecision:
         counts: by language, how many rows each stage judged and dropped.
         is_unchanged: whether the published contribution of the shard is the same.
         violations: a sample of the kept ones searched again, where the search was not exhaustive.
+        portrait: a sample of the kept ones among all of the hub.
     """
 
     contribution: Contribution
@@ -91,6 +93,7 @@ class HubDecision:
     counts: pl.DataFrame
     is_unchanged: bool
     violations: ViolationSample | None
+    portrait: Portrait
 
 
 @contextmanager
@@ -191,7 +194,8 @@ class _Session:
         self._index.flush()
         is_unchanged = contribution == valid.get(self._shard)
         counts = count_verdicts(verdicts, personas["language"])
-        return HubDecision(contribution, kept, duplicates, counts, is_unchanged, violations)
+        portrait = draw_portrait(self._index, self._encoder, kept)
+        return HubDecision(contribution, kept, duplicates, counts, is_unchanged, violations, portrait)
 
     def repair(self) -> None:
         """Steps 1 and 2."""
@@ -226,7 +230,7 @@ class _Session:
         return pl.concat([VERDICTS.to_frame(), *parts]), rule
 
     def _sample_violations(self, kept: pl.DataFrame, established: Sequence[str]) -> ViolationSample | None:
-        if self._index.count_all() <= self._settings.hub.exact_rows:
+        if self._index.is_exhaustive:
             return None
         return sample_violations(self._index, established, kept, thresholds=self._thresholds, encoder=self._encoder)
 

@@ -65,7 +65,8 @@ class ListedHub:
 def frame_personas(texts: Sequence[str], prefix: str = "p") -> pl.DataFrame:
     ids = [f"{prefix}{number}" for number in range(len(texts))]
     schema = {"persona_id": pl.String, "persona": pl.String, "language": pl.String, "round": pl.Int32}
-    columns = {"persona_id": ids, "persona": list(texts), "language": ["en"] * len(texts), "round": [0] * len(texts)}
+    languages = ["en" if text.isascii() else "ja" for text in texts]
+    columns = {"persona_id": ids, "persona": list(texts), "language": languages, "round": [0] * len(texts)}
     return pl.DataFrame(columns, schema=schema)
 
 

@@ -1,0 +1,89 @@
+"""What a shard's part of the hub looks like: how near its personas are to others, and where they lie."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from persona_assets.dedup.text import jaccard, normalise, tokenise
+from persona_assets.embedding.encoder import TextEncoder, Vectors
+from persona_assets.index.interface import Neighbour, PersonaIndex
+
+SAMPLE_ROWS: Final = 500
+_PERPLEXITY = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """A sample of a shard's kept personas among all of the hub.
+
+    Attributes:
+        nearest: persona_id, persona, round, other_id, other, cosine and jaccard: each persona of the sample with the
+            nearest other one of the hub. Only personas that the embedding model can read, and that are not alone.
+        places: of the same rows in two dimensions, near to each other where their embeddings are (t-SNE).
+    """
+
+    nearest: pl.DataFrame
+    places: npt.NDArray[np.float64]
+
+
+_NEAREST = pl.Schema(
+    {
+        "persona_id": pl.String(),
+        "persona": pl.String(),
+        "round": pl.Int32(),
+        "other_id": pl.String(),
+        "other": pl.String(),
+        "cosine": pl.Float64(),
+        "jaccard": pl.Float64(),
+    }
+)
+
+
+def draw_portrait(index: PersonaIndex, encoder: TextEncoder, kept: pl.DataFrame) -> Portrait:
+    """Look at a sample of kept personas among all of the hub, exactly.
+
+    Args:
+        index: of the hub; holds the personas.
+        encoder: the embedding model.
+        kept: persona_id, persona and round.
+
+    Returns:
+        The portrait of at most `SAMPLE_ROWS` personas, drawn by a fixed seed.
+    """
+    sample = kept.sample(min(SAMPLE_ROWS, kept.height), seed=0)
+    sample = sample.filter(pl.Series(encoder.readable(sample["persona"].to_list()), dtype=pl.Boolean))
+    if sample.is_empty():
+        return Portrait(_NEAREST.to_frame(), np.empty((0, 2)))
+    vectors = encoder.encode(sample["persona"].to_list())
+    found = index.list_nearest(vectors, 2, {})
+    rows = [_pair(row, near) for row, near in zip(sample.iter_rows(named=True), found, strict=True)]
+    is_paired = [row is not None for row in rows]
+    nearest = pl.DataFrame([row for row in rows if row], schema=_NEAREST)
+    return Portrait(nearest, _place(vectors[is_paired]))
+
+
+def _pair(row: dict[str, object], found: list[Neighbour]) -> dict[str, object] | None:
+    other = next((one for one in found if one.persona_id != row["persona_id"]), None)
+    if other is None:
+        return None
+    tokens = [tokenise(normalise(str(text))) for text in (row["persona"], other.persona)]
+    return {
+        **{name: row[name] for name in ("persona_id", "persona", "round")},
+        "other_id": other.persona_id,
+        "other": other.persona,
+        "cosine": min(1.0, other.score),
+        "jaccard": jaccard(*tokens),
+    }
+
+
+def _place(vectors: Vectors) -> npt.NDArray[np.float64]:
+    if len(vectors) < 4:
+        return np.zeros((len(vectors), 2)) + np.arange(len(vectors))[:, None]
+    from sklearn.manifold import TSNE
+
+    perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
+    places = TSNE(perplexity=perplexity, init="pca", metric="cosine", random_state=0).fit_transform(vectors)
+    return np.asarray(places, dtype=np.float64)
