@@ -84,7 +84,7 @@ def run_search(
     if found:
         _print_near(console, found)
     else:
-        narrowed = "".join(f" with {name} {value}" for name, value in chosen.items())
+        narrowed = " with " * bool(chosen) + ", ".join(f"{name} {value}" for name, value in chosen.items())
         _say(console, f"The hub has no persona{narrowed}. `persona-assets hub stats` lists what it has.")
 
 
@@ -127,10 +127,8 @@ def _print_verdict(console: Console, found: Explanation) -> None:
         _say(console, "Kept: no persona that was kept before it is at or above a threshold.")
     else:
         row = found.duplicate
-        _say(
-            console,
-            f"Dropped at the stage {row['stage']}, with {row['score']:.4f}, as a duplicate of {row['kept_id']}:",
-        )
+        stage = f"{row['stage']} ({row['score']:.4f})"
+        _say(console, f"Dropped at the stage {stage}, as a duplicate of {row['kept_id']}:")
         _say(console, f"  {row['kept_persona']}")
     if found.is_stale:
         _say(
@@ -142,21 +140,19 @@ def _print_verdict(console: Console, found: Explanation) -> None:
 def _print_absorbed(console: Console, absorbed: pl.DataFrame) -> None:
     if not absorbed.height:
         return
-    console.print(f"\n{absorbed.height:,} personas were dropped for its sake:")
-    table = Table("stage", "score", "persona_id", "shard", "persona", box=None, pad_edge=False)
+    _say(console, f"\n{absorbed.height:,} personas were dropped for its sake:")
     for row in absorbed.head(_ABSORBED).iter_rows(named=True):
-        table.add_row(row["stage"], f"{row['score']:.4f}", row["persona_id"], row["shard"], row["persona"])
-    console.print(table, markup=False)
+        _say(console, f"{row['stage']} {row['score']:.4f}  {row['persona_id']}  shard {row['shard']}")
+        _say(console, f"  {row['persona']}")
 
 
 def _print_near(console: Console, near: Sequence[NearPersona]) -> None:
-    table = Table("cosine", "Jaccard", "persona_id", "shard", "round", "language", "persona", box=None, pad_edge=False)
     for one in near:
         persona = one.neighbour
-        cells = (persona.persona_id, persona.shard, persona.round, persona.language, persona.persona)
-        scores = (f"{persona.score:.4f}", f"{one.jaccard:.4f}")
-        table.add_row(*scores, *("" if cell is None else str(cell) for cell in cells))
-    console.print(table, markup=False)
+        facts = [("shard", persona.shard), ("round", persona.round), ("language", persona.language)]
+        origin = "  ".join(f"{name} {value}" for name, value in facts if value is not None)
+        _say(console, f"cosine {persona.score:.4f}  Jaccard {one.jaccard:.4f}  {persona.persona_id}  {origin}")
+        _say(console, f"  {persona.persona}")
 
 
 def _print_statistics(console: Console, statistics: HubStatistics) -> None:

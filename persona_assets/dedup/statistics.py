@@ -10,6 +10,7 @@ from persona_assets.dedup.published import HUB
 from persona_assets.lake import Lake
 
 _SEEDS, _EXPANDED = "seed_personas", "expanded_personas"
+_SEED_ROUND = pl.lit(0, pl.Int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ def _count_shard(lake: Lake, shard: str) -> dict[str, str | int]:
 
 def _count_rounds(lake: Lake, shards: list[str], kept: pl.LazyFrame) -> pl.DataFrame:
     seeds = [shard for shard in shards if lake.exists(_SEEDS, shard)]
-    made = [lake.scan(_SEEDS, shard).select(round=pl.lit(0, pl.Int32)) for shard in seeds]
+    made = [
+        lake.scan(_SEEDS, shard).select("persona_id").with_columns(round=_SEED_ROUND).select("round") for shard in seeds
+    ]
     made += [lake.scan(_EXPANDED, shard).select("round") for shard in shards if lake.exists(_EXPANDED, shard)]
     if not made:
         return pl.DataFrame()

@@ -45,7 +45,7 @@ class CompiledModel:
         Returns:
             A row a text, in the texts' order.
         """
-        lengths = [len(tokens) for tokens in self._model.tokenizer(list(texts))["input_ids"]] if len(texts) else []
+        lengths = self._count_tokens(texts) if len(texts) > batch_size else [0] * len(texts)
         order = sorted(range(len(texts)), key=lengths.__getitem__)
         parts = [
             self._infer([texts[row] for row in order[start : start + batch_size]])
@@ -55,6 +55,11 @@ class CompiledModel:
         vectors = np.empty_like(ordered)
         vectors[order] = ordered
         return vectors
+
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        window = self._model.max_seq_length
+        found = self._model.tokenizer(list(texts), truncation=window is not None, max_length=window)
+        return [len(tokens) for tokens in found["input_ids"]]
 
     def _infer(self, texts: Sequence[str]) -> Vectors:
         features = self._model.preprocess(list(texts))
