@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 export LITELLM_LOCAL_MODEL_COST_MAP ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long bench-calls bench-peers dev lint format clean
+.PHONY: help install demo test test-long bench-calls bench-peers bench-dedup bench-dedup-peers dev lint format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -58,6 +58,13 @@ bench-peers: ## environments of the tools that bench-calls compares with, in .be
 
 bench-calls: $(VENV)/.stamp ## calls a second and slots busy, beside aiohttp, litellm and peers; FULL=1 for all cases
 	@$(BIN)/python -m benchmarks.bench_calls $(if $(FULL),--full)
+
+bench-dedup-peers: ## environments of the tools that bench-dedup compares with, in .bench
+	@$(PYTHON) -m venv .bench/dedup && .bench/dedup/bin/pip install -qq semhash==0.5.0 rensa==0.5.0 text-dedup==0.4.0
+	@$(PYTHON) -m venv .bench/distilabel && .bench/distilabel/bin/pip install -qq 'distilabel[openai]==1.5.3' requests beautifulsoup4 datasketch==1.6.5 nltk
+
+bench-dedup: $(VENV)/.stamp ## deduplication beside peers: labelled pairs, and hubs of ROWS="100000"
+	@$(BIN)/python -m benchmarks.bench_dedup --labelled --rows $(or $(ROWS),100000)
 
 format: $(VENV)/.stamp ## put the source in its format
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

@@ -6,6 +6,7 @@ python -m benchmarks.bench_dedup --rows 100000             # a hub with planted 
 """
 
 import argparse
+import gzip
 import json
 import os
 import subprocess
@@ -26,6 +27,19 @@ from persona_assets.embedding.encoder import Encoder, Vectors
 THRESHOLD = 0.9
 _HERE = Path(__file__).parent
 _BLOCK = 2_048
+
+
+def load_known(folder: Path) -> list[Pair]:
+    """Pairs that others labelled: articles with ten near-duplicates, and PAWS, whose words are nearly the same."""
+    lines = gzip.decompress((folder / "minhash_articles_1000.train.gz").read_bytes()).decode().splitlines()
+    articles = dict(line.split(" ", 1) for line in lines if " " in line)
+    truth = (line.split() for line in (folder / "minhash_articles_1000.truth").read_text().splitlines())
+    pairs = [Pair("articles", articles[first], articles[second], is_same=True) for first, second in truth]
+    for line in (folder / "paws_sample.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        kind = "PAWS, paraphrase" if row["label"] else "PAWS, other meaning"
+        pairs.append(Pair(kind, row["s1"], row["s2"], is_same=bool(row["label"])))
+    return pairs
 
 
 @dataclass(frozen=True)
@@ -78,9 +92,8 @@ def run_tool(tool: Tool, texts: Sequence[str]) -> Result:
         return Result(frozenset(json.loads(target.read_text())), figures["seconds"], figures["peak"])
 
 
-def print_labelled(tools: Sequence[Tool], each: int) -> None:
+def print_labelled(tools: Sequence[Tool], pairs: Sequence[Pair]) -> None:
     """For each kind of pair: the share whose second text was dropped."""
-    pairs = make_pairs(each)
     kinds = list(dict.fromkeys(pair.kind for pair in pairs))
     print("| tool | " + " | ".join(kinds) + " | recall | precision |\n" + "|---" * (len(kinds) + 3) + "|")
     for tool in tools:
@@ -176,6 +189,7 @@ def main() -> None:
     """Print Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labelled", action="store_true", help="the labelled pairs")
+    parser.add_argument("--known", type=Path, help="a folder with minhash_articles_1000 and paws_sample")
     parser.add_argument("--each", type=int, default=100, help="pairs of each kind that a rule makes")
     parser.add_argument("--rows", type=int, nargs="*", default=[], help="sizes of hubs")
     parser.add_argument("--personas", type=Path, help="JSON lines with `persona`, crossed; default: word lists")
@@ -184,10 +198,12 @@ def main() -> None:
     distil(Path(STATIC_FOLDER))
     tools = [tool for tool in TOOLS if not options.tools or any(part in tool.name for part in options.tools)]
     if options.labelled:
-        print_labelled(tools, options.each)
+        print_labelled(tools, make_pairs(options.each))
+    if options.known:
+        print_labelled(tools, load_known(options.known))
     for rows in options.rows:
         print_hub(tools, rows, options.personas)
-    if not options.labelled and not options.rows:
+    if not (options.labelled or options.known or options.rows):
         sys.exit("Name what to measure: --labelled, --rows 100000")
 
 
