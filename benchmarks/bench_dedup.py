@@ -56,8 +56,10 @@ TOOLS = (
     Tool("ours, static", "ours", ".venv", "static"),
     Tool("SemHash, static", "semhash", ".bench/dedup", "static"),
     Tool("ours, MiniLM", "ours", ".venv", "minilm"),
+    Tool("ours, MiniLM, static proposer", "ours", ".venv", "proposed-minilm"),
     Tool("SemHash, MiniLM by our encoder", "semhash", ".bench/dedup", "minilm"),
     Tool("SemHash, MiniLM by sentence-transformers", "semhash", ".bench/dedup", "minilm-torch"),
+    Tool("ours, MiniLM by sentence-transformers, static proposer", "ours", ".venv", "proposed-minilm-torch"),
     Tool("datasketch", "datasketch", ".venv"),
     Tool("rensa", "rensa", ".bench/dedup"),
     Tool("text-dedup", "text_dedup", ".bench/dedup"),
@@ -128,7 +130,7 @@ def print_hub(tools: Sequence[Tool], rows: int, file: Path | None) -> None:
         result = run_tool(tool, texts)
         quality = ""
         if tool.encoder != "none":
-            model = tool.encoder.removesuffix("-torch")
+            model = tool.encoder.removeprefix("proposed-").removesuffix("-torch")
             if model not in vectors:
                 vectors[model] = Encoder(make_settings(model)).encode(texts)
             quality = measure_quality(texts, vectors[model], result.kept)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from persona_assets.corpus.file_listing import list_files
 from persona_assets.corpus.shards import CorpusShard, Discovery, discover_shards
-from persona_assets.embedding.cache import make_encoder
+from persona_assets.embedding.cache import make_encoder, make_hub_encoder
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.similarity import SimilarityMeter
 from persona_assets.errors import CorpusError
@@ -49,6 +49,11 @@ class Project:
     def encoder(self) -> TextEncoder:
         """The embedding model behind its cache of vectors."""
         return make_encoder(self.settings)
+
+    @cached_property
+    def hub_encoder(self) -> TextEncoder:
+        """What the hub compares with: the same, or a static model that proposes pairs to it."""
+        return make_hub_encoder(self.settings) if self.settings.embedding.proposer != "none" else self.encoder
 
     def open_client(self, task: TaskSettings, usage: Usage) -> ModelClient:
         """Open a client for one asset, with the model that its task settings name."""

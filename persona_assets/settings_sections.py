@@ -143,6 +143,14 @@ class EmbeddingSettings(Section):
         description="Unicode scripts that the model reads; other text is deduplicated lexically. ['*']: all.",
     )
     batch_size: int = Field(64, ge=1)
+    proposer: Literal["none", "static"] = Field(
+        "none",
+        description="static: a model distilled from this one proposes the hub's duplicates, and this one judges those"
+        " alone: much faster for large hubs, and what the margin is too narrow for is missed.",
+    )
+    proposer_margin: float = Field(
+        0.15, gt=0, le=0.5, description="How far below hub.cosine a pair is still proposed to the model."
+    )
     engine: Literal["auto", "torch"] = Field(
         "auto", description="auto: OpenVINO on a CPU, where it gives the model's own vectors; else PyTorch."
     )

@@ -9,7 +9,7 @@ from dedup_job import Deduplicate, measure
 
 from benchmarks.encoders import make_settings
 from persona_assets.dedup.hub import Contribution, decide_shard
-from persona_assets.embedding.cache import make_encoder
+from persona_assets.embedding.cache import make_hub_encoder
 from persona_assets.settings import load_settings
 
 
@@ -29,7 +29,7 @@ class EmptyHub:
 def prepare(model: str) -> Deduplicate:
     """Load the model."""
     settings = load_settings(paths={"data": Path(tempfile.mkdtemp())}, embedding=make_settings(model).model_dump())
-    encoder = make_encoder(settings)
+    encoder = make_hub_encoder(settings)
     encoder.encode(["A nurse."])
 
     def run(texts: Sequence[str]) -> Sequence[int]:

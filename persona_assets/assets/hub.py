@@ -55,7 +55,7 @@ def persona_hub(
         project.settings,
         shard,
         personas,
-        encoder=project.encoder,
+        encoder=project.hub_encoder,
         published=LakeHub(project.lake),
         registered=registered,
     ) as decision:

@@ -9,6 +9,7 @@ from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
 from persona_assets.dedup.rule import Deduplicator
 from persona_assets.dedup.violations import ViolationSample
+from persona_assets.embedding.proposer import find_judge
 from persona_assets.lake import iter_frames
 from persona_assets.resources import Project
 
@@ -32,10 +33,10 @@ def check_no_near_duplicates(project: Project, shard: str) -> Finding:
     rows = {other: lake.info("persona_hub", other).rows for other in lake.shards("persona_hub")}
     shards = [other for other in rows if other != shard]
     compared = [*shards, shard] if sum(rows[other] for other in shards) <= settings.exact_rows else [shard]
-    rule = Deduplicator(Thresholds(settings.jaccard, settings.cosine))
+    rule = Deduplicator(Thresholds(settings.jaccard, settings.cosine), judge=find_judge(project.hub_encoder))
     near = pl.DataFrame()
     for frame in iter_frames(lake.scan_all("persona_hub", compared).select("persona_id", "persona"), 8_192):
-        verdicts = rule.decide(prepare_personas(frame, project.encoder, settings.jaccard))
+        verdicts = rule.decide(prepare_personas(frame, project.hub_encoder, settings.jaccard))
         near = pl.concat([near, verdicts.filter(pl.col("kept_id").is_not_null())], how="diagonal")
     facts: dict[str, str | int | float] = {
         "shards_compared": len(compared),

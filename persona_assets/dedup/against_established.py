@@ -12,6 +12,7 @@ from persona_assets.dedup.preparation import Prepared
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.dedup.token_sets import TokenSets
 from persona_assets.embedding.near_pairs import MARGIN, Vectors, compute_cosine
+from persona_assets.embedding.proposer import Judge
 from persona_assets.index.interface import Hit, IndexPart
 
 SCAN_FROM: Final = 1_000
@@ -39,26 +40,30 @@ class Established(Protocol):
         ...
 
 
-def match_established(batch: Prepared, established: Established, thresholds: Thresholds) -> list[Match | None]:
+def match_established(
+    batch: Prepared, established: Established, thresholds: Thresholds, judge: Judge | None = None
+) -> list[Match | None]:
     """Find for each persona the established one that it duplicates.
 
     Args:
         batch: the personas.
         established: those that earlier decisions kept.
         thresholds: of the rule.
+        judge: who compares what the vectors bring together, where they only propose. Default: the vectors count.
 
     Returns:
         A match a persona, or none.
     """
-    if len(batch) >= SCAN_FROM and established.can_scan:
-        return _scan(batch, established, thresholds)
+    # A search brings the nearest proposal, and the judge must see all.
+    if judge or (len(batch) >= SCAN_FROM and established.can_scan):
+        return _scan(batch, established, thresholds, judge)
     return _search(batch, established, thresholds)
 
 
-def _scan(batch: Prepared, established: Established, thresholds: Thresholds) -> list[Match | None]:
+def _scan(batch: Prepared, established: Established, thresholds: Thresholds, judge: Judge | None) -> list[Match | None]:
     matches: list[Match | None] = [None] * len(batch)
     for part in established.scan():
-        kept, ranks = _take_in(part, thresholds)
+        kept, ranks = _take_in(part, thresholds, judge)
 
         def name(found: Found, kept: KeptPersonas = kept, ranks: list[tuple[int, int]] = ranks) -> Match:
             rank = (0, *ranks[found.position])
@@ -72,7 +77,9 @@ def _scan(batch: Prepared, established: Established, thresholds: Thresholds) -> 
     return matches
 
 
-def _take_in(part: IndexPart, thresholds: Thresholds) -> tuple[KeptPersonas, list[tuple[int, int]]]:
+def _take_in(
+    part: IndexPart, thresholds: Thresholds, judge: Judge | None
+) -> tuple[KeptPersonas, list[tuple[int, int]]]:
     # By rank, since of several as similar the earliest is named.
     order = sorted(range(len(part)), key=part.ranks.__getitem__)
     personas = [part.personas[row] for row in order]
@@ -88,7 +95,7 @@ def _take_in(part: IndexPart, thresholds: Thresholds) -> tuple[KeptPersonas, lis
         readable=part.readable[order],
         vectors=part.vectors[order],
     )
-    kept = KeptPersonas(thresholds.jaccard, thresholds.cosine)
+    kept = KeptPersonas(thresholds, judge)
     kept.extend(prepared, range(len(prepared)))
     return kept, [part.ranks[row] for row in order]
 

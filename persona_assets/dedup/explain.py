@@ -1,18 +1,20 @@
 """Why a persona is in the hub or not, and who is nearest to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from persona_assets.dedup.published import HUB
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.embedding.encoder import TextEncoder
+from persona_assets.embedding.proposer import find_judge
 from persona_assets.errors import LakeError
 from persona_assets.index.interface import Neighbour, PersonaIndex
 from persona_assets.lake import Lake
 
 DUPLICATES = "hub_duplicates"
+_PROPOSED = 10
 _SOURCES = ("expanded_personas", "seed_personas")
 
 
@@ -115,10 +117,35 @@ def find_near(
     """
     if not encoder.readable([text])[0]:
         return []
-    (found,) = index.list_nearest(encoder.encode([text]), limit + 1, where)
+    (found,) = list_near(index, encoder, [text], limit + 1, where)
     tokens = tokenise(normalise(text))
     near = [one for one in found if one.persona_id != leave_out][:limit]
     return [NearPersona(one, jaccard(tokens, tokenise(normalise(one.persona)))) for one in near]
+
+
+def list_near(
+    index: PersonaIndex, encoder: TextEncoder, texts: Sequence[str], limit: int, where: Mapping[str, str | int]
+) -> list[list[Neighbour]]:
+    """List who is nearest to each text by the embedding model, of those that the index's vectors propose.
+
+    Args:
+        index: of the hub.
+        encoder: what the hub compares with.
+        texts: readable ones.
+        limit: how many to list.
+        where: values that they must have: shard, language, round.
+
+    Returns:
+        The nearest of each text, nearest first, with the model's own cosines.
+    """
+    judge = find_judge(encoder)
+    found = index.list_nearest(encoder.encode(texts), limit * (_PROPOSED if judge else 1), where)
+    if judge is None:
+        return found
+    asked = [text for text, near in zip(texts, found, strict=True) for _ in near]
+    scores = iter(judge.compare(asked, [one.persona for near in found for one in near]).tolist())
+    judged = [[replace(one, score=next(scores)) for one in near] for near in found]
+    return [sorted(near, key=lambda one: -one.score)[:limit] for near in judged]
 
 
 def _find_row(lake: Lake, persona_id: str) -> tuple[str, str, Mapping[str, object]]:

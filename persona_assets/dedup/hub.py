@@ -29,6 +29,7 @@ from persona_assets.dedup.rule import VERDICTS, Deduplicator
 from persona_assets.dedup.summary import count_verdicts, split_verdicts
 from persona_assets.dedup.violations import ViolationSample, sample_violations
 from persona_assets.embedding.encoder import TextEncoder
+from persona_assets.embedding.proposer import find_judge
 from persona_assets.errors import LakeError
 from persona_assets.index.interface import PersonaIndex, name_contribution
 from persona_assets.index.open import open_index
@@ -222,7 +223,8 @@ class _Session:
                 )
 
     def _judge(self, personas: pl.DataFrame, established: Sequence[str]) -> tuple[pl.DataFrame, Deduplicator]:
-        rule = Deduplicator(self._thresholds, IndexView(self._index, established) if established else None)
+        view = IndexView(self._index, established) if established else None
+        rule = Deduplicator(self._thresholds, view, find_judge(self._encoder))
         parts = [
             rule.decide(prepare_personas(part, self._encoder, self._thresholds.jaccard))
             for part in personas.iter_slices(_ASKED_AT_ONCE if established else _SLICE)

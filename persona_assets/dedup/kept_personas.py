@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from persona_assets.dedup.kept_vectors import KeptVectors
 from persona_assets.dedup.key_index import KeyIndex
-from persona_assets.dedup.match import Stage
+from persona_assets.dedup.match import Stage, Thresholds
 from persona_assets.dedup.minhash import Bands
 from persona_assets.dedup.preparation import Prepared
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.dedup.token_sets import TokenSets
-from persona_assets.embedding.near_pairs import Vectors
+from persona_assets.embedding.near_pairs import Vectors, find_pairs_within
+from persona_assets.embedding.proposer import Judge
 
 _HASH_MASK = 2**64 - 1
 
@@ -60,18 +61,20 @@ class KeptPersonas:
     """The kept personas of all blocks before; of a million with 384 dimensions, about 2.5 GB.
 
     Args:
-        jaccard_threshold: least Jaccard similarity of a lexical duplicate.
-        cosine_threshold: least cosine of a near one.
+        thresholds: of the rule.
+        judge: who compares what the vectors bring together, where they only propose.
     """
 
-    def __init__(self, jaccard_threshold: float, cosine_threshold: float) -> None:
-        self._jaccard = jaccard_threshold
+    def __init__(self, thresholds: Thresholds, judge: Judge | None = None) -> None:
+        self._jaccard = thresholds.jaccard
+        self._cosine = thresholds.cosine
+        self._judge = judge
         self._ids: list[str] = []
         self._personas: list[str] = []
         self._by_text = KeyIndex()
         self._by_band = KeyIndex()
         self._tokens = TokenSets()
-        self._vectors = KeptVectors(cosine_threshold)
+        self._vectors = KeptVectors(thresholds.cosine - (judge.margin if judge else 0.0))
         self._parts: list[tuple[Bands, npt.NDArray[np.bool_]]] = []
 
     def __len__(self) -> int:
@@ -112,11 +115,13 @@ class KeptPersonas:
     def find_near(self, batch: Prepared, rows: Sequence[int]) -> dict[int, Found]:
         """Find for each row the kept one with the nearest embedding; of several as near, the earliest."""
         found: dict[int, Found] = {}
-        for row, position, score in zip(
-            *map(np.ndarray.tolist, self._vectors.find_near(batch.vectors[rows])), strict=True
-        ):
+        near, positions, scores = self._vectors.find_near(batch.vectors[rows])
+        if self._judge:
+            asked = [batch.personas[rows[row]] for row in near.tolist()]
+            scores = self._judge.compare(asked, [self._personas[position] for position in positions.tolist()])
+        for row, position, score in zip(near.tolist(), positions.tolist(), scores.tolist(), strict=True):
             best = found.get(rows[row])
-            if best is None or score > best.score:
+            if score >= self._cosine and (best is None or score > best.score):
                 found[rows[row]] = Found("embedding", score, position)
         return found
 
@@ -183,6 +188,32 @@ class YoungPersonas:
     def name(self, row: int, cosine: float) -> Found | None:
         """A row as one found near by; none if it was not kept."""
         return Found("embedding", cosine, self._positions[row]) if row in self._positions else None
+
+
+def pair_within(
+    batch: Prepared, rows: Sequence[int], threshold: float, judge: Judge | None
+) -> dict[int, list[tuple[float, int]]]:
+    """Find for some rows of a block the earlier ones of them at or above a cosine.
+
+    Args:
+        batch: the block's batch.
+        rows: those that can be compared.
+        threshold: least cosine.
+        judge: who compares what the vectors bring together, where they only propose.
+
+    Returns:
+        Cosines and earlier rows, by row.
+    """
+    pairs: defaultdict[int, list[tuple[float, int]]] = defaultdict(list)
+    margin = judge.margin if judge else 0.0
+    later, earlier, scores = find_pairs_within(batch.vectors[rows], threshold - margin)
+    if judge:
+        texts = [batch.personas[row] for row in rows]
+        scores = judge.compare([texts[row] for row in later.tolist()], [texts[row] for row in earlier.tolist()])
+    for row, other, score in zip(later.tolist(), earlier.tolist(), scores.tolist(), strict=True):
+        if score >= threshold:
+            pairs[rows[row]].append((score, rows[other]))
+    return pairs
 
 
 def _compare_texts(batch: Prepared, block: range, threshold: float) -> dict[str, list[tuple[float, str]]]:

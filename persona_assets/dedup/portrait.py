@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from persona_assets.dedup.explain import list_near
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.embedding.encoder import TextEncoder, Vectors
 from persona_assets.index.interface import Neighbour, PersonaIndex
@@ -58,7 +59,7 @@ def draw_portrait(index: PersonaIndex, encoder: TextEncoder, kept: pl.DataFrame)
     if sample.is_empty():
         return Portrait(_NEAREST.to_frame(), np.empty((0, 2)))
     vectors = encoder.encode(sample["persona"].to_list())
-    found = index.list_nearest(vectors, 2, {})
+    found = list_near(index, encoder, sample["persona"].to_list(), 2, {})
     rows = [_pair(row, near) for row, near in zip(sample.iter_rows(named=True), found, strict=True)]
     is_paired = [row is not None for row in rows]
     nearest = pl.DataFrame([row for row in rows if row], schema=_NEAREST)

@@ -13,16 +13,15 @@ of several the one kept earliest. So no two kept ones are at or above a threshol
 the sake of what was itself dropped.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import polars as pl
 
 from persona_assets.dedup.against_established import Established, match_established
-from persona_assets.dedup.kept_personas import Found, KeptPersonas, YoungPersonas
+from persona_assets.dedup.kept_personas import Found, KeptPersonas, YoungPersonas, pair_within
 from persona_assets.dedup.match import STAGES, Match, Thresholds, choose, is_lexical
 from persona_assets.dedup.preparation import Prepared
-from persona_assets.embedding.near_pairs import find_pairs_within
+from persona_assets.embedding.proposer import Judge
 
 VERDICTS = pl.Schema(
     {
@@ -48,12 +47,16 @@ class Deduplicator:
     Args:
         thresholds: of the rule.
         established: the personas kept before; none for an empty hub.
+        judge: who compares what the vectors bring together, where they only propose. Default: the vectors count.
     """
 
-    def __init__(self, thresholds: Thresholds, established: Established | None = None) -> None:
+    def __init__(
+        self, thresholds: Thresholds, established: Established | None = None, judge: Judge | None = None
+    ) -> None:
         self._thresholds = thresholds
         self._established = established
-        self.kept = KeptPersonas(thresholds.jaccard, thresholds.cosine)
+        self._judge = judge
+        self.kept = KeptPersonas(thresholds, judge)
 
     def decide(self, batch: Prepared) -> pl.DataFrame:
         """Decide the next personas.
@@ -64,18 +67,20 @@ class Deduplicator:
         Returns:
             A row a persona with the columns of `VERDICTS`.
         """
-        outside = match_established(batch, self._established, self._thresholds) if self._established else None
+        outside: Sequence[Match | None] = [None] * len(batch)
+        if self._established is not None:
+            outside = match_established(batch, self._established, self._thresholds, self._judge)
         matches: list[Match | None] = []
         for start in range(0, len(batch), _BLOCK):
             block = range(start, min(start + _BLOCK, len(batch)))
-            matches += self._decide_block(batch, block, outside or [None] * len(batch))
+            matches += self._decide_block(batch, block, outside)
         return _frame_verdicts(batch, matches)
 
     def _decide_block(self, batch: Prepared, block: range, outside: Sequence[Match | None]) -> list[Match | None]:
         known = self.kept.find_lexically(batch, block)
         open_rows = [row for row in block if batch.readable[row] and row not in known and not is_lexical(outside[row])]
         near = self.kept.find_near(batch, open_rows)
-        near_within = _pair_within(batch, open_rows, self._thresholds.cosine)
+        near_within = pair_within(batch, open_rows, self._thresholds.cosine, self._judge)
         young = YoungPersonas(batch, block, len(self.kept), self._thresholds.jaccard)
         matches: list[Match | None] = []
         for row in block:
@@ -96,14 +101,6 @@ class Deduplicator:
 
 def _order_found(found: Found) -> tuple[int, float, int]:
     return STAGES[found.stage], -found.score, found.position
-
-
-def _pair_within(batch: Prepared, rows: Sequence[int], threshold: float) -> dict[int, list[tuple[float, int]]]:
-    pairs: defaultdict[int, list[tuple[float, int]]] = defaultdict(list)
-    later, earlier, scores = find_pairs_within(batch.vectors[rows], threshold)
-    for row, other, score in zip(later.tolist(), earlier.tolist(), scores.tolist(), strict=True):
-        pairs[rows[row]].append((score, rows[other]))
-    return pairs
 
 
 def _frame_verdicts(batch: Prepared, matches: Sequence[Match | None]) -> pl.DataFrame:

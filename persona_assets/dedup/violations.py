@@ -14,6 +14,7 @@ from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
 from persona_assets.dedup.rule import Deduplicator
 from persona_assets.embedding.encoder import TextEncoder
+from persona_assets.embedding.proposer import find_judge
 from persona_assets.index.interface import PersonaIndex
 
 SAMPLE_ROWS: Final = 1_000
@@ -59,5 +60,7 @@ def sample_violations(
     """
     sample = kept.sample(min(SAMPLE_ROWS, len(kept)), seed=0)
     view = IndexView(index, established, exact=True)
-    verdicts = Deduplicator(thresholds, view).decide(prepare_personas(sample, encoder, thresholds.jaccard))
+    verdicts = Deduplicator(thresholds, view, find_judge(encoder)).decide(
+        prepare_personas(sample, encoder, thresholds.jaccard)
+    )
     return ViolationSample(len(sample), len(sample) - verdicts["kept_id"].null_count())

@@ -104,6 +104,20 @@ def make_encoder(settings: Settings) -> TextEncoder:
     return CachedEncoder(encoder, settings.data / "index" / "vectors.sqlite")
 
 
+def make_hub_encoder(settings: Settings) -> TextEncoder:
+    """Make the encoder that the hub compares with: the project's own, or one that proposes pairs to it.
+
+    Raises:
+        SettingsError: if the model cannot be distilled.
+    """
+    encoder = make_encoder(settings)
+    if settings.embedding.proposer == "none" or is_static(settings.embedding.model):
+        return encoder
+    from persona_assets.embedding.proposer import make_proposing
+
+    return make_proposing(settings.embedding, encoder, settings.data / "index" / "static")
+
+
 def _read(
     connection: sqlite3.Connection,
     vectors: Vectors,

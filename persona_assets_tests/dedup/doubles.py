@@ -29,6 +29,19 @@ class GivenEncoder:
         return np.array([text in self.given for text in texts], dtype=np.bool_)
 
 
+class SameForAll:
+    """A proposer that proposes every pair."""
+
+    identity = "same@1"
+    dimension = 2
+
+    def encode(self, texts, *, alone=False):
+        return np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (len(texts), 1))
+
+    def readable(self, texts):
+        raise AssertionError("the judge says who can be read")
+
+
 class ListedHub:
     """Established personas (id, text) in a list: every one is a hit, as an index may answer too much."""
 

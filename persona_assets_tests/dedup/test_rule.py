@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.preparation import prepare_personas
 from persona_assets.dedup.rule import Deduplicator
+from persona_assets.embedding.proposer import Judge, ProposingEncoder, find_judge
 from persona_assets_tests.dedup.doubles import (
     GivenEncoder,
     ListedHub,
+    SameForAll,
     decide_slowly,
     find_matches,
     frame_personas,
@@ -34,7 +36,7 @@ def hubs(draw):
 
 def decide(personas, encoder, limits, sizes=(), established=None):
     """The verdicts of batches of the given sizes, then of the rest in one."""
-    deduplicator = Deduplicator(limits, established)
+    deduplicator = Deduplicator(limits, established, find_judge(encoder))
     frames, start = [], 0
     for size in [*sizes, len(personas)]:
         frames.append(deduplicator.decide(prepare_personas(personas.slice(start, size), encoder, limits.jaccard)))
@@ -68,6 +70,19 @@ def test_established_personas_come_first_and_the_nearest_of_all_is_named(hub, n_
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("persona_assets.dedup.against_established.SCAN_FROM", scan_from)
         found = decide(new, encoder, limits, sizes, ListedHub(kept, encoder, limits.jaccard))
+    assert read_verdicts(found) == decide_slowly(list_pairs(new), encoder, limits, kept)
+
+
+@settings(max_examples=100, deadline=None)
+@given(hubs(), st.integers(0, 15), sizes)
+def test_where_vectors_only_propose_the_model_decides(hub, n_established, sizes):
+    personas, encoder, limits = hub
+    proposing = ProposingEncoder(Judge(encoder, 0.1), SameForAll())
+    ordered = frame_personas(personas)
+    verdicts = decide_slowly(list_pairs(ordered.head(n_established)), encoder, limits)
+    kept = [row for row, verdict in zip(list_pairs(ordered), verdicts, strict=False) if verdict is None]
+    new = ordered.slice(n_established)
+    found = decide(new, proposing, limits, sizes, ListedHub(kept, proposing, limits.jaccard) if kept else None)
     assert read_verdicts(found) == decide_slowly(list_pairs(new), encoder, limits, kept)
 
 
