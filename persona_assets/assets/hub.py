@@ -21,6 +21,7 @@ from persona_assets.records import QUARANTINE_COLUMNS, HubDuplicates, PersonaHub
 from persona_assets.resources import Project
 
 _ROWS = 8_192
+_SETTINGS = (*RULE, "embedding.proposer", "embedding.proposer_margin")
 _HUB = asset_options(
     "personas", "The personas kept after deduplication, with their origin.", PersonaHub, kinds=("qdrant",)
 )
@@ -62,7 +63,7 @@ def persona_hub(
         attributes = {
             "contribution": describe_contribution(decision.contribution),
             "inputs": inputs,
-            "settings": project.settings.pick(*RULE),
+            "settings": project.settings.pick(*_SETTINGS),
         }
         # The hub's file is written last: it is what publishes the decision.
         duplicates = publish_batches(
