@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from persona_assets.dedup.established import make_spec
-from persona_assets.dedup.explain import Explanation, NearPersona, explain_persona, find_near
+from persona_assets.dedup.explain import Explanation, explain_persona
 from persona_assets.dedup.hub import rebuild_index
+from persona_assets.dedup.near import NearPersona, find_near
 from persona_assets.dedup.published import HUB, LakeHub
 from persona_assets.dedup.statistics import HubStatistics, count_hub
 from persona_assets.embedding.cache import make_hub_encoder

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from persona_assets.dedup.explain import list_near
+from persona_assets.dedup.near import list_near
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.embedding.encoder import TextEncoder, Vectors
 from persona_assets.index.interface import Neighbour, PersonaIndex

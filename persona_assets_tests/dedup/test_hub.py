@@ -9,6 +9,7 @@ import pytest
 from persona_assets.dedup.established import make_spec
 from persona_assets.dedup.hub import decide_shard
 from persona_assets.dedup.match import Thresholds
+from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.errors import IndexUnavailableError, LakeError
 from persona_assets.index.edge import EdgeStore
 from persona_assets.index.open import open_index
@@ -226,6 +227,55 @@ def test_ten_shards_in_any_order_each_again(tmp_path):
 def approximate(monkeypatch):
     """An index that is not exhaustive above `hub.exact_rows`, as a server's is not."""
     monkeypatch.setattr(EdgeStore, "is_exhaustive", False)
+
+
+def kill(folder, shard, personas, step):
+    personas.write_parquet(folder / f"{shard}.input.parquet")
+    command = [sys.executable, "-m", "persona_assets_tests.dedup.hub_lake", str(folder), shard, step]
+    assert subprocess.run(command, timeout=60, check=False, capture_output=True).returncode == -signal.SIGKILL
+
+
+def test_ten_shards_made_again_killed_and_removed_in_any_order(tmp_path):
+    draw = random.Random(11)
+    shards = [f"s{number}" for number in range(10)]
+    hub = FolderHub(tmp_path)
+    for shard in draw.sample(shards, 10):
+        materialise(tmp_path, shard, draw_personas(int(shard[1:]), n=12))
+    for number, shard in enumerate(draw.sample(shards, 10)):
+        before = hub.bytes()
+        personas = draw_personas(100 + number, n=12, prefix=f"{shard}-again-")
+        if number % 3 == 0:
+            kill(tmp_path, shard, personas, draw.choice(STEPS))
+        if number % 3 == 1:
+            hub.remove(shard)
+        else:
+            materialise(tmp_path, shard, personas)
+            assert_hub_is_right(tmp_path)
+        assert {name: rows for name, rows in hub.bytes().items() if name != shard} == {
+            name: rows for name, rows in before.items() if name != shard
+        }
+    materialise(tmp_path, "s0", draw_personas(0, n=12))
+    assert_hub_is_right(tmp_path)
+
+
+def test_another_threshold_computes_no_vector_again(tmp_path):
+    class CountingEncoder(LettersEncoder):
+        asked = 0
+
+        def encode(self, texts, *, alone=False):
+            self.asked += len(texts)
+            return super().encode(texts)
+
+    model = CountingEncoder()
+    cached = CachedEncoder(model, tmp_path / "vectors.sqlite")
+    for shard in ("a", "b"):
+        materialise(tmp_path, shard, draw_personas(ord(shard)), cached)
+    asked = model.asked
+    for shard in ("a", "b"):
+        materialise(tmp_path, shard, draw_personas(ord(shard)), cached, hub={"cosine": 0.7})
+    assert model.asked == asked > 20
+    materialise(tmp_path, "c", frame_personas(["a persona never seen"], "c"), cached, hub={"cosine": 0.7})
+    assert model.asked == asked + 1
 
 
 def test_above_the_exact_rows_a_sample_is_searched_again(tmp_path, approximate):
