@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from persona_assets.dedup.portrait import Portrait
+from persona_assets.dedup.portrait import Portrait, place_personas
 from persona_assets.dedup.statistics import count_rounds
 from persona_assets.settings import HubSettings
 
@@ -88,11 +88,11 @@ def _draw_map(portrait: Portrait) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 5), layout="tight")
-    axes = figure.subplots()
+    axes, places = figure.subplots(), place_personas(portrait.vectors)
     rounds: Sequence[int] = portrait.nearest["round"].unique().sort().to_list()
     for number in rounds:
         rows = (portrait.nearest["round"] == number).to_numpy()
-        across, up = portrait.places[rows].T
+        across, up = places[rows].T
         axes.scatter(across, up, s=12, label="seeds" if number == 0 else f"round {number}", alpha=0.8)
     axes.set_xticks([])
     axes.set_yticks([])

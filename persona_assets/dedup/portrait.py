@@ -23,11 +23,11 @@ class Portrait:
     Attributes:
         nearest: persona_id, persona, round, other_id, other, cosine and jaccard: each persona of the sample with the
             nearest other one of the hub. Only personas that the embedding model can read, and that are not alone.
-        places: of the same rows in two dimensions, near to each other where their embeddings are (t-SNE).
+        vectors: of the same rows, as the index has them.
     """
 
     nearest: pl.DataFrame
-    places: npt.NDArray[np.float64]
+    vectors: Vectors
 
 
 _NEAREST = pl.Schema(
@@ -57,13 +57,31 @@ def draw_portrait(index: PersonaIndex, encoder: TextEncoder, kept: pl.DataFrame)
     sample = kept.sample(min(SAMPLE_ROWS, kept.height), seed=0)
     sample = sample.filter(pl.Series(encoder.readable(sample["persona"].to_list()), dtype=pl.Boolean))
     if sample.is_empty():
-        return Portrait(_NEAREST.to_frame(), np.empty((0, 2)))
+        return Portrait(_NEAREST.to_frame(), np.empty((0, encoder.dimension), dtype=np.float32))
     vectors = encoder.encode(sample["persona"].to_list())
     found = list_near(index, encoder, sample["persona"].to_list(), 2, {})
     rows = [_pair(row, near) for row, near in zip(sample.iter_rows(named=True), found, strict=True)]
     is_paired = [row is not None for row in rows]
     nearest = pl.DataFrame([row for row in rows if row], schema=_NEAREST)
-    return Portrait(nearest, _place(vectors[is_paired]))
+    return Portrait(nearest, vectors[is_paired])
+
+
+def place_personas(vectors: Vectors) -> npt.NDArray[np.float64]:
+    """Place personas in two dimensions, near to each other where their embeddings are (t-SNE, van der Maaten 2008).
+
+    Args:
+        vectors: normalised, a row a persona.
+
+    Returns:
+        A row a persona, the same for the same vectors.
+    """
+    if len(vectors) < 4:
+        return np.zeros((len(vectors), 2)) + np.arange(len(vectors))[:, None]
+    from sklearn.manifold import TSNE
+
+    perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
+    places = TSNE(perplexity=perplexity, init="pca", metric="cosine", random_state=0).fit_transform(vectors)
+    return np.asarray(places, dtype=np.float64)
 
 
 def _pair(row: dict[str, object], found: list[Neighbour]) -> dict[str, object] | None:
@@ -78,13 +96,3 @@ def _pair(row: dict[str, object], found: list[Neighbour]) -> dict[str, object] |
         "cosine": min(1.0, other.score),
         "jaccard": jaccard(*tokens),
     }
-
-
-def _place(vectors: Vectors) -> npt.NDArray[np.float64]:
-    if len(vectors) < 4:
-        return np.zeros((len(vectors), 2)) + np.arange(len(vectors))[:, None]
-    from sklearn.manifold import TSNE
-
-    perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
-    places = TSNE(perplexity=perplexity, init="pca", metric="cosine", random_state=0).fit_transform(vectors)
-    return np.asarray(places, dtype=np.float64)

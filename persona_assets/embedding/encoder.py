@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Vectors = npt.NDArray[np.float32]
 
+_PARALLEL = "TOKENIZERS_PARALLELISM"
 _STATIC_BATCH = 4_096
 """Texts that a static model, which fills no window, looks up at once."""
 
@@ -93,13 +95,14 @@ class Encoder:
             batch_size = 1 if is_alone else _STATIC_BATCH if self._is_static else self._settings.batch_size
             if self._compiled and texts:
                 return self._compiled.encode(texts, batch_size)
-            vectors = self._model.encode(
-                list(texts),
-                batch_size=batch_size,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            )
+            with _parallel_tokenizer() if self._is_static else nullcontext():
+                vectors = self._model.encode(
+                    list(texts),
+                    batch_size=batch_size,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                    convert_to_numpy=True,
+                )
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
     def readable(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -123,7 +126,7 @@ class Encoder:
         folder = find_model_folder(self._settings.model)
         if self._settings.model == PACKAGED_MODEL:
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        os.environ.setdefault(_PARALLEL, "false")
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
@@ -136,3 +139,14 @@ class Encoder:
                 f"embedding.model: {self._settings.model!r} cannot be loaded as a sentence-transformers model "
                 f"({reason}). Name a folder that holds one, a model id that exists, or {PACKAGED_MODEL}."
             ) from None
+
+
+@contextmanager
+def _parallel_tokenizer() -> Iterator[None]:
+    # A static model does little else. Afterwards it is off again, so that a process forked later cannot hang in it.
+    former = os.environ.get(_PARALLEL)
+    os.environ[_PARALLEL] = "true"
+    try:
+        yield
+    finally:
+        os.environ[_PARALLEL] = former or "false"
