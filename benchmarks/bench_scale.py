@@ -21,7 +21,7 @@ from benchmarks.dedup_personas import make_hub
 from benchmarks.encoders import STATIC_FOLDER, make_settings
 from benchmarks.static_model import distil
 from persona_assets.dedup.hub import Contribution, decide_shard
-from persona_assets.embedding.cache import CachedEncoder, make_encoder
+from persona_assets.embedding.cache import CachedEncoder, make_hub_encoder
 from persona_assets.embedding.encoder import Encoder
 from persona_assets.index.edge import EdgeStore
 from persona_assets.settings import load_settings
@@ -83,8 +83,8 @@ def measure(sizes: Sequence[int], encoder_name: str) -> None:
     watch_scan(spent)
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(paths={"data": folder}, embedding=make_settings(encoder_name).model_dump())
-        encoder, hub = make_encoder(settings), Published()
-        encoder.encode(["A nurse."])
+        encoder, hub = make_hub_encoder(settings), Published()
+        encoder.encode(["A nurse.", "A baker."])
         texts, start = make_hub(sum(sizes), sum(sizes) // 10), 0
         for number, size in enumerate(sizes):
             part = texts[start : start + size]
@@ -147,7 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", type=int, nargs="+")
     parser.add_argument("--more", type=int, help="one more shard, after the largest")
-    parser.add_argument("--encoder", default="minilm", help="minilm, minilm-torch or static")
+    parser.add_argument("--encoder", default="minilm", help="minilm, minilm-torch, static, or proposed-minilm")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--apart", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
