@@ -9,7 +9,7 @@ from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.proposer import find_judge
 from persona_assets.index.interface import Neighbour, PersonaIndex
 
-_PROPOSED: Final = 10
+_PROPOSED: Final = 5
 """How many times as many are taken from the index, where its vectors only propose."""
 
 

@@ -10,9 +10,12 @@ import polars as pl
 from persona_assets.dedup.near import list_near
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.embedding.encoder import TextEncoder, Vectors
+from persona_assets.embedding.proposer import find_judge
 from persona_assets.index.interface import Neighbour, PersonaIndex
 
 SAMPLE_ROWS: Final = 500
+_JUDGED_ROWS: Final = 150
+"""Where the index's vectors only propose, each row asks for embeddings of a dozen others."""
 _PERPLEXITY = 30.0
 
 
@@ -54,7 +57,8 @@ def draw_portrait(index: PersonaIndex, encoder: TextEncoder, kept: pl.DataFrame)
     Returns:
         The portrait of at most `SAMPLE_ROWS` personas, drawn by a fixed seed.
     """
-    sample = kept.sample(min(SAMPLE_ROWS, kept.height), seed=0)
+    rows = _JUDGED_ROWS if find_judge(encoder) else SAMPLE_ROWS
+    sample = kept.sample(min(rows, kept.height), seed=0)
     sample = sample.filter(pl.Series(encoder.readable(sample["persona"].to_list()), dtype=pl.Boolean))
     if sample.is_empty():
         return Portrait(_NEAREST.to_frame(), np.empty((0, encoder.dimension), dtype=np.float32))
