@@ -57,8 +57,8 @@ def draw_portrait(index: PersonaIndex, encoder: TextEncoder, kept: pl.DataFrame)
     Returns:
         The portrait of at most `SAMPLE_ROWS` personas, drawn by a fixed seed.
     """
-    rows = _JUDGED_ROWS if find_judge(encoder) else SAMPLE_ROWS
-    sample = kept.sample(min(rows, kept.height), seed=0)
+    size = _JUDGED_ROWS if find_judge(encoder) else SAMPLE_ROWS
+    sample = kept.sample(min(size, kept.height), seed=0)
     sample = sample.filter(pl.Series(encoder.readable(sample["persona"].to_list()), dtype=pl.Boolean))
     if sample.is_empty():
         return Portrait(_NEAREST.to_frame(), np.empty((0, encoder.dimension), dtype=np.float32))
