@@ -19,27 +19,15 @@ import polars as pl
 
 from benchmarks.dedup_personas import make_hub
 from benchmarks.encoders import STATIC_FOLDER, make_settings
+from benchmarks.published import Published
 from benchmarks.static_model import distil
-from persona_assets.dedup.hub import Contribution, decide_shard
-from persona_assets.embedding.cache import CachedEncoder, make_hub_encoder
+from persona_assets.dedup.hub import decide_shard
+from persona_assets.embedding.cache import CachedEncoder, make_encoder, make_hub_encoder
 from persona_assets.embedding.encoder import Encoder
 from persona_assets.index.edge import EdgeStore
 from persona_assets.settings import load_settings
 
 _COLUMNS = ("new", "established", "kept", "seconds", "ms/row", "model", "cache", "index", "rest", "peak GB", "disk GB")
-
-
-class Published:
-    """The contributions of a lake, without its files."""
-
-    def __init__(self) -> None:
-        self.found: list[Contribution] = []
-
-    def contributions(self) -> Sequence[Contribution]:
-        return self.found
-
-    def read(self, contribution: Contribution) -> Sequence[pl.DataFrame]:
-        return []
 
 
 def watch(owner: type, name: str, kind: str, spent: Counter[str]) -> None:
@@ -83,7 +71,7 @@ def measure(sizes: Sequence[int], encoder_name: str) -> None:
     watch_scan(spent)
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(paths={"data": folder}, embedding=make_settings(encoder_name).model_dump())
-        encoder, hub = make_hub_encoder(settings), Published()
+        encoder, hub = make_hub_encoder(settings, make_encoder(settings)), Published()
         encoder.encode(["A nurse.", "A baker."])
         texts, start = make_hub(sum(sizes), sum(sizes) // 10), 0
         for number, size in enumerate(sizes):

@@ -53,7 +53,7 @@ class Project:
     @cached_property
     def hub_encoder(self) -> TextEncoder:
         """What the hub compares with: the same, or a static model that proposes pairs to it."""
-        return make_hub_encoder(self.settings) if self.settings.embedding.proposer != "none" else self.encoder
+        return make_hub_encoder(self.settings, self.encoder)
 
     def open_client(self, task: TaskSettings, usage: Usage) -> ModelClient:
         """Open a client for one asset, with the model that its task settings name."""

@@ -8,13 +8,14 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from persona_assets.assets.preview import show_value
+from persona_assets.dedup.match import STAGES
 from persona_assets.dedup.portrait import Portrait, place_personas
 from persona_assets.dedup.statistics import count_rounds
 from persona_assets.settings import HubSettings
 
 _BINS = 25
 _PAIRS = 3
-_CELL = 160
 
 
 def describe_hub(
@@ -34,7 +35,7 @@ def describe_hub(
     """
     stages = dict(duplicates["stage"].value_counts().iter_rows())
     rounds = count_rounds(personas, kept)
-    metadata: dict[str, Any] = {f"dropped_{stage}": stages.get(stage, 0) for stage in ("exact", "minhash", "embedding")}
+    metadata: dict[str, Any] = {f"dropped_{stage}": stages.get(stage, 0) for stage in STAGES}
     metadata["new_by_round"] = dg.MetadataValue.md(_show_rounds(rounds))
     metadata["pairs_around_thresholds"] = dg.MetadataValue.md(_show_pairs(duplicates, portrait.nearest))
     if portrait.nearest.height:
@@ -54,21 +55,20 @@ def _show_pairs(duplicates: pl.DataFrame, nearest: pl.DataFrame) -> str:
         duplicates.filter(pl.col("stage") == stage).sort("score").head(_PAIRS) for stage in ("minhash", "embedding")
     ]
     lines = [
-        f"| dropped, {row['stage']} | {row['score']:.3f} | {_cut(row['persona'])} | {_cut(row['kept_persona'])} |"
+        _show_pair(f"dropped, {row['stage']}", row["score"], row["persona"], row["kept_persona"])
         for row in pl.concat(above).iter_rows(named=True)
     ]
     below = [("kept, Jaccard", "jaccard"), ("kept, cosine", "cosine")]
     lines += [
-        f"| {name} | {row[column]:.3f} | {_cut(row['persona'])} | {_cut(row['other'])} |"
+        _show_pair(name, row[column], row["persona"], row["other"])
         for name, column in below
         for row in nearest.sort(column, descending=True).head(_PAIRS).iter_rows(named=True)
     ]
     return "\n".join(["| | score | persona | beside |", "|---|---|---|---|", *lines])
 
 
-def _cut(text: str) -> str:
-    plain = " ".join(text.split()).replace("|", "/").replace("<", "‹")
-    return plain if len(plain) <= _CELL else plain[: _CELL - 1] + "…"
+def _show_pair(name: str, score: float, persona: str, other: str) -> str:
+    return f"| {name} | {score:.3f} | {show_value(persona)} | {show_value(other)} |"
 
 
 def _draw_histogram(cosines: pl.Series, settings: HubSettings) -> str:

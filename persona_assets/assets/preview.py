@@ -9,6 +9,7 @@ import dagster as dg
 import polars as pl
 
 from persona_assets.accounting import Accounting
+from persona_assets.dedup.match import STAGES
 from persona_assets.dedup.violations import ViolationSample
 from persona_assets.lake import Lake, TableInfo
 from persona_assets.llm.usage import Usage
@@ -20,7 +21,6 @@ _TURN = 80
 _SHOWN = 1000
 _MARKUP = re.compile(r"[\\`*_~<>&\[\]#|]")
 _TIERS = ("clean", "repaired", "asked_again", "malformed")
-_STAGES = ("exact", "minhash", "embedding")
 _HIDDEN = {"response_keys", "license", "source", "prompt_hash"}
 
 
@@ -117,7 +117,7 @@ def describe_stages(counts: pl.DataFrame) -> str:
     Args:
         counts: from `dedup.summary.count_verdicts`.
     """
-    stages = [pl.format("{} of {}", f"dropped_{stage}", f"judged_{stage}").alias(stage) for stage in _STAGES]
+    stages = [pl.format("{} of {}", f"dropped_{stage}", f"judged_{stage}").alias(stage) for stage in STAGES]
     table = counts.select("language", "rows", "kept", *stages, pl.col("lexical_only").alias("lexical only"))
     header = "| " + " | ".join(table.columns) + " |\n|" + "---|" * table.width
     return "\n".join([header, *("| " + " | ".join(map(str, row)) + " |" for row in table.iter_rows())])
@@ -146,10 +146,11 @@ def _show_row(row: Mapping[str, Any]) -> str:
     """The row's own id, then a line for each value: a table's columns would be a word wide beside the ids."""
     key, *names = [name for name in row if name not in _HIDDEN]
     shown = [name for name in names if not name.endswith("_id") and row[name] not in (None, "")]
-    return "\n".join([f"- **{_show(row[key])}**", *(f"  - {name}: {_show(row[name])}" for name in shown)])
+    return "\n".join([f"- **{show_value(row[key])}**", *(f"  - {name}: {show_value(row[name])}" for name in shown)])
 
 
-def _show(value: Any) -> str:
+def show_value(value: Any) -> str:
+    """A value as Markdown that shows it as it is, on one line and shortened: text from the web and from models."""
     if isinstance(value, list):
         # Of each turn the beginning, so that a long system prompt leaves room for the answer.
         turns = (f"{turn['role']}: {turn['content']}" if isinstance(turn, dict) else str(turn) for turn in value)

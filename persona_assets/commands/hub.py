@@ -14,7 +14,7 @@ from persona_assets.dedup.hub import rebuild_index
 from persona_assets.dedup.near import NearPersona, find_near
 from persona_assets.dedup.published import HUB, LakeHub
 from persona_assets.dedup.statistics import HubStatistics, count_hub
-from persona_assets.embedding.cache import make_hub_encoder
+from persona_assets.embedding.cache import make_encoder, make_hub_encoder
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.errors import LakeError
 from persona_assets.index.interface import PersonaIndex
@@ -37,7 +37,7 @@ def run_rebuild(settings: Settings, console: Console) -> None:
         console.print("Nothing to rebuild: no persona_hub is in the lake yet.")
         return
     began = time.monotonic()
-    rows = rebuild_index(settings, encoder=make_hub_encoder(settings), published=hub)
+    rows = rebuild_index(settings, encoder=make_hub_encoder(settings, make_encoder(settings)), published=hub)
     seconds = time.monotonic() - began
     _say(console, f"{_name_place(settings)}: {rows:,} personas of {shards:,} shards, in {seconds:,.0f} s.")
 
@@ -107,7 +107,7 @@ def run_stats(settings: Settings, console: Console) -> None:
 
 @contextmanager
 def _open(settings: Settings) -> Iterator[tuple[PersonaIndex, TextEncoder]]:
-    encoder = make_hub_encoder(settings)
+    encoder = make_hub_encoder(settings, make_encoder(settings))
     with open_index(settings, make_spec(encoder, settings.hub.jaccard)) as index:
         yield index, encoder
 

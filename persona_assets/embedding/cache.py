@@ -104,13 +104,16 @@ def make_encoder(settings: Settings) -> TextEncoder:
     return CachedEncoder(encoder, settings.data / "index" / "vectors.sqlite")
 
 
-def make_hub_encoder(settings: Settings) -> TextEncoder:
+def make_hub_encoder(settings: Settings, encoder: TextEncoder) -> TextEncoder:
     """Make the encoder that the hub compares with: the project's own, or one that proposes pairs to it.
+
+    Args:
+        settings: of the project.
+        encoder: the project's own, from `make_encoder`.
 
     Raises:
         SettingsError: if the model cannot be distilled.
     """
-    encoder = make_encoder(settings)
     if settings.embedding.proposer == "none" or is_static(settings.embedding.model):
         return encoder
     from persona_assets.embedding.proposer import make_proposing

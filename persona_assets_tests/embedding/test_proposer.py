@@ -22,7 +22,7 @@ def settings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def proposing(settings):
-    return make_hub_encoder(settings)
+    return make_hub_encoder(settings, make_encoder(settings))
 
 
 def test_the_static_model_proposes_what_the_model_takes_for_one(proposing):
@@ -46,7 +46,7 @@ def test_the_judge_has_the_models_own_cosines(settings, proposing):
 def test_it_is_distilled_once_and_named_after_both_models(settings, proposing):
     folder = settings.data / "index" / "static"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    again = make_hub_encoder(settings)
+    again = make_hub_encoder(settings, make_encoder(settings))
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert again.identity == proposing.identity
     assert again.identity.endswith(f" for {make_encoder(settings).identity}")
@@ -55,9 +55,9 @@ def test_it_is_distilled_once_and_named_after_both_models(settings, proposing):
 
 def test_without_a_proposer_the_hub_compares_by_the_model_and_loads_nothing(tmp_path):
     code = (
-        "import sys; from persona_assets.embedding.cache import make_hub_encoder;"
+        "import sys; from persona_assets.embedding.cache import make_encoder, make_hub_encoder;"
         "from persona_assets.settings import load_settings;"
-        f"e = make_hub_encoder(load_settings(paths={{'data': {str(tmp_path)!r}}}));"
+        f"s = load_settings(paths={{'data': {str(tmp_path)!r}}}); e = make_hub_encoder(s, make_encoder(s));"
         "assert type(e).__name__ == 'CachedEncoder' and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
