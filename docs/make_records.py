@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dataframely as dy
 
-from persona_assets.recipes.recipe import load_recipes
+from persona_assets.recipes.load import load_recipes
 from persona_assets.records import SCHEMAS
 
 PAGE = Path(__file__).with_name("records.md")

@@ -9,7 +9,7 @@ from persona_assets.resources import Project
 
 SHARD_PIPELINE = "shard_pipeline"
 RELEASE = "release"
-INSTRUCTIONS = "instructions"
+INSTRUCTIONS = "instruction_sets"
 
 
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:

@@ -20,7 +20,7 @@ from persona_assets.automation import build_jobs, build_shard_sensor  # noqa: E4
 from persona_assets.checks.build import build_checks  # noqa: E402
 from persona_assets.errors import SettingsError  # noqa: E402
 from persona_assets.io import LakeIOManager  # noqa: E402
-from persona_assets.recipes.recipe import load_recipes  # noqa: E402
+from persona_assets.recipes.load import load_recipes  # noqa: E402
 from persona_assets.resources import Project  # noqa: E402
 from persona_assets.settings import ENV_PREFIX, Settings, load_settings  # noqa: E402
 from persona_assets.sft.mixes import load_mixes  # noqa: E402
@@ -53,7 +53,7 @@ def build_definitions(
         *build_persona_assets(prompts, pool),
         persona_hub,
         *build_character_assets(prompts, pool),
-        *build_recipe_assets(recipes, pool),
+        *build_recipe_assets(recipes, prompts, pool),
         *build_sft_assets(recipes, load_mixes(prompts / "mixes")),
     ]
     _reject_unknown_tasks(settings, assets)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from persona_assets.characters.sessions import count_dialogues
-from persona_assets.llm.client import asks_in_batches, resolve_task
+from persona_assets.llm.client import asks_in_batches, name_models, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
 from persona_assets.personas.seed import count_seed_tasks
 from persona_assets.prompts import PromptFile
@@ -113,9 +113,15 @@ def assume_rates(prompt: PromptFile, settings: Settings, asset: str, input_chars
     text += sum(len(str(one.values)) + len(one.answer_text()) for one in prompt.demonstrations)
     read = text / _CHARS_A_TOKEN
     written = (task.max_tokens or prompt.max_tokens) * _WRITTEN_SHARE
-    model, in_batch = resolve_task(settings.model, task).name, asks_in_batches(settings.batch, task)
-    cost = price_tokens(model, round(read), round(written), in_batch)
-    return Rates(1.0, task.candidates or prompt.candidates, read, written, cost, "assumed")
+    in_batch = asks_in_batches(settings.batch, task)
+    # Several models draw in turn, so a call costs their mean.
+    prices = [
+        price_tokens(model.name, round(read), round(written), in_batch) for model in resolve_task(settings.model, task)
+    ]
+    known = [price for price in prices if price is not None]
+    cost = sum(known) / len(known) if len(known) == len(prices) else None
+    calls = (task.candidates or prompt.candidates) * prompt.turns_per_row
+    return Rates(1.0, calls, read, written, cost, "assumed")
 
 
 def forecast_shard(
@@ -163,7 +169,7 @@ def _forecast(asset: str, tasks: float, rates: Rates, size: ShardSize, settings:
     sent = calls - stored
     return AssetForecast(
         asset,
-        resolve_task(settings.model, settings.task(asset)).name,
+        name_models(settings.model, settings.task(asset)),
         round(tasks),
         round(tasks * rates.rows),
         calls,

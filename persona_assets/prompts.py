@@ -8,18 +8,19 @@ takes away whatever could close the delimiter or start a turn of its own.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-import yaml
 from jinja2 import StrictUndefined, TemplateError, UndefinedError
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from persona_assets.errors import PromptError
+from persona_assets.yaml_files import read_yaml, validate_yaml
 
 Message = dict[str, str]
 
@@ -59,6 +60,11 @@ class PromptFile(BaseModel):
     candidates: int = Field(1, ge=1, le=64)
     stop: tuple[str, ...] = ()
 
+    @property
+    def turns_per_row(self) -> int:
+        """Questions that one row takes, each with all its candidates."""
+        return 1
+
 
 P = TypeVar("P", bound=PromptFile)
 
@@ -77,10 +83,11 @@ class Prompt(Generic[P]):
     version: str
     content: P
 
-    def render(self, **values: Any) -> list[Message]:
+    def render(self, demonstrations: Sequence[Demonstration] | None = None, **values: Any) -> list[Message]:
         """Make the chat messages: system, demonstrations, then the user turn.
 
         Args:
+            demonstrations: in place of those of the file.
             values: the template's variables.
 
         Returns:
@@ -91,7 +98,7 @@ class Prompt(Generic[P]):
         """
         content = self.content
         messages = self._turns("system", content.system, values) if content.system else []
-        for demonstration in content.demonstrations:
+        for demonstration in content.demonstrations if demonstrations is None else demonstrations:
             messages += self._turns("user", content.user, {**values, **demonstration.values})
             messages.append({"role": "assistant", "content": demonstration.answer_text().strip()})
         return messages + self._turns("user", content.user, values)
@@ -123,6 +130,15 @@ def render_template(template: str, values: Mapping[str, Any], where: str) -> str
         raise PromptError(f"The {where} is no valid template: {error.message}.") from None
 
 
+def list_variables(template: str) -> set[str]:
+    """The variables that a template uses.
+
+    Raises:
+        TemplateSyntaxError: if it is none.
+    """
+    return set(find_undeclared_variables(_environment().parse(template)))
+
+
 def delimit(text: str, tag: str = "text") -> str:
     """Delimit untrusted text as data: `<tag>…</tag>`, which the text can neither close nor escape."""
     name = _BLANK.join(map(re.escape, tag))
@@ -148,26 +164,24 @@ def load_prompt(path: Path, model: type[P]) -> Prompt[P]:
     Raises:
         PromptError: naming the file and the line or key that is wrong.
     """
-    try:
-        source = path.read_bytes()
-        content = model.model_validate(yaml.safe_load(source) or {})
-    except FileNotFoundError:
-        raise PromptError(f"The prompt file {path} is missing. Restore it or set paths.prompts.") from None
-    except OSError as error:
-        raise PromptError(f"{path} cannot be read: {error.strerror}. Correct it or set paths.prompts.") from None
-    except yaml.YAMLError as error:
-        raise PromptError(f"{path} is no valid YAML: {' '.join(str(error).split())}.") from None
-    except ValidationError as error:
-        issues = "; ".join(
-            f"{'.'.join(map(str, issue['loc'])) or 'the file'}: {issue['msg']}" for issue in error.errors()
-        )
-        raise PromptError(f"{path} is not well formed. {issues}.") from None
-    return Prompt(path.stem, hashlib.sha256(source).hexdigest()[:16], content)
+    source, values = read_yaml(path)
+    return Prompt(path.stem, hash_files(source), validate_yaml(path, source, values, model))
+
+
+def hash_files(*sources: bytes) -> str:
+    """The version of a prompt: a hash of the bytes of its file, and of those of the files that it takes in."""
+    return hashlib.sha256(b"\0".join(sources)).hexdigest()[:16]
 
 
 @lru_cache(maxsize=512)
 def _compile(template: str) -> Any:
+    return _environment().from_string(template)
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["data"] = delimit
     environment.filters["plain"] = strip_chat_marks
-    return environment.from_string(template)
+    environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
+    return environment

@@ -7,7 +7,6 @@ classes. A recipe's columns stand in its YAML file and become the same kind of s
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import dataframely as dy
 import polars as pl
@@ -190,34 +189,30 @@ QUARANTINE_COLUMNS = {
 """Columns of every quarantine table: what was asked for, why it was refused, and the whole text."""
 
 
-def recipe_schema(name: str, fields: Mapping[str, Mapping[str, Any]]) -> type[dy.Schema]:
-    """The schema of a recipe's table: the common columns and the fields of its YAML file.
+RECIPE_COLUMNS = ("item_id", "persona_id", "persona", "source_item_id", "model", "response_keys")
+"""The columns that every recipe's table has, whatever its fields."""
+
+
+def recipe_schema(name: str, columns: Mapping[str, dy.Column]) -> type[dy.Schema]:
+    """The schema of a recipe's table: the common columns and those of its YAML file.
 
     Args:
         name: the asset's name.
-        fields: for each output field its `type` (string or integer), `description` and bounds.
+        columns: its own columns.
 
     Returns:
         A dataframely schema class.
     """
-    columns: dict[str, Any] = {
+    common: dict[str, dy.Column] = {
         "item_id": dy.String(primary_key=True, description="Hash of persona, source row, sample and output."),
         "persona_id": dy.String(description="The persona in the hub."),
         "persona": dy.String(description="Its text."),
         "source_item_id": dy.String(
             nullable=True, description="Row of the recipe that this one reads, if it reads one."
         ),
-        **{field: _recipe_column(spec) for field, spec in fields.items()},
-        "response_keys": _response_keys(),
     }
-    return type(name, (dy.Schema,), {"__doc__": f"Rows of the recipe {name}.", **columns})
-
-
-def _recipe_column(spec: Mapping[str, Any]) -> dy.Column:
-    description = spec.get("description")
-    if spec.get("type", "string") == "integer":
-        return dy.Int64(min=spec.get("minimum"), max=spec.get("maximum"), description=description)
-    return dy.String(min_length=spec.get("min_length", 1), max_length=spec.get("max_length"), description=description)
+    more = {"model": dy.String(description="Model that wrote the row."), "response_keys": _response_keys()}
+    return type(name, (dy.Schema,), {"__doc__": f"Rows of the recipe {name}.", **common, **columns, **more})
 
 
 def polars_schema(schema: type[dy.Schema]) -> dict[str, pl.DataType]:

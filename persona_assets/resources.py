@@ -17,6 +17,7 @@ from persona_assets.lake import Lake
 from persona_assets.llm.budget import Budget
 from persona_assets.llm.client import ModelClient, asks_in_batches, resolve_task
 from persona_assets.llm.ledger import Ledger, open_ledger
+from persona_assets.llm.team import ModelTeam
 from persona_assets.llm.usage import Usage
 from persona_assets.progress import Reporter, SilentReporter
 from persona_assets.settings import Settings, TaskSettings
@@ -55,11 +56,14 @@ class Project:
         """What the hub compares with: the same, or a static model that proposes pairs to it."""
         return make_hub_encoder(self.settings, self.encoder)
 
-    def open_client(self, task: TaskSettings, usage: Usage) -> ModelClient:
-        """Open a client for one asset, with the model that its task settings name."""
-        model = resolve_task(self.settings.model, task)
+    def open_client(self, task: TaskSettings, usage: Usage) -> ModelClient | ModelTeam:
+        """Open a client for one asset, with the model or models that its task settings name."""
         batches = self.settings.batch if asks_in_batches(self.settings.batch, task) else None
-        return ModelClient(model, self.ledger, usage, budget=self.budget, batches=batches)
+        clients = [
+            ModelClient(model, self.ledger, usage, budget=self.budget, batches=batches)
+            for model in resolve_task(self.settings.model, task)
+        ]
+        return clients[0] if len(clients) == 1 else ModelTeam(clients)
 
     def open_meter(self) -> SimilarityMeter:
         """Open a meter of similarity for one asset, which runs in an event loop of its own."""

@@ -26,6 +26,7 @@ from persona_assets.settings_sections import (
     BatchSettings,
     BudgetSettings,
     CharacterSettings,
+    Choice,
     CorpusSettings,
     DialogueSettings,
     EmbeddingSettings,
@@ -34,9 +35,11 @@ from persona_assets.settings_sections import (
     IndexSettings,
     InstructionSettings,
     LedgerSettings,
+    Method,
     ModelSettings,
     PathSettings,
     Relation,
+    SandboxSettings,
     Section,
     SeedSettings,
     TaskSettings,
@@ -49,6 +52,7 @@ __all__ = [
     "BatchSettings",
     "BudgetSettings",
     "CharacterSettings",
+    "Choice",
     "CorpusSettings",
     "DialogueSettings",
     "EmbeddingSettings",
@@ -57,9 +61,11 @@ __all__ = [
     "IndexSettings",
     "InstructionSettings",
     "LedgerSettings",
+    "Method",
     "ModelSettings",
     "PathSettings",
     "Relation",
+    "SandboxSettings",
     "Section",
     "SeedSettings",
     "Settings",
@@ -97,6 +103,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     budget: BudgetSettings = BudgetSettings()
     batch: BatchSettings = BatchSettings()
+    sandbox: SandboxSettings = SandboxSettings()
     seed_personas: SeedSettings = SeedSettings()
     expansion: ExpansionSettings = ExpansionSettings()
     hub: HubSettings = HubSettings()

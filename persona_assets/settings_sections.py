@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 PACKAGE = Path(__file__).resolve().parent
 
 Relation = Literal["read", "write", "like", "dislike"]
+Method = Literal["zero_shot", "few_shot", "persona_few_shot"]
+Choice = Literal["first", "nearest"]
 
 
 class Section(BaseModel):
@@ -118,6 +120,7 @@ class TaskSettings(Section):
     """What one model-backed asset changes: every key falls back to the prompt file, then to [model]."""
 
     model: str | None = Field(None, description="Another model for this asset.")
+    models: tuple[str, ...] = Field((), description="Several models that draw the candidates in turn; before `model`.")
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
     max_tokens: int | None = Field(None, ge=1)
@@ -130,6 +133,24 @@ class TaskSettings(Section):
     )
     limit: int | None = Field(None, ge=0, description="Rows asked for in a shard at most, the first in order.")
     batch: bool | None = Field(None, description="Ask by batches, or not; none: what batch.enabled says.")
+    method: Method | None = Field(None, description="Of a recipe: what of its demonstrations the model is shown.")
+    shown: int | None = Field(None, ge=1, description="Of a recipe: demonstrations shown of those that it has.")
+    choose: Choice | None = Field(
+        None,
+        description="Of a recipe: its first demonstrations, or those whose persona is nearest to the row's.",
+    )
+    draws: dict[str, str | dict[str, float]] = Field(
+        default_factory=dict,
+        description="Of a recipe: for what it draws one value, any text, or a weight for each of several.",
+    )
+
+
+class SandboxSettings(Section):
+    """Where programs that models write run: an interpreter that knows no files and no network."""
+
+    enabled: bool = Field(False, description="Run programs that a model wrote, to check its solutions.")
+    max_seconds: float = Field(2.0, gt=0, le=60, description="Seconds that one program may run.")
+    max_memory_mb: int = Field(64, ge=1, description="Megabytes that one program may use.")
 
 
 class EmbeddingSettings(Section):

@@ -14,7 +14,7 @@ import polars as pl
 from persona_assets.corpus.shards import CorpusShard
 from persona_assets.errors import LakeError
 from persona_assets.lake import WHOLE, Lake, TableInfo
-from persona_assets.llm.client import resolve_task
+from persona_assets.llm.client import name_models
 from persona_assets.settings import Settings
 from persona_assets.sft.release import read_release_facts
 from persona_assets.sft.shards import ShardChoice
@@ -190,7 +190,7 @@ def _compare_prompt_and_model(info: TableInfo, asset: AssetFacts, settings: Sett
     if made_by in {None, "none"}:
         return []
     reasons = ["prompt changed"] if info.attributes["code_version"] != asset.code_version else []
-    model = resolve_task(settings.model, settings.task(asset.name)).name
+    model = name_models(settings.model, settings.task(asset.name))
     return [*reasons, *([f"model was {made_by}, now {model}"] if made_by != model else [])]
 
 

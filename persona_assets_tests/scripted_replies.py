@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from persona_assets.settings import PACKAGE
+from persona_assets_tests.scripted_recipes import RECIPE_WRITERS, write_answer_turn
 from persona_assets_tests.scripted_words import (
     CIRCUMSTANCES,
     CLOSERS,
@@ -191,6 +192,8 @@ def _write_solution(question: Question) -> str:
 
 
 def _write_anything(question: Question) -> str:
+    if question.system.startswith("You are a helpful assistant."):
+        return write_answer_turn(question)
     if question.schema is not None:
         return json.dumps(_fill_schema(question, question.schema), ensure_ascii=False)
     labels = _common_labels(question.examples)
@@ -199,6 +202,8 @@ def _write_anything(question: Question) -> str:
 
 
 def _fill_schema(question: Question, schema: Mapping[str, Any]) -> Any:
+    if "pattern" in schema:
+        return "_".join(re.findall(r"[a-z]+", _write_sentence(question).lower())[:2])
     if "enum" in schema:
         return question.draw.choice(list(schema["enum"]))
     kind = schema.get("type", "string")
@@ -261,4 +266,5 @@ _WRITERS: dict[str, Callable[[Question], str]] = {
     "dialogues_g": _write_in_character,
     "recipes/math": _write_problem,
     "recipes/math_solutions": _write_solution,
+    **RECIPE_WRITERS,
 }

@@ -38,7 +38,7 @@ def _describe(definitions: dg.Definitions) -> dict[str, Any]:
         }
     jobs = {
         name: sorted(key.to_user_string() for key in definitions.resolve_job_def(name).asset_layer.selected_asset_keys)
-        for name in ("instructions", "release", "shard_pipeline")
+        for name in ("instruction_sets", "release", "shard_pipeline")
     }
     return {"assets": assets, "jobs": jobs}
 

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, forecast_shard
-from persona_assets.recipes.recipe import load_recipes
+from persona_assets.recipes.load import load_recipes
 from persona_assets.settings import PACKAGE, load_settings
 
 ALL_GO_ON = Flow()
-ASSETS = (
-    "seed_personas", "expanded_personas", "character_profiles", "dialogues_r", "dialogues_g", "math_problems",
-    "math_solutions",
-)  # fmt: skip
 RECIPES = load_recipes(PACKAGE.parent / "prompts" / "recipes")
+ASSETS = (
+    *("seed_personas", "expanded_personas", "character_profiles", "dialogues_r", "dialogues_g"),
+    *(recipe.content.asset for recipe in RECIPES),
+)
 RATES = {asset: Rates(0.5, 2.0, 100.0, 10.0, 0.01, "sample") for asset in ASSETS}
 
 

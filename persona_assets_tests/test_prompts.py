@@ -133,9 +133,9 @@ def test_a_bad_template_is_named(template: str) -> None:
     [
         ("description: a\nuser: [unclosed\n", r"test\.yaml is no valid YAML: .*line \d"),
         ("description: a\n\tuser: x\n", r"test\.yaml is no valid YAML: .*line 2"),
-        ("description: a\n", r"test\.yaml is not well formed\. user: Field required"),
-        ("description: a\nuser: b\ntemprature: 1\n", r"test\.yaml .*temprature: Extra inputs"),
-        ("description: a\nuser: b\ntemperature: 9\n", r"temperature: .*less than or equal to 2"),
+        ("description: a\n", r"test\.yaml is not well formed\. user \(line 1\): Field required"),
+        ("description: a\nuser: b\ntemprature: 1\n", r"test\.yaml .*temprature \(line 3\): Extra inputs"),
+        ("description: a\nuser: b\ntemperature: 9\n", r"temperature \(line 3\): .*less than or equal to 2"),
         ("description: a\nuser: b\ndemonstrations: [{values: {}}]\n", r"demonstrations\.0\.answer"),
         ("- a list\n", r"test\.yaml is not well formed\. the file"),
         ("", r"test\.yaml is not well formed\. description"),

@@ -129,12 +129,15 @@ def materialise_with_model(
     client = project.open_client(settings, usage)
     asker = Asker(client, prompt, asset, shard, settings)
     attributes = {
-        "model": client.settings.name,
+        "model": " + ".join(client.names),
         "code_version": prompt.version,
         "inputs": dict(inputs),
         "settings": {
             **project.settings.pick("model.max_temperature", *decisive),
-            **{f"tasks.{asset}.{key}": value for key, value in settings.model_dump(exclude={"model", "batch"}).items()},
+            **{
+                f"tasks.{asset}.{key}": value
+                for key, value in settings.model_dump(exclude={"model", "models", "batch"}, mode="json").items()
+            },
         },
     }
     project.reporter.start(asset, shard, planned)
@@ -143,7 +146,7 @@ def materialise_with_model(
         run_interruptibly(_drain(asker, make, writer, lambda: project.reporter.update(asset, writer.accounting, usage)))
         info = writer.publish(**attributes)
     project.reporter.finish(asset, info.accounting, usage)
-    return to_result(project, info, **describe_usage(usage, client.settings.name), **describe())
+    return to_result(project, info, **describe_usage(usage, " + ".join(client.names)), **describe())
 
 
 async def _drain(

@@ -153,9 +153,16 @@ def show_value(value: Any) -> str:
     """A value as Markdown that shows it as it is, on one line and shortened: text from the web and from models."""
     if isinstance(value, list):
         # Of each turn the beginning, so that a long system prompt leaves room for the answer.
-        turns = (f"{turn['role']}: {turn['content']}" if isinstance(turn, dict) else str(turn) for turn in value)
-        value = " / ".join(_shorten(turn, _TURN) for turn in turns)
+        value = " / ".join(_shorten(_show_member(member), _TURN) for member in value)
     return _MARKUP.sub(r"\\\g<0>", _shorten(str(value), _CELL))
+
+
+def _show_member(member: Any) -> str:
+    if not isinstance(member, dict):
+        return str(member)
+    if member.keys() == {"role", "content"}:
+        return f"{member['role']}: {member['content']}"
+    return ", ".join(f"{name}: {value}" for name, value in member.items())
 
 
 def _shorten(text: str, limit: int) -> str:

@@ -1,27 +1,35 @@
 """The recipe factory: one asset for each file of `prompts/recipes/`, with no Python written."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
-from persona_assets.assets.materialise import TaskConfig, list_choosers, materialise_with_model, read_versions
+from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
 from persona_assets.assets.specs import MODEL_KIND, table_asset
 from persona_assets.lake import TableInfo
-from persona_assets.recipes.make import make_items
-from persona_assets.recipes.recipe import Recipe
+from persona_assets.personas.persona_prompts import SeedPrompt, load_seed_prompt
+from persona_assets.prompts import Prompt
+from persona_assets.recipes.conversations import make_conversations
+from persona_assets.recipes.demonstrations import decides_by_embedding
+from persona_assets.recipes.make import Workshop, make_items
+from persona_assets.recipes.recipe import HUB, Recipe
 from persona_assets.records import polars_schema
 from persona_assets.resources import Project
+from persona_assets.settings import TaskSettings
 
 
-def build_recipe_assets(recipes: Sequence[Recipe], pool: str | None) -> list[dg.AssetsDefinition]:
+def build_recipe_assets(recipes: Sequence[Recipe], prompts: Path, pool: str | None) -> list[dg.AssetsDefinition]:
     """Build the assets of recipe files."""
-    return [_build_recipe(recipe, pool) for recipe in recipes]
+    seed_prompt = load_seed_prompt(prompts)
+    return [_build_recipe(recipe, seed_prompt, pool) for recipe in recipes]
 
 
-def _build_recipe(recipe: Recipe, pool: str | None) -> dg.AssetsDefinition:
+def _build_recipe(recipe: Recipe, seed_prompt: Prompt[SeedPrompt], pool: str | None) -> dg.AssetsDefinition:
     content = recipe.content
     schema = content.schema_class()
+    reads = [content.reads, *([HUB] if _wants_partners(recipe) and content.reads != HUB else [])]
 
     @table_asset(
         "recipes",
@@ -30,27 +38,47 @@ def _build_recipe(recipe: Recipe, pool: str | None) -> dg.AssetsDefinition:
         recipe.version,
         kinds=(MODEL_KIND,),
         name=content.asset,
-        ins={"source": dg.AssetIn(key=content.reads)},
+        deps=reads,
         pool=pool,
     )
     def items(
-        context: dg.AssetExecutionContext,
-        config: TaskConfig,
-        project: dg.ResourceParam[Project],
-        source: pl.LazyFrame,
+        context: dg.AssetExecutionContext, config: TaskConfig, project: dg.ResourceParam[Project]
     ) -> dg.MaterializeResult[TableInfo]:
+        shard = context.partition_key
+        source = project.lake.scan(content.reads, shard)
         rows = source.select(pl.len()).collect().item()
         task = config.merge(project.settings.task(content.asset))
+        make = make_conversations if content.conversation else make_items
+        workshop = Workshop(
+            seed_prompt,
+            project.open_meter().compare,
+            project.settings.sandbox,
+            project.lake.scan(HUB, shard).select("persona_id", "persona").collect()
+            if _wants_partners(recipe)
+            else None,
+        )
         return materialise_with_model(
             context,
             project,
             recipe,
             config,
             polars_schema(schema),
-            lambda asker: make_items(asker, source, project.open_meter().compare),
+            lambda asker: make(asker, source, workshop),
             (rows if task.limit is None else min(task.limit, rows)) * content.per_row,
-            read_versions(project, context.partition_key, content.reads),
-            list_choosers(recipe, task) if content.prefer == "near_persona" else (),
+            read_versions(project, shard, *reads),
+            list_deciders(recipe, task),
         )
 
     return items
+
+
+def list_deciders(recipe: Recipe, task: TaskSettings) -> tuple[str, ...]:
+    """The settings beside model and task that decide a recipe's rows."""
+    content = recipe.content
+    embedding = ("embedding.model",) if decides_by_embedding(content, task) else ()
+    return (*embedding, *(("sandbox.enabled",) if content.agreement and content.agreement.program else ()))
+
+
+def _wants_partners(recipe: Recipe) -> bool:
+    conversation = recipe.content.conversation
+    return conversation is not None and conversation.partner == "persona"

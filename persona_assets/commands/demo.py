@@ -10,6 +10,7 @@ from rich.table import Table
 
 from persona_assets.commands.run import RunFailedError, run_pipeline
 from persona_assets.lake import WHOLE, Lake
+from persona_assets.recipes.load import load_recipes
 from persona_assets.settings import PACKAGE, Settings
 
 SHARD = "sample"
@@ -28,7 +29,21 @@ PROFILE: Mapping[str, Any] = {
         "character_profiles": {"candidates": 6, "temperature": 0.3},
         "dialogues_r": {"candidates": 10, "temperature": 0.3, "max_tokens": 170, "repetition_penalty": 1.05},
         "dialogues_g": {"candidates": 4, "max_tokens": 110, "repetition_penalty": 1.1},
-        "math_problems": {"limit": 9, "candidates": 3},
+        "math_problems": {
+            "limit": 9,
+            "candidates": 3,
+            "draws": {"focus": "arithmetic", "difficulty": {"primary": 1, "secondary": 1}},
+        },
+        "logic_problems": {"limit": 4},
+        "logic_solutions": {"max_tokens": 160},
+        "ruozhiba_questions": {"limit": 4, "draws": {"language": "en"}},
+        "instructions": {"limit": 8},
+        "conversations": {"limit": 4, "max_tokens": 80},
+        "persona_talks": {"limit": 3, "max_tokens": 60},
+        "knowledge_texts": {"limit": 3, "max_tokens": 260},
+        "game_npcs": {"limit": 4},
+        "tools": {"limit": 4},
+        "tool_code": {"max_tokens": 260},
     },
 }
 """What the demo sets, so that it ends in minutes without a GPU."""
@@ -43,9 +58,6 @@ _ASSETS = (
     "character_profiles",
     "dialogues_r",
     "dialogues_g",
-    "math_problems",
-    "math_solutions",
-    "sft_mix",
 )
 _SHOWN = 3
 _CELL = 260
@@ -106,7 +118,9 @@ def run_demo(settings: Settings, console: Console) -> DemoResult:
 def gather_result(settings: Settings) -> DemoResult:
     """Read what the demo left in the lake and the release."""
     lake = Lake(settings.data / "lake")
-    infos = [lake.info(asset, WHOLE if asset == "source_instructions" else SHARD) for asset in _ASSETS]
+    recipes = [recipe.content.asset for recipe in load_recipes(settings.prompts / "recipes")]
+    assets = (*_ASSETS, *recipes, "sft_mix")
+    infos = [lake.info(asset, WHOLE if asset == "source_instructions" else SHARD) for asset in assets]
     train = pl.scan_parquet(settings.data / "sft_dataset" / MIX / "train.parquet")
     rows = {info.asset: info.rows for info in infos} | {"sft_dataset": train.select(pl.len()).collect().item()}
     quarantined = {info.asset: info.accounting.quarantined.total() for info in infos}

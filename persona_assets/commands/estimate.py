@@ -16,13 +16,14 @@ from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
 from persona_assets.errors import PersonaAssetsError, SettingsError
 from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, assume_rates, forecast_shard
 from persona_assets.lake import Lake
-from persona_assets.llm.client import resolve_task
+from persona_assets.llm.client import name_models, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
 from persona_assets.llm.ledger import LEDGER_FILE
 from persona_assets.llm.ledger_upkeep import Spending, open_upkeep
 from persona_assets.personas.persona_prompts import load_expansion_prompt, load_seed_prompt
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
-from persona_assets.recipes.recipe import Recipe, load_recipes
+from persona_assets.recipes.load import load_recipes
+from persona_assets.recipes.recipe import Recipe
 from persona_assets.settings import Settings
 
 _DIALOGUE_FILES = ("dialogues_r", "dialogues_g")
@@ -172,7 +173,7 @@ def _count_stored(
     """Responses of the present prompts and models that a run will ask for, by shard and asset."""
     stored: dict[str, Counter[str]] = {}
     for shard, asset, model, version, count in origins:
-        is_ours = model == resolve_task(settings.model, settings.task(asset)).name
+        is_ours = model in {one.name for one in resolve_task(settings.model, settings.task(asset))}
         if asset not in prompts or prompts[asset].version != version or not is_ours:
             continue
         # Where a part of the rows is drawn or cut off, a sample asked about others than the whole run will.
@@ -193,7 +194,7 @@ def _measure_history(
 ) -> dict[str, Rates]:
     rates = {}
     for asset in assets:
-        model = resolve_task(settings.model, settings.task(asset)).name
+        model = name_models(settings.model, settings.task(asset))
         infos = [lake.info(asset, shard) for shard in lake.shards(asset)]
         infos = [info for info in infos if info.attributes.get("model") == model]
         planned, rows = sum(info.accounting.planned for info in infos), sum(info.rows for info in infos)

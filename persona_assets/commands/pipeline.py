@@ -58,7 +58,7 @@ class Pipeline:
 
     def run_instructions(self) -> JobReport:
         """Read the instruction sets."""
-        return self._run("instructions")
+        return self._run("instruction_sets")
 
     def run_shard(self, shard: str, assets: Sequence[str] | None = None) -> JobReport:
         """Materialise a shard, or some of its assets."""

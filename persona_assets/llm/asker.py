@@ -10,6 +10,7 @@ from persona_assets.llm.client import ModelClient
 from persona_assets.llm.request import ChatRequest
 from persona_assets.llm.structured import answer_schema
 from persona_assets.llm.tasks import Task
+from persona_assets.llm.team import ModelTeam
 from persona_assets.prompts import Prompt, PromptFile
 from persona_assets.settings import TaskSettings
 
@@ -29,7 +30,7 @@ class Asker(Generic[P]):
         settings: the table `[tasks.NAME]`; what it leaves out the prompt file says.
     """
 
-    client: ModelClient
+    client: ModelClient | ModelTeam
     prompt: Prompt[P]
     task: str
     shard: str
@@ -74,6 +75,7 @@ class Asker(Generic[P]):
             answer_model,
             self.prompt.demonstration_texts(),
             self.settings.min_score,
+            models=self.client.names,
         )
 
     def make_request(

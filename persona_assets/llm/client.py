@@ -61,6 +61,7 @@ class ModelClient:
         batches: BatchSettings | None = None,
     ) -> None:
         self.settings = settings
+        self.names: tuple[str, ...] = (settings.name,)
         self.usage = usage
         self._ledger = ledger
         self._first_wait = first_wait
@@ -264,16 +265,25 @@ def identify_model(name: str) -> str:
     return str(model_identity(name))
 
 
-def resolve_task(model: ModelSettings, task: TaskSettings) -> ModelSettings:
-    """The model settings of one asset: `[model]` with what `[tasks.NAME]` changes.
+def resolve_task(model: ModelSettings, task: TaskSettings) -> list[ModelSettings]:
+    """The model settings of one asset, the first model first: `[model]` with what `[tasks.NAME]` changes.
 
     The address, the key and the limits per minute of `[model]` go to its own provider only: a model of another
     provider takes that provider's own variables.
     """
-    if not task.model:
+    return [_change_model(model, name) for name in dict.fromkeys(task.models)] or [_change_model(model, task.model)]
+
+
+def name_models(model: ModelSettings, task: TaskSettings) -> str:
+    """Who answers for one asset: a model's name, or several joined by " + "."""
+    return " + ".join(one.name for one in resolve_task(model, task))
+
+
+def _change_model(model: ModelSettings, name: str | None) -> ModelSettings:
+    if not name:
         return model
-    update: dict[str, Any] = {"name": task.model}
-    if task.model.split("/")[0] != model.name.split("/")[0]:
+    update: dict[str, Any] = {"name": name}
+    if name.split("/")[0] != model.name.split("/")[0]:
         update |= {"api_base": None, "api_key": None, "requests_per_minute": None, "tokens_per_minute": None}
     return model.model_copy(update=update)
 

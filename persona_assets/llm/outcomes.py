@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -25,6 +25,9 @@ class Task(Generic[C]):
         answer_model: the fields of a JSON answer; None where the answer is plain text.
         demonstrations: texts of the prompt that an answer must not copy.
         min_score: least score of the best candidate; None accepts any.
+        low_score: word for the accounting, where the best one scores less.
+        models: names of the models that the candidates are drawn from in turn; none: the request's own.
+        variants: the same question put in other ways, each asked once beside the candidates.
     """
 
     row_id: str
@@ -34,6 +37,17 @@ class Task(Generic[C]):
     answer_model: type[BaseModel] | None = None
     demonstrations: Sequence[str] = ()
     min_score: float | None = None
+    low_score: str = "low_score"
+    models: tuple[str, ...] = ()
+    variants: tuple[ChatRequest, ...] = ()
+
+    def list_requests(self) -> list[ChatRequest]:
+        """Every request of the task: candidates, then variants."""
+        first = self.request.sample * self.candidates
+        drawn = [self.request.with_sample(first + draw) for draw in range(self.candidates)]
+        if len(self.models) > 1:
+            drawn = [replace(one, model=self.models[place % len(self.models)]) for place, one in enumerate(drawn)]
+        return [*drawn, *self.variants]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +67,7 @@ class Rejected:
 
 
 Verdict = Accepted | Rejected
-Judge = Callable[[C, Values], Verdict]
+Judge = Callable[[C, Values], Verdict | Awaitable[Verdict]]
 """Judges the values of an answer; those of a plain text answer are `{"text": …}`."""
 
 Scorer = Callable[[C, Sequence[Values]], Awaitable[Sequence[float]]]
@@ -78,6 +92,9 @@ class Outcome(Generic[C]):
     Attributes:
         task: the task.
         values: the row's values, or None.
+        model: who wrote them.
+        score: of the best candidate.
+        accepted: candidates that were right.
         keys: ledger keys of the responses that the row was read from.
         refusals: replies that were judged no row.
         refused: reason for which no reply came at all.
@@ -88,6 +105,9 @@ class Outcome(Generic[C]):
 
     task: Task[C]
     values: Values | None = None
+    model: str = ""
+    score: float = 0.0
+    accepted: int = 0
     keys: tuple[str, ...] = ()
     refusals: list[Refusal] = field(default_factory=list)
     refused: str | None = None

@@ -18,12 +18,13 @@ class MalformedError(Exception):
 def answer_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of an answer, closed and with every field required, as constrained decoders want it."""
     schema = model.model_json_schema()
-    schema.pop("title", None)
-    for field in schema.get("properties", {}).values():
-        field.pop("title", None)
-        field.pop("default", None)
-    schema["required"] = list(schema.get("properties", {}))
-    schema["additionalProperties"] = False
+    for part in (schema, *schema.get("$defs", {}).values()):
+        part.pop("title", None)
+        for field in part.get("properties", {}).values():
+            field.pop("title", None)
+            field.pop("default", None)
+        if "properties" in part:
+            part |= {"required": list(part["properties"]), "additionalProperties": False}
     return schema
 
 

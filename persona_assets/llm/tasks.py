@@ -17,10 +17,10 @@ import polars as pl
 from persona_assets.accounting import Accounting
 from persona_assets.lake import Batch
 from persona_assets.llm.answers import copies_any, is_degenerate, is_refusal
-from persona_assets.llm.client import ModelClient
 from persona_assets.llm.outcomes import Accepted, Judge, Outcome, Refusal, Rejected, Scorer, Task, Values, Verdict
 from persona_assets.llm.request import ChatRequest, RefusedError, Reply
 from persona_assets.llm.structured import MalformedError, correction, parse_answer
+from persona_assets.llm.team import Answerer
 from persona_assets.records import QUARANTINE_COLUMNS
 
 __all__ = [
@@ -48,6 +48,7 @@ _SHORTEST_COPY = 20
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    model: str
     verdict: Verdict
     replies: tuple[Reply, ...]
     tier: str | None
@@ -61,9 +62,7 @@ class _Candidate:
         return tuple(reply.key for reply in self.replies)
 
 
-async def answer_task(
-    client: ModelClient, task: Task[C], judge: Judge[C], scorer: Scorer[C] | None = None
-) -> Outcome[C]:
+async def answer_task(client: Answerer, task: Task[C], judge: Judge[C], scorer: Scorer[C] | None = None) -> Outcome[C]:
     """Draw a task's candidates, judge them and keep the best.
 
     Args:
@@ -78,9 +77,7 @@ async def answer_task(
     Raises:
         ModelError: when the model cannot be asked at all.
     """
-    first = task.request.sample
-    requests = [task.request.with_sample(first * task.candidates + draw) for draw in range(task.candidates)]
-    draws = [_draw(client, task, request, judge) for request in requests]
+    draws = [_draw(client, task, request, judge) for request in task.list_requests()]
     # One draw, the usual case, needs no task of its own.
     results = [await draws[0]] if len(draws) == 1 else await asyncio.gather(*draws)
     candidates = [result for result in results if isinstance(result, _Candidate)]
@@ -103,12 +100,16 @@ async def answer_task(
 
 async def _keep_best(outcome: Outcome[C], accepted: Sequence[_Candidate], scorer: Scorer[C] | None) -> None:
     task = outcome.task
-    score, best = await _choose(task, accepted, scorer)
-    if task.min_score is not None and score < task.min_score:
-        detail = f"the best of {len(accepted)} scores {score:.2f}, min_score is {task.min_score}"
-        outcome.refusals.append(_refuse(task, best, "low_score", detail))
-    else:
-        outcome.values, outcome.keys = _values(best), best.keys
+    scores = await _score(task, accepted, scorer)
+    # max keeps the first of equals, so the choice does not depend on which reply came first in time.
+    outcome.score, best = max(zip(scores, accepted, strict=True), key=lambda pair: pair[0])
+    outcome.accepted = len(accepted)
+    if task.min_score is not None and outcome.score < task.min_score:
+        for score, candidate in zip(scores, accepted, strict=True):
+            detail = f"it scores {score:.2f}, at least {task.min_score:g} is wanted"
+            outcome.refusals.append(_refuse(task, candidate, task.low_score, detail))
+        return
+    outcome.values, outcome.keys, outcome.model = _values(best), best.keys, best.model
     if len(accepted) > 1:
         outcome.dropped["not_best_candidate"] += len(accepted) - 1
 
@@ -212,15 +213,13 @@ def _sum(counts: Iterable[Counter[str]]) -> Counter[str]:
     return sum(counts, Counter())
 
 
-async def _draw(
-    client: ModelClient, task: Task[C], request: ChatRequest, judge: Judge[C]
-) -> "_Candidate | RefusedError":
+async def _draw(client: Answerer, task: Task[C], request: ChatRequest, judge: Judge[C]) -> "_Candidate | RefusedError":
     try:
         reply = await client.ask(request)
     except RefusedError as error:
         return error
-    verdict, tier = _judge(task, reply, judge)
-    first = _Candidate(verdict, (reply,), tier)
+    verdict, tier = await _judge(task, reply, judge)
+    first = _Candidate(request.model, verdict, (reply,), tier)
     if task.answer_model and isinstance(verdict, Rejected) and verdict.reason == "malformed":
         return await _draw_again(
             client, task, request.with_turns(*correction(reply.text, verdict.detail)), judge, first
@@ -229,24 +228,24 @@ async def _draw(
 
 
 async def _draw_again(
-    client: ModelClient, task: Task[C], request: ChatRequest, judge: Judge[C], first: _Candidate
+    client: Answerer, task: Task[C], request: ChatRequest, judge: Judge[C], first: _Candidate
 ) -> _Candidate:
     try:
         reply = await client.ask(request)
     except RefusedError:
         # The first reply arrived and was paid for: it is what is accounted for.
         return first
-    verdict, tier = _judge(task, reply, judge)
+    verdict, tier = await _judge(task, reply, judge)
     was_read = tier in {"clean", "repaired"}
-    return _Candidate(verdict, (*first.replies, reply), "asked_again" if was_read else "malformed")
+    return _Candidate(request.model, verdict, (*first.replies, reply), "asked_again" if was_read else "malformed")
 
 
-def _judge(task: Task[C], reply: Reply, judge: Judge[C]) -> tuple[Verdict, str | None]:
+async def _judge(task: Task[C], reply: Reply, judge: Judge[C]) -> tuple[Verdict, str | None]:
     problem = _find_problem(task, reply)
     if problem:
         return problem, None
     if task.answer_model is None:
-        return judge(task.context, {"text": reply.text.strip()}), None
+        return await _await_verdict(judge(task.context, {"text": reply.text.strip()})), None
     try:
         values, tier = parse_answer(reply.text, task.answer_model)
     except MalformedError as error:
@@ -254,7 +253,11 @@ def _judge(task: Task[C], reply: Reply, judge: Judge[C]) -> tuple[Verdict, str |
     for value in values.values():
         if isinstance(value, str) and len(value) >= _SHORTEST_COPY and copies_any(value, task.demonstrations):
             return Rejected("copies_demonstration", value[:200]), tier
-    return judge(task.context, values), tier
+    return await _await_verdict(judge(task.context, values)), tier
+
+
+async def _await_verdict(verdict: Verdict | Awaitable[Verdict]) -> Verdict:
+    return verdict if isinstance(verdict, Accepted | Rejected) else await verdict
 
 
 def _find_problem(task: Task[Any], reply: Reply) -> Rejected | None:
@@ -276,13 +279,10 @@ def _find_problem(task: Task[Any], reply: Reply) -> Rejected | None:
     return problem
 
 
-async def _choose(task: Task[C], accepted: Sequence[_Candidate], scorer: Scorer[C] | None) -> tuple[float, _Candidate]:
+async def _score(task: Task[C], accepted: Sequence[_Candidate], scorer: Scorer[C] | None) -> Sequence[float]:
     if scorer and (len(accepted) > 1 or task.min_score is not None):
-        scores = await scorer(task.context, [_values(candidate) for candidate in accepted])
-    else:
-        scores = [candidate.verdict.score for candidate in accepted if isinstance(candidate.verdict, Accepted)]
-    # max keeps the first of equals, so the choice does not depend on which reply came first in time.
-    return max(zip(scores, accepted, strict=True), key=lambda pair: pair[0])
+        return await scorer(task.context, [_values(candidate) for candidate in accepted])
+    return [candidate.verdict.score for candidate in accepted if isinstance(candidate.verdict, Accepted)]
 
 
 def _values(candidate: _Candidate) -> Values:

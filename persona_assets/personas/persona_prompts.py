@@ -10,6 +10,7 @@ from persona_assets.settings import Relation
 
 _CALLING = "{{ calling }}"
 _GRANULARITIES = ("coarse", "fine")
+SEED_PROMPT_FILE = "seed_personas.yaml"
 
 
 class SeedPrompt(PromptFile):
@@ -73,7 +74,7 @@ class ExpansionPrompt(PromptFile):
 
 def load_seed_prompt(folder: Path) -> Prompt[SeedPrompt]:
     """Read `seed_personas.yaml`."""
-    return load_prompt(folder / "seed_personas.yaml", SeedPrompt)
+    return load_prompt(folder / SEED_PROMPT_FILE, SeedPrompt)
 
 
 def load_expansion_prompt(folder: Path) -> Prompt[ExpansionPrompt]:

@@ -5,11 +5,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from persona_assets.llm.answers import shares_run, speaks_as_model
+from persona_assets.recipes.answers import equivalent
 from persona_assets.recipes.arithmetic import find_wrong_equation, read_numbers
+from persona_assets.recipes.quantities import read_quantity
+from persona_assets.recipes.tools import find_code_flaw, find_interface_flaw
+from persona_assets.recipes.worlds import World
 
 Row = Mapping[str, Any]
 Check = Callable[[Row, Row], str | None]
-"""Takes the values of an answer and the row that was read."""
+"""Takes the values of an answer and the row that was read, with what was drawn for it.
+
+What it returns is a word for the accounting; what follows a colon is the detail.
+"""
 
 _PARTS = re.compile(
     r"(?:^|\s)\(?(?:[a-h]|i{1,3}|iv|v)\)|\([1-9]\)|^\s*[1-9][.)]\s|\bpart\s+(?:[b-h]|[1-9])\b", re.I | re.M
@@ -30,6 +37,14 @@ _NUMBER = re.compile(
     r"|(?:third|quarter|fourth|fifth|sixth|eighth|tenth)s?)\b",
     re.IGNORECASE,
 )
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_LETTER = re.compile(r"[^\W\d_]")
+_LONGEST_ANSWER = 8
+_LABELLED = re.compile(
+    r"^\W*(?:prompt|instruction|user|assistant|answer|response)\W{0,3}:", re.IGNORECASE | re.MULTILINE
+)
+_INTRODUCES = re.compile(r"^(?:the|this) (?:person|user|persona)\b|^as an? [^,.]{40,},", re.IGNORECASE)
 
 
 def asks_something(values: Row, _: Row) -> str | None:
@@ -61,21 +76,70 @@ def reckons_right(values: Row, _: Row) -> str | None:
     return "wrong_arithmetic" if wrong else None
 
 
-def has_numeric_answer(values: Row, _: Row) -> str | None:
-    """The field `answer` holds one number, with a unit perhaps."""
-    return None if len(read_numbers(str(values.get("answer", "")))) == 1 else "no_single_answer"
+def has_short_answer(values: Row, _: Row) -> str | None:
+    """The field `answer` is a result and no sentence: a quantity, or eight words at most."""
+    answer = str(values.get("answer", ""))
+    is_result = read_quantity(answer) is not None or 0 < len(answer.split()) <= _LONGEST_ANSWER
+    return None if is_result else "no_single_answer"
 
 
 def answer_follows(values: Row, _: Row) -> str | None:
-    """The number of the field `answer` is one that the field `solution` arrives at, however it is written."""
-    numbers = read_numbers(str(values.get("answer", "")))
-    arrived = {abs(number) for number in read_numbers(str(values.get("solution", "")))}
-    return None if numbers and abs(numbers[-1]) in arrived else "answer_not_derived"
+    """The field `answer` is what the field `solution` arrives at, however it is written."""
+    answer, solution = str(values.get("answer", "")), str(values.get("solution", ""))
+    numbers = read_numbers(answer)
+    if not numbers:
+        return None if answer.casefold() in solution.casefold() or _arrives(answer, solution) else "answer_not_derived"
+    arrived = {abs(number) for number in read_numbers(solution)}
+    return None if abs(numbers[-1]) in arrived or _arrives(answer, solution) else "answer_not_derived"
+
+
+def _arrives(answer: str, solution: str) -> bool:
+    results = re.findall(r"=\s*([^=\n]+?)\s*[.;]?\s*(?:$|\n)", solution)
+    return any(equivalent(answer, result) for result in results[-3:])
 
 
 def is_not_the_persona(values: Row, row: Row) -> str | None:
     """The text does not repeat the persona instead of using it."""
     return "copies_persona" if shares_run(_first(values), str(row["persona"]), 8) else None
+
+
+def is_tool_interface(values: Row, _: Row) -> str | None:
+    """The six fields of a tool fit each other: names are identifiers, types are types."""
+    return find_interface_flaw(values)
+
+
+def is_tool_code(values: Row, row: Row) -> str | None:
+    """The code parses, compiles and lints, and has the function of the interface that was read. It is not run."""
+    return find_code_flaw(_first(values), row)
+
+
+def belongs_to_world(values: Row, row: Row) -> str | None:
+    """The place and the faction are the world's, and the text invents no others."""
+    world = World.model_validate(row["world"])
+    strangers = world.find_strangers(values)
+    texts = " ".join(str(value) for name, value in values.items() if name not in {"place", "faction"})
+    invented = world.find_invented(texts, str(values.get("name", "")))
+    return f"not_of_this_world: {', '.join(strangers or invented)}" if strangers or invented else None
+
+
+def has_title(values: Row, _: Row) -> str | None:
+    """The field `title` is a line of its own, and the text does not repeat it as its first line."""
+    title = str(values.get("title", ""))
+    return "no_title" if not 10 <= len(title) <= 200 or "\n" in title else None
+
+
+def is_one_request(values: Row, _: Row) -> str | None:
+    """The text is what a person would type: no label, no answer, no persona that introduces itself at length."""
+    text = _first(values)
+    return "not_a_request" if _LABELLED.search(text) or _INTRODUCES.match(text) else None
+
+
+def is_in_language(values: Row, row: Row) -> str | None:
+    """The text is in the language that was drawn (`language`), as far as its script tells: Chinese, or not."""
+    text = " ".join(str(value) for value in values.values())
+    han, letters = len(_HAN.findall(text)), len(_LETTER.findall(text))
+    is_chinese = han > letters / 2
+    return "other_language" if is_chinese != (row["language"] == "zh") else None
 
 
 def speaks_as_person(values: Row, _: Row) -> str | None:
@@ -91,9 +155,15 @@ CHECKS: dict[str, Check] = {
         holds_no_solution,
         has_two_parts_at_most,
         reckons_right,
-        has_numeric_answer,
+        has_short_answer,
         answer_follows,
         is_not_the_persona,
+        is_tool_interface,
+        is_tool_code,
+        belongs_to_world,
+        has_title,
+        is_one_request,
+        is_in_language,
         speaks_as_person,
     )
 }

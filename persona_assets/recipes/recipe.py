@@ -1,91 +1,169 @@
 """A recipe: one kind of persona-driven data as a YAML file, `prompts/recipes/*.yaml`.
 
-The file is a prompt file with more keys: what it reads, the fields of its rows, the checks that a row
-must pass, and how a row becomes a training example. Dropping a file in makes an asset.
+The file is a prompt file with more keys: what it reads, what it draws, the fields of its rows, the checks that a
+row must pass, and how a row becomes a training example. Dropping a file in makes an asset.
 """
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import dataframely as dy
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from persona_assets.errors import PromptError
-from persona_assets.prompts import Prompt, PromptFile, load_prompt
+from persona_assets.prompts import Demonstration, Prompt, PromptFile, list_variables
 from persona_assets.recipes.checks import CHECKS
-from persona_assets.records import SCHEMAS, recipe_schema
+from persona_assets.recipes.derive import DERIVED
+from persona_assets.recipes.draws import Option
+from persona_assets.recipes.fields import NAME, FieldSpec, build_model
+from persona_assets.recipes.worlds import World
+from persona_assets.records import RECIPE_COLUMNS, SCHEMAS, recipe_schema
+from persona_assets.settings import Choice, Method
 
-_NAME = re.compile(r"^[a-z][a-z0-9_]{1,60}$")
-_FIELD = re.compile(r"^[a-z][a-z0-9_]{0,60}$")
-_COLUMNS = {"item_id", "persona_id", "persona", "source_item_id", "response_keys", "doc_id", "license", "family_id"}
+HUB = "persona_hub"
+_COLUMNS = {*RECIPE_COLUMNS, "doc_id", "license", "family_id"}
 _ASSETS = {*SCHEMAS, "sft_dataset"}
 
 
-class FieldSpec(BaseModel):
-    """One field of a recipe's rows."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    type: Literal["string", "integer"] = "string"
-    description: str
-    min_length: int = Field(1, ge=0)
-    max_length: int | None = None
-    minimum: int | None = None
-    maximum: int | None = None
-
-
 class TrainingExample(BaseModel):
-    """How a row becomes an SFT example: templates over the row's columns."""
+    """How a row becomes an SFT example: templates over the row's columns, or a column that holds the turns."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     system: str = ""
-    user: str
-    assistant: str
+    user: str = ""
+    assistant: str = ""
+    turns: str = Field("", description="Column with the turns, in place of user and assistant.")
+
+    @model_validator(mode="after")
+    def _check_turns(self) -> "TrainingExample":
+        if bool(self.turns) == bool(self.user and self.assistant):
+            raise ValueError("it has user and assistant, or turns")
+        return self
+
+
+class Agreement(BaseModel):
+    """Several answers to one question are drawn, and a row is one on which enough of them agree.
+
+    Attributes:
+        field: the field that is compared, by mathematical equivalence.
+        at_least: how many must agree.
+        program: how a program is asked for that prints this field's value; it is one more answer where
+            `sandbox.enabled` is set.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    field: str
+    at_least: int = Field(2, ge=1)
+    program: PromptFile | None = None
+
+
+class AssistantPrompt(BaseModel):
+    """How the assistant of a conversation answers: its system text, then the turns as chat messages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system: str
+    temperature: float = Field(0.7, ge=0, le=2)
+    max_tokens: int = Field(512, ge=1)
+
+
+class Conversation(BaseModel):
+    """The row is a conversation: the persona speaks by the file's own prompt, and somebody answers.
+
+    Attributes:
+        partner: assistant (a helpful model) or persona (another one of the hub).
+        opening: template of the persona's first turn over the row that is read; none: the persona is asked for it.
+        user_turns: turns of the persona at most.
+        end_mark: what the persona says alone when it has what it wanted.
+        assistant: how the assistant answers.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    partner: Literal["assistant", "persona"] = "assistant"
+    opening: str = ""
+    user_turns: int = Field(3, ge=1, le=20)
+    end_mark: str = "[END]"
+    assistant: AssistantPrompt | None = None
+
+    @model_validator(mode="after")
+    def _check_assistant(self) -> "Conversation":
+        if (self.partner == "assistant") != (self.assistant is not None):
+            raise ValueError("assistant: the prompt of an assistant, where the partner is one")
+        return self
 
 
 class RecipeFile(PromptFile):
     """The content of a recipe file."""
 
     asset: str
-    reads: str = "persona_hub"
+    reads: str = HUB
+    method: Method = Field("persona_few_shot", description="What of the demonstrations the model is shown.")
+    shown: int | None = Field(None, ge=1, description="Demonstrations shown of those there are; none: all.")
+    choose: Choice = Field("first", description="The first of them, or those whose persona is nearest to the row's.")
+    draws: dict[str, dict[str, Option]] = Field(default_factory=dict)
+    worlds: dict[str, World] = Field(default_factory=dict, description="In the file: names of files of worlds/.")
     answer: Literal["text", "json"] = "text"
     pattern: str = Field(
         "", description="Regular expression with a named group a field, for plain text answers; none: one field."
     )
-    fields: dict[str, FieldSpec] = Field(min_length=1)
+    fields: dict[str, FieldSpec] = Field(default_factory=dict)
+    derive: dict[str, str] = Field(default_factory=dict, description="Further columns, each by a named function.")
     checks: tuple[str, ...] = ()
-    prefer: Literal["near_persona", "agreement", "first"] = "first"
-    agreement_field: str = ""
+    prefer: Literal["near_persona", "first"] = "first"
+    agreement: Agreement | None = None
+    conversation: Conversation | None = None
     per_row: int = Field(1, ge=1, description="Rows asked for from each row read.")
     sft: TrainingExample | None = None
 
     @field_validator("asset")
     @classmethod
     def _check_asset(cls, name: str) -> str:
-        if not _NAME.match(name):
+        if not NAME.match(name):
             raise ValueError("an asset's name has lower case letters, digits and underscores")
         if name in _ASSETS:
             raise ValueError(f"{name} is an asset of the pipeline already")
         return name
 
+    @field_validator("fields")
+    @classmethod
+    def _check_fields(cls, fields: dict[str, FieldSpec]) -> dict[str, FieldSpec]:
+        return _check_names(fields)
+
+    @field_validator("draws")
+    @classmethod
+    def _check_draws(cls, draws: dict[str, dict[str, Option]]) -> dict[str, dict[str, Option]]:
+        for name, options in draws.items():
+            if not sum(option.weight for option in options.values()):
+                raise ValueError(f"{name} has no option with a weight")
+        return _check_names(draws)
+
+    @field_validator("checks")
+    @classmethod
+    def _check_checks(cls, checks: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [check for check in checks if check not in CHECKS]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} unknown; there are {', '.join(sorted(CHECKS))}")
+        return checks
+
+    @field_validator("derive")
+    @classmethod
+    def _check_derived(cls, derived: dict[str, str]) -> dict[str, str]:
+        unknown = [name for name in derived.values() if name not in DERIVED]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} unknown; there are {', '.join(sorted(DERIVED))}")
+        return _check_names(derived)
+
     @model_validator(mode="after")
     def _check_together(self) -> "RecipeFile":
-        reserved = _COLUMNS & set(self.fields)
-        if reserved:
-            raise ValueError(f"fields: {', '.join(sorted(reserved))} are columns of every recipe or of its origin")
-        unnamed = [field for field in self.fields if not _FIELD.match(field)]
-        if unnamed:
-            raise ValueError(f"fields: {', '.join(unnamed)} must be lower case letters, digits and underscores")
-        unknown = [check for check in self.checks if check not in CHECKS]
-        if unknown:
-            raise ValueError(f"checks: {', '.join(unknown)} unknown; there are {', '.join(sorted(CHECKS))}")
-        if self.answer == "text":
+        if bool(self.fields) == bool(self.conversation):
+            raise ValueError("a recipe has fields, or is a conversation")
+        if self.answer == "text" and self.fields:
             self._check_pattern()
-        if self.prefer == "agreement" and self.agreement_field not in self.fields:
-            raise ValueError("prefer: agreement wants agreement_field, one of the fields")
+        if self.agreement and self.agreement.field not in self.fields:
+            raise ValueError(f"agreement: {self.agreement.field} is none of the fields")
         return self
 
     def _check_pattern(self) -> None:
@@ -98,61 +176,75 @@ class RecipeFile(PromptFile):
         if not self.pattern and len(self.fields) > 1:
             raise ValueError("pattern: a plain text answer with several fields wants one")
 
+    @property
+    def turns_per_row(self) -> int:
+        """Questions that one row takes: of a conversation every turn, but for one that the row read opens with."""
+        return 2 * self.conversation.user_turns - bool(self.conversation.opening) if self.conversation else 1
+
+    @property
+    def drawn_columns(self) -> list[str]:
+        """The columns for what is drawn for each row."""
+        return [*self.draws, *(["world"] if self.worlds else [])]
+
     def schema_class(self) -> type[dy.Schema]:
         """The schema of the recipe's table."""
-        return recipe_schema(self.asset, {name: spec.model_dump() for name, spec in self.fields.items()})
+        columns: dict[str, dy.Column] = {
+            name: dy.String(description=f"The {name} drawn.") for name in self.drawn_columns
+        }
+        columns |= {name: spec.to_column() for name, spec in self.fields.items()}
+        if self.conversation:
+            columns |= _conversation_columns()
+        if self.agreement:
+            columns["n_agree"] = dy.Int32(
+                min=1, description=f"Answers whose {self.agreement.field} is equivalent to this."
+            )
+            columns["n_answers"] = dy.Int32(min=1, description="Answers that passed the checks.")
+        columns |= {name: dy.String(description=DERIVED[how].__doc__) for name, how in self.derive.items()}
+        return recipe_schema(self.asset, columns)
 
     def answer_model(self) -> type[BaseModel]:
         """The fields of an answer, with their bounds, for JSON answers and for validation."""
-        fields: Mapping[str, Any] = {name: _pydantic_field(spec) for name, spec in self.fields.items()}
-        return create_model(f"Answer_{self.asset}", __config__=ConfigDict(str_strip_whitespace=True), **fields)
+        return build_model(f"Answer_{self.asset}", self.fields)
+
+    def demonstrations_without_persona(self) -> list[Demonstration]:
+        """The demonstrations that want a persona and have none."""
+        if "persona" not in list_variables(self.system) | list_variables(self.user):
+            return []
+        return [one for one in self.demonstrations if not one.values.get("persona")]
 
 
 Recipe = Prompt[RecipeFile]
 
 
-def load_recipes(folder: Path) -> list[Recipe]:
-    """Read every recipe of a folder, those first that others read.
+def _conversation_columns() -> dict[str, dy.Column]:
+    turn = dy.Struct({"role": dy.Enum(["user", "assistant"]), "content": dy.String()})
+    return {
+        "partner_id": dy.String(nullable=True, description="The persona that answers; none for an assistant."),
+        "partner": dy.String(nullable=True, description="Its text."),
+        "turns": dy.List(turn, min_length=2, description="The persona's turns are the user's."),
+        "n_user_turns": dy.Int32(min=1),
+        "is_ended": dy.Bool(description="The persona said that it has what it wanted; else it was cut off."),
+    }
+
+
+def _check_names(names: dict[str, Any]) -> dict[str, Any]:
+    reserved = _COLUMNS & set(names)
+    if reserved:
+        raise ValueError(f"{', '.join(sorted(reserved))} are columns of every recipe or of its origin")
+    odd = [name for name in names if not NAME.match(name)]
+    if odd:
+        raise ValueError(f"{', '.join(odd)} must be lower case letters, digits and underscores")
+    return names
+
+
+def variables_of(recipe: RecipeFile, source: RecipeFile | None, hub: Iterable[str]) -> set[str]:
+    """The variables that the templates of a recipe may use.
 
     Args:
-        folder: the folder `recipes` of the prompts.
-
-    Returns:
-        The recipes, in an order in which each comes after the one it reads.
-
-    Raises:
-        PromptError: for a file that is not well formed, two recipes of one name, or a circle.
+        recipe: the recipe.
+        source: the recipe that it reads, if it reads one.
+        hub: the columns of persona_hub.
     """
-    recipes = [load_prompt(path, RecipeFile) for path in sorted(folder.glob("*.y*ml"))]
-    by_name: dict[str, Recipe] = {}
-    for recipe in recipes:
-        if recipe.content.asset in by_name:
-            raise PromptError(f"{folder}: {recipe.name} and {by_name[recipe.content.asset].name} make the same asset.")
-        by_name[recipe.content.asset] = recipe
-    ordered: dict[str, Recipe] = {}
-    for recipe in recipes:
-        _add_in_order(recipe, by_name, ordered, ())
-    return list(ordered.values())
-
-
-def _add_in_order(
-    recipe: Recipe, by_name: Mapping[str, Recipe], ordered: dict[str, Recipe], path: tuple[str, ...]
-) -> None:
-    name, source = recipe.content.asset, recipe.content.reads
-    if name in ordered:
-        return
-    if name in path:
-        raise PromptError(f"Recipes read each other in a circle: {' -> '.join((*path, name))}.")
-    if source != "persona_hub":
-        if source not in by_name:
-            raise PromptError(
-                f"Recipe {recipe.name} reads {source}; it may read persona_hub or another recipe's asset."
-            )
-        _add_in_order(by_name[source], by_name, ordered, (*path, name))
-    ordered[name] = recipe
-
-
-def _pydantic_field(spec: FieldSpec) -> tuple[type, Any]:
-    if spec.type == "integer":
-        return int, Field(ge=spec.minimum, le=spec.maximum, description=spec.description)
-    return str, Field(min_length=spec.min_length, max_length=spec.max_length, description=spec.description)
+    columns = set(source.schema_class().column_names()) if source else set(hub)
+    drawn = {*recipe.drawn_columns, *(f"{name}_text" for name in recipe.draws)}
+    return columns | drawn | ({"transcript", "partner", "turn"} if recipe.conversation else set())

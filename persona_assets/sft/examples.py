@@ -11,7 +11,7 @@ from persona_assets.characters.profiles import ATTRIBUTES
 from persona_assets.lake import Batch, TableInfo, iter_frames
 from persona_assets.prompts import Message, render_template
 from persona_assets.recipes.recipe import Recipe, TrainingExample
-from persona_assets.records import QUARANTINE_COLUMNS, SftMix, content_id, polars_schema
+from persona_assets.records import QUARANTINE_COLUMNS, RECIPE_COLUMNS, SftMix, content_id, polars_schema
 
 _SCHEMA = polars_schema(SftMix)
 _SOURCE_ITEM = "source_item_id"
@@ -89,7 +89,9 @@ def make_recipe_examples(
         return
     sources = [_hub(origin)]
     if source is not None:
-        more = source.drop("persona_id", "persona", "source_item_id", "response_keys").rename({"item_id": _SOURCE_ITEM})
+        # Of a column that both have, the row's own counts.
+        own = [*set(RECIPE_COLUMNS) - {"item_id"}, *set(rows.collect_schema()) - set(RECIPE_COLUMNS)]
+        more = source.drop(own, strict=False).rename({"item_id": _SOURCE_ITEM})
         sources.append(_Source(more.collect(), _SOURCE_ITEM))
     unlicensed = rows.with_columns(text_license=pl.lit(None, pl.String))
 
@@ -123,7 +125,7 @@ def _make_examples(
                 "persona_id": row["persona_id"],
                 "doc_id": row["doc_id"],
                 "license": _join_licenses(row["license"], row["text_license"]),
-                "model": table.attributes["model"],
+                "model": row.get("model") or table.attributes["model"],
                 "prompt_hash": table.attributes["code_version"],
                 "response_keys": row["response_keys"],
             }
@@ -143,11 +145,12 @@ def _join(rows: pl.DataFrame, sources: Sequence[_Source]) -> pl.DataFrame:
 
 def _fill(template: TrainingExample, row: Mapping[str, Any], name: str) -> list[Message]:
     turns = (("system", template.system), ("user", template.user), ("assistant", template.assistant))
-    return [
+    written = [
         {"role": role, "content": render_template(text, row, f"sft part of recipe {name}").strip()}
         for role, text in turns
         if text
     ]
+    return [*written, *row[template.turns]] if template.turns else written
 
 
 def _join_licenses(*licenses: str | None) -> str:

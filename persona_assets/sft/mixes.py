@@ -5,10 +5,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from persona_assets.errors import PromptError
+from persona_assets.yaml_files import read_yaml, validate_yaml
 
 
 class Mix(BaseModel):
@@ -73,12 +73,5 @@ def join_versions(mixes: Mapping[str, Mix]) -> str:
 
 
 def _load_mix(path: Path) -> Mix:
-    try:
-        return Mix.model_validate(yaml.safe_load(path.read_bytes()) or {})
-    except yaml.YAMLError as error:
-        raise PromptError(f"{path} is no valid YAML: {' '.join(str(error).split())}.") from None
-    except ValidationError as error:
-        issues = "; ".join(
-            f"{'.'.join(map(str, issue['loc'])) or 'the file'}: {issue['msg']}" for issue in error.errors()
-        )
-        raise PromptError(f"{path} is not well formed. {issues}.") from None
+    source, values = read_yaml(path)
+    return validate_yaml(path, source, values, Mix)

@@ -15,19 +15,21 @@ from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.embedding.encoder import Encoder
 from persona_assets.io import LakeIOManager
 from persona_assets.lake import Lake
+from persona_assets.recipes.load import load_recipes
 from persona_assets.resources import Project
-from persona_assets.settings import EmbeddingSettings, Settings, load_settings
+from persona_assets.settings import PACKAGE, EmbeddingSettings, Settings, load_settings
 
 SHARD = "small"
 MIX = "default"
+_RECIPES = load_recipes(PACKAGE.parent / "prompts" / "recipes")
+TRAINED_RECIPES = tuple(recipe.content.asset for recipe in _RECIPES if recipe.content.sft)
 MODEL_BACKED = (
     "seed_personas",
     "expanded_personas",
     "character_profiles",
     "dialogues_r",
     "dialogues_g",
-    "math_problems",
-    "math_solutions",
+    *(recipe.content.asset for recipe in _RECIPES),
 )
 SHARD_ASSETS = ("web_text", *MODEL_BACKED, "persona_hub", "hub_duplicates", "sft_mix")
 
@@ -127,7 +129,7 @@ class Chain:
 def materialise_chain(settings: Settings, key: str = SHARD, instance: dg.DagsterInstance | None = None) -> Chain:
     """Materialise every asset for one shard, and the release."""
     instance = instance or dg.DagsterInstance.ephemeral()
-    instructions = run_job(settings, "instructions", None, instance=instance)
+    instructions = run_job(settings, "instruction_sets", None, instance=instance)
     shard = materialise_shard(settings, key, instance=instance)
     return Chain(settings, instructions, shard, materialise_release(settings, instance))
 
@@ -155,7 +157,7 @@ def materialise_shard(
     """
     instance = instance or dg.DagsterInstance.ephemeral()
     if not Lake(settings.data / "lake").exists("source_instructions"):
-        run_job(settings, "instructions", None, instance=instance)
+        run_job(settings, "instruction_sets", None, instance=instance)
     instance.add_dynamic_partitions("corpus_shard", [key])
     return run_job(
         settings, "shard_pipeline", key, *assets, instance=instance, io_manager=io_manager, log_level=log_level

@@ -17,6 +17,7 @@ from persona_assets_tests.graph.runs import (
     SHARD,
     SHARD_ASSETS,
     TALK,
+    TRAINED_RECIPES,
     Chain,
     list_failed_checks,
     list_failures,
@@ -167,7 +168,7 @@ def test_the_release_is_a_dataset(finished: Chain, tmp_path: Path, monkeypatch: 
     assert set(loaded["train"]["task"]) | set(loaded.get("validation", {"task": []})["task"]) == {
         "dialogues_r",
         "dialogues_g",
-        "math_solutions",
+        *TRAINED_RECIPES,
     }
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from persona_assets.checks.build import build_checks
-from persona_assets.recipes.recipe import load_recipes
+from persona_assets.recipes.load import load_recipes
 from persona_assets.settings import Settings
 from persona_assets_tests.graph.runs import (
     SHARD,

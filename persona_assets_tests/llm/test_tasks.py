@@ -166,9 +166,12 @@ def test_a_best_candidate_below_the_least_score_is_refused_with_its_score() -> N
     task = replace(make_task("a", 3), min_score=2.0)
     outcome = answer(Script(a=["one *", "none", "unfit"]), task)
     assert outcome.values is None
-    assert [(r.reason, r.raw) for r in outcome.refusals] == [("unfit", "unfit"), ("low_score", "one *")]
+    assert [(r.reason, r.raw) for r in outcome.refusals] == [
+        ("unfit", "unfit"),
+        ("low_score", "one *"),
+        ("low_score", "none"),
+    ]
     assert "scores 1.00" in outcome.refusals[1].detail
-    assert outcome.dropped["not_best_candidate"] == 1
     assert answer(Script(a=["two **"]), replace(task, candidates=1)).values == {"text": "two **"}
 
 

@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from persona_assets.llm.tasks import Accepted, Rejected
-from persona_assets.recipes.make import SourceRow, judge_answer, make_items
-from persona_assets.recipes.recipe import Recipe, RecipeFile, load_recipes
-from persona_assets.settings import TaskSettings
+from persona_assets.personas.persona_prompts import load_seed_prompt
+from persona_assets.recipes.load import load_recipes
+from persona_assets.recipes.make import SourceRow, Workshop, judge_answer, make_items
+from persona_assets.recipes.recipe import Recipe, RecipeFile
+from persona_assets.settings import SandboxSettings, TaskSettings
 from persona_assets_tests.asking import PROMPTS, Made, ask, compare_by_length
 from persona_assets_tests.scripted import teach
 
@@ -28,8 +30,12 @@ HUB = pl.LazyFrame(
 )
 
 
+SOURCE = SourceRow({"persona": "p", "persona_id": "per_1"}, 0, {}, {"persona": "p", "persona_id": "per_1"})
+WORKSHOP = Workshop(load_seed_prompt(PROMPTS), compare_by_length, SandboxSettings())
+
+
 def make(folder: Path, recipe: Recipe, rows: pl.LazyFrame = HUB, model: str = "scripted/plain", **task: Any) -> Made:
-    return ask(folder, recipe, lambda asker: make_items(asker, rows, compare_by_length), model, TaskSettings(**task))
+    return ask(folder, recipe, lambda asker: make_items(asker, rows, WORKSHOP), model, TaskSettings(**task))
 
 
 def write_recipe(folder: Path, **content: Any) -> Recipe:
@@ -128,10 +134,10 @@ def test_a_group_that_did_not_match_is_malformed_and_no_crash() -> None:
             "fields": {"riddle": {"description": "x"}, "hint": {"description": "x"}},
         }
     )
-    verdict = judge_answer(recipe, SourceRow({"persona": "p", "persona_id": "per_1"}, None, 0), {"text": "Who?"})
+    verdict = judge_answer(recipe, SOURCE, {"text": "Who?"})
     assert isinstance(verdict, Rejected)
     assert verdict.reason == "malformed"
-    full = judge_answer(recipe, SourceRow({"persona": "p", "persona_id": "per_1"}, None, 0), {"text": "Who? Hint: I."})
+    full = judge_answer(recipe, SOURCE, {"text": "Who? Hint: I."})
     assert full == Accepted({"riddle": "Who?", "hint": "Hint: I."})
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from persona_assets.errors import PromptError
-from persona_assets.recipes.recipe import load_recipes
+from persona_assets.recipes.load import load_recipes
 from persona_assets_tests.asking import PROMPTS
 
 GOOD = {
@@ -38,26 +38,26 @@ def test_the_packaged_recipes_are_well_formed_and_in_order() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"asset": None}, "asset: Field required"),
-        ({"asset": "Riddles!"}, "asset: .*lower case"),
-        ({"asset": "persona_hub"}, "asset: .*persona_hub is an asset of the pipeline already"),
-        ({"fields": {}}, "fields: "),
-        ({"fields": {"riddle": {"type": "float", "description": "x"}}}, r"fields\.riddle\.type: "),
-        ({"fields": {"riddle": {}}}, r"fields\.riddle\.description: Field required"),
-        ({"fields": {"persona": {"description": "x"}}}, "fields: persona are columns of every recipe"),
-        ({"fields": {"license": {"description": "x"}}}, "fields: license are columns"),
-        ({"fields": {"two words": {"description": "x"}}}, "fields: two words must be"),
-        ({"checks": ["is_funny"]}, "checks: is_funny unknown; there are .*asks_something"),
+        ({"asset": None}, r"asset \(line \d+\): Field required"),
+        ({"asset": "Riddles!"}, r"asset \(line \d+\): .*lower case"),
+        ({"asset": "persona_hub"}, r"asset \(line \d+\): .*persona_hub is an asset of the pipeline already"),
+        ({"fields": {}}, "a recipe has fields, or is a conversation"),
+        ({"fields": {"riddle": {"type": "float", "description": "x"}}}, r"fields\.riddle\.type \(line \d+\): "),
+        ({"fields": {"riddle": {}}}, r"fields\.riddle\.description \(line \d+\): Field required"),
+        ({"fields": {"persona": {"description": "x"}}}, r"fields \(line \d+\): .*persona are columns of every recipe"),
+        ({"fields": {"license": {"description": "x"}}}, r"fields \(line \d+\): .*license are columns"),
+        ({"fields": {"two words": {"description": "x"}}}, r"fields \(line \d+\): .*two words must be"),
+        ({"checks": ["is_funny"]}, r"checks \(line \d+\): .*is_funny unknown; there are .*asks_something"),
         ({"pattern": "(?P<riddle>"}, "pattern: "),
         ({"pattern": "(?P<joke>.*)"}, r"pattern: its groups are \['joke'\], the fields \['riddle'\]"),
         (
             {"fields": {"a": {"description": "x"}, "b": {"description": "x"}}},
             "pattern: a plain text answer with several",
         ),
-        ({"prefer": "agreement"}, "prefer: agreement wants agreement_field"),
-        ({"per_row": 0}, "per_row: "),
-        ({"temprature": 1}, "temprature: Extra inputs"),
-        ({"sft": {"user": "x"}}, r"sft\.assistant: Field required"),
+        ({"agreement": {"field": "joke"}}, "agreement: joke is none of the fields"),
+        ({"per_row": 0}, r"per_row \(line \d+\): "),
+        ({"temprature": 1}, r"temprature \(line \d+\): Extra inputs"),
+        ({"sft": {"user": "x"}}, r"sft \(line \d+\): .*it has user and assistant, or turns"),
     ],
 )
 def test_a_mistake_is_named_by_file_and_key(changes: dict[str, object], message: str, tmp_path: Path) -> None:

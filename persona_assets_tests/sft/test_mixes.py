@@ -18,14 +18,17 @@ def test_the_packaged_mix_is_well_formed() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"well formed\. description: Field required"),
-        ("description: d\nweights: {}", "weights: "),
-        ("description: d\nweights: {a: 1.5}", "weights: .*the weight of a is 1.5; weights are shares from 0 to 1"),
-        ("description: d\nweights: {a: much}", r"weights\.a: "),
-        ("description: d\nweights: {a: 1}\nmax_per_persona: 0", "max_per_persona: "),
-        ("description: d\nweights: {a: 1}\nvalidation_share: 1", "validation_share: "),
-        ("description: d\nweights: {a: 1}\nwieghts: {}", "wieghts: Extra inputs"),
-        ("- a list", "the file: "),
+        ("", r"well formed\. description \(line 1\): Field required"),
+        ("description: d\nweights: {}", r"weights \(line 2\): "),
+        (
+            "description: d\nweights: {a: 1.5}",
+            r"weights \(line 2\): .*the weight of a is 1.5; weights are shares from 0 to 1",
+        ),
+        ("description: d\nweights: {a: much}", r"weights\.a \(line 2\): "),
+        ("description: d\nweights: {a: 1}\nmax_per_persona: 0", r"max_per_persona \(line 3\): "),
+        ("description: d\nweights: {a: 1}\nvalidation_share: 1", r"validation_share \(line 3\): "),
+        ("description: d\nweights: {a: 1}\nwieghts: {}", r"wieghts \(line 3\): Extra inputs"),
+        ("- a list", r"the file \(line 1\): "),
         ("a: [", "is no valid YAML"),
     ],
 )

@@ -1,0 +1,179 @@
+"""`persona-assets recipe`: write a recipe file, examine all of them, try one on a persona."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+from rich.console import Console
+
+from persona_assets.accounting import Accounting
+from persona_assets.errors import PromptError
+from persona_assets.lake import Batch
+from persona_assets.llm.asker import Asker
+from persona_assets.llm.usage import Usage
+from persona_assets.personas.persona_prompts import load_seed_prompt
+from persona_assets.recipes.conversations import make_conversations
+from persona_assets.recipes.examine import examine_recipes
+from persona_assets.recipes.load import load_recipes
+from persona_assets.recipes.make import Workshop, make_items
+from persona_assets.recipes.recipe import HUB, Recipe
+from persona_assets.records import content_id
+from persona_assets.resources import Project
+from persona_assets.settings import Settings
+
+_PARTNER = "A retired postman who knows every dog of his old round by name."
+_NEW = """\
+asset: {name}
+description: One sentence on what a row is, for the catalogue.
+# What of the demonstrations below the model is shown: zero_shot, few_shot or persona_few_shot.
+method: persona_few_shot
+system: >-
+  You write ... for a given person. Say what belongs in it, what does not, how long it is and what its first line is.
+user: |-
+  {{% if persona %}}
+  Person: {{{{ persona | plain }}}}
+  {{% endif %}}
+  Tone: {{{{ tone_text | plain }}}}.
+  Write it.
+# Drawn for each row, by its id: a column, and the variables `tone` and `tone_text`. Delete it, and its line above.
+draws:
+  tone:
+    plain: {{weight: 2, text: "plain and short"}}
+    warm: {{weight: 1, text: "warm, with a detail of the person's day"}}
+demonstrations:
+  - values: {{persona: A lighthouse keeper who repairs clocks in the long nights., tone_text: plain and short}}
+    answer: |-
+      Title: ...
+      Text: what a perfect answer looks like, in full.
+# Named groups of the pattern are the fields; `answer: json` does without a pattern.
+answer: text
+pattern: '(?is)^\\s*title:\\s*(?P<title>[^\\n]+)\\n+\\s*text:\\s*(?P<text>.+)$'
+fields:
+  title: {{description: A line that names it., min_length: 3, max_length: 120}}
+  text: {{description: The text., min_length: 20, max_length: 2000}}
+checks: [is_not_the_persona, speaks_as_person]
+# How a row becomes a training example. Name the asset in prompts/mixes/, too.
+sft:
+  user: "Write ... with the title {{{{ title }}}}."
+  assistant: "{{{{ text }}}}"
+temperature: 0.7
+top_p: 0.95
+max_tokens: 300
+candidates: 2
+"""
+
+
+def write_recipe(settings: Settings, console: Console, name: str) -> None:
+    """Write a recipe file to start from.
+
+    Raises:
+        PromptError: if there is such a recipe, or the name is none.
+    """
+    path = settings.prompts / "recipes" / f"{name}.yaml"
+    taken = {recipe.content.asset for recipe in load_recipes(path.parent)}
+    if path.exists() or name in taken:
+        raise PromptError(f"There is a recipe {name} already. Choose another name, or edit the file in {path.parent}.")
+    text = _NEW.format(name=name)
+    _validate_name(path, text)
+    path.write_text(text, encoding="utf-8")
+    console.print(f"Wrote {path}. Edit it, then:", markup=False, soft_wrap=True)
+    console.print("  persona-assets recipe check", markup=False)
+    console.print(f'  persona-assets recipe try {name} --persona "A nurse who plays chess."', markup=False)
+    console.print(f"and name {name} in a mix of {settings.prompts / 'mixes'}.", markup=False, soft_wrap=True)
+
+
+def check_recipes(settings: Settings, console: Console) -> None:
+    """Examine every recipe file.
+
+    Raises:
+        PromptError: listing all that is wrong, each with file and line.
+    """
+    folder = settings.prompts / "recipes"
+    problems = examine_recipes(folder)
+    if problems:
+        raise PromptError("Recipes are wrong.\n" + "\n".join(f"  {problem}" for problem in problems))
+    names = ", ".join(recipe.content.asset for recipe in load_recipes(folder))
+    console.print(f"All is well: {names}.", markup=False, soft_wrap=True)
+
+
+def try_recipe(settings: Settings, console: Console, name: str, persona: str) -> None:
+    """Make one row of a recipe, and first those that it reads, and show what came and what was refused.
+
+    Raises:
+        PromptError: if there is no such recipe.
+    """
+    recipes = {recipe.content.asset: recipe for recipe in load_recipes(settings.prompts / "recipes")}
+    recipes |= {recipe.name: recipe for recipe in recipes.values()}
+    if name not in recipes:
+        raise PromptError(f"There is no recipe {name}; there are {', '.join(sorted(recipes))}.")
+    chain = [recipes[name]]
+    while chain[0].content.reads != HUB:
+        chain.insert(0, recipes[chain[0].content.reads])
+    project = Project(settings)
+    try:
+        rows = pl.DataFrame([_describe_persona(persona)])
+        for recipe in chain:
+            made = asyncio.run(_make_row(project, recipe, rows))
+            _print(console, recipe, made)
+            if made.rows.is_empty():
+                return
+            rows = made.rows.head(1)
+    finally:
+        project.close()
+
+
+def _validate_name(path: Path, text: str) -> None:
+    from persona_assets.recipes.recipe import RecipeFile
+    from persona_assets.yaml_files import validate_yaml
+
+    validate_yaml(path, text.encode(), yaml.safe_load(text), RecipeFile)
+
+
+def _describe_persona(persona: str) -> dict[str, Any]:
+    persona_id = content_id("per", persona)
+    return {
+        "persona_id": persona_id, "persona": persona, "language": "und", "round": 0, "parent_id": None,
+        "root_id": persona_id, "relation": None, "doc_id": None, "license": "unknown", "response_keys": [],
+    }  # fmt: skip
+
+
+async def _make_row(project: Project, recipe: Recipe, rows: pl.DataFrame) -> Batch:
+    settings = project.settings.task(recipe.content.asset)
+    client = project.open_client(settings, Usage())
+    partners = pl.DataFrame({"persona_id": [content_id("per", _PARTNER)], "persona": [_PARTNER]})
+    workshop = Workshop(
+        load_seed_prompt(project.settings.prompts), project.open_meter().compare, project.settings.sandbox, partners
+    )
+    make = make_conversations if recipe.content.conversation else make_items
+    try:
+        asker = Asker(client, recipe, recipe.content.asset, "try", settings)
+        batches = [batch async for batch in make(asker, rows.lazy(), workshop)]
+    finally:
+        await client.close()
+    total = Accounting()
+    for batch in batches:
+        total.add(batch.accounting)
+    return Batch(pl.concat([one.rows for one in batches]), pl.concat([one.quarantined for one in batches]), total)
+
+
+def _print(console: Console, recipe: Recipe, made: Batch) -> None:
+    console.print(f"\n[bold]{recipe.content.asset}[/]")
+    for row in made.rows.iter_rows(named=True):
+        for column, value in row.items():
+            if column not in {"item_id", "persona_id", "persona", "source_item_id", "response_keys", "partner_id"}:
+                _print_value(console, column, value)
+    for refusal in made.quarantined.iter_rows(named=True):
+        console.print(f"  refused, {refusal['reason']}: {refusal['detail'] or ''}", markup=False, soft_wrap=True)
+        console.print(f"    {' '.join(refusal['raw'].split())[:400]}", markup=False, soft_wrap=True)
+    if made.rows.is_empty() and made.quarantined.is_empty():
+        console.print(f"  no reply: {dict(made.accounting.refused)}", markup=False)
+
+
+def _print_value(console: Console, column: str, value: Any) -> None:
+    if column == "turns":
+        for turn in value:
+            console.print(f"  {turn['role']}: {turn['content']}", markup=False, soft_wrap=True)
+    else:
+        console.print(f"  {column}: {value}", markup=False, soft_wrap=True)

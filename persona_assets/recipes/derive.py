@@ -1,0 +1,23 @@
+"""The columns that a recipe derives from its rows, by the names that a file may use."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from persona_assets.recipes.tools import INTERFACE_FIELDS, describe_function
+
+Row = Mapping[str, Any]
+
+
+def openai_function(values: Row, _: Row) -> str:
+    """The tool as an OpenAI function-calling schema, in JSON."""
+    return json.dumps(describe_function(values), ensure_ascii=False)
+
+
+def tool_interface(_: Row, source: Row) -> str:
+    """The interface that was read, in JSON."""
+    return json.dumps({name: source[name] for name in INTERFACE_FIELDS}, ensure_ascii=False)
+
+
+DERIVED: dict[str, Callable[[Row, Row], str]] = {one.__name__: one for one in (openai_function, tool_interface)}
+"""Each takes the values of an answer and the row that was read."""
