@@ -19,7 +19,7 @@ from benchmarks.dedup_personas import make_hub
 from benchmarks.encoders import STATIC_FOLDER, make_settings
 from benchmarks.static_model import distil
 from persona_assets.embedding.encoder import Encoder
-from persona_assets.embedding.near_pairs import MARGIN, NearPairs, Searchable, Vectors, compare_rows
+from persona_assets.embedding.near_pairs import MARGIN, NearPairs, Vectors, compare_rows
 
 THRESHOLD = 0.9
 _BLOCK = 65_536
@@ -35,9 +35,7 @@ def find_pairs(vectors: Vectors) -> tuple[Rows, Rows]:
     later, earlier = [], []
     for start in range(0, len(vectors), _BLOCK):
         stop = start + _BLOCK
-        rows, places = pairs.find(
-            Searchable(vectors[start:stop], short[start:stop]), Searchable(vectors[:stop], short[:stop])
-        )
+        rows, places = pairs.find_candidates(short[start:stop], short[:stop])
         rows += start
         below = places < rows
         rows, places = rows[below], places[below]

@@ -239,7 +239,11 @@ class HubSettings(Section):
     order: Literal["decision", "registration"] = Field(
         "decision", description="registration: a shard waits until every shard registered before it is decided."
     )
-    exact_rows: int = Field(200_000, ge=0, description="Index size up to which the search is exhaustive.")
+    exact_rows: int = Field(
+        200_000,
+        ge=0,
+        description="Up to so many personas of one shard, or points of a server, the search is exhaustive.",
+    )
 
 
 class CharacterSettings(Section):

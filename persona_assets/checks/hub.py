@@ -20,7 +20,8 @@ _MOST_VIOLATIONS: Final = 1 / 10_000
 def check_no_near_duplicates(project: Project, shard: str) -> Finding:
     """No two personas of the published hub are at or above a threshold.
 
-    The shard is compared with itself and, up to `hub.exact_rows` rows, with every other shard.
+    The shard is compared with itself and, up to `hub.exact_rows` rows, with every other shard; above so many rows the
+    search is approximate, and `check_violations` says what it misses.
 
     Args:
         project: stores and models.
@@ -33,7 +34,8 @@ def check_no_near_duplicates(project: Project, shard: str) -> Finding:
     rows = {other: lake.info("persona_hub", other).rows for other in lake.shards("persona_hub")}
     shards = [other for other in rows if other != shard]
     compared = [*shards, shard] if sum(rows[other] for other in shards) <= settings.exact_rows else [shard]
-    rule = Deduplicator(Thresholds(settings.jaccard, settings.cosine), judge=find_judge(project.hub_encoder))
+    thresholds = Thresholds(settings.jaccard, settings.cosine)
+    rule = Deduplicator(thresholds, judge=find_judge(project.hub_encoder), exact_rows=settings.exact_rows)
     near = pl.DataFrame()
     for frame in iter_frames(lake.scan_all("persona_hub", compared).select("persona_id", "persona"), 8_192):
         verdicts = rule.decide(prepare_personas(frame, project.hub_encoder, settings.jaccard))
@@ -69,8 +71,8 @@ def check_violations(project: Project, shard: str) -> Finding:
     if sample.rate <= _MOST_VIOLATIONS:
         return Finding(None, facts)
     return Finding(
-        f"{sample.violations} of {sample.rows} kept personas that were searched again are duplicates of established"
-        " ones, and one in 10,000 may be: raise hub.exact_rows above the size of the index, or let the Qdrant server"
+        f"{sample.violations} of {sample.rows} kept personas that were searched again are duplicates of others, and one"
+        " in 10,000 may be: raise hub.exact_rows above the size of the shard and of the index, or let the Qdrant server"
         " search more widely (hnsw_config), then materialise persona_hub of this shard again",
         facts,
     )

@@ -27,7 +27,7 @@ from persona_assets.dedup.portrait import Portrait, draw_portrait
 from persona_assets.dedup.preparation import embed_personas, prepare_personas, require_unique
 from persona_assets.dedup.rule import VERDICTS, Deduplicator
 from persona_assets.dedup.summary import count_verdicts, split_verdicts
-from persona_assets.dedup.violations import ViolationSample, sample_violations
+from persona_assets.dedup.violations import SAMPLE_WITHIN, ViolationSample, sample_violations
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.proposer import find_judge
 from persona_assets.errors import LakeError
@@ -182,7 +182,7 @@ class _Session:
         self._repair([*valid.values()])
         verdicts, rule = self._judge(personas, [contribution.name for contribution in others])
         kept, duplicates = split_verdicts(personas, verdicts)
-        violations = self._sample_violations(kept, [contribution.name for contribution in others])
+        violations = self._sample_violations(kept, [contribution.name for contribution in others], rule)
         contribution = self._name(kept, valid.get(self._shard), max((c.order for c in others), default=0) + 1)
         if self._index.count(contribution.name) != contribution.rows:
             upsert_kept(
@@ -224,17 +224,22 @@ class _Session:
 
     def _judge(self, personas: pl.DataFrame, established: Sequence[str]) -> tuple[pl.DataFrame, Deduplicator]:
         view = IndexView(self._index, established) if established else None
-        rule = Deduplicator(self._thresholds, view, find_judge(self._encoder))
+        rule = Deduplicator(self._thresholds, view, find_judge(self._encoder), self._settings.hub.exact_rows)
         parts = [
             rule.decide(prepare_personas(part, self._encoder, self._thresholds.jaccard))
             for part in personas.iter_slices(_ASKED_AT_ONCE if established else _SLICE)
         ]
         return pl.concat([VERDICTS.to_frame(), *parts]), rule
 
-    def _sample_violations(self, kept: pl.DataFrame, established: Sequence[str]) -> ViolationSample | None:
+    def _sample_violations(
+        self, kept: pl.DataFrame, established: Sequence[str], rule: Deduplicator
+    ) -> ViolationSample | None:
+        within = None if rule.kept.is_exhaustive else ViolationSample(*rule.kept.count_missed(SAMPLE_WITHIN))
         if self._index.is_exhaustive:
-            return None
-        return sample_violations(self._index, established, kept, thresholds=self._thresholds, encoder=self._encoder)
+            return within
+        sample = sample_violations(self._index, established, kept, thresholds=self._thresholds, encoder=self._encoder)
+        # Of two searches the worse one counts.
+        return max(sample, within, key=lambda one: one.rate) if within else sample
 
     def _name(self, kept: pl.DataFrame, former: Contribution | None, order: int) -> Contribution:
         spec = make_spec(self._encoder, self._thresholds.jaccard)

@@ -63,9 +63,10 @@ class KeptPersonas:
     Args:
         thresholds: of the rule.
         judge: who compares what the vectors bring together, where they only propose.
+        exact_rows: up to how many of them embeddings are searched exhaustively; none: however many there are.
     """
 
-    def __init__(self, thresholds: Thresholds, judge: Judge | None = None) -> None:
+    def __init__(self, thresholds: Thresholds, judge: Judge | None = None, exact_rows: int | None = None) -> None:
         self._jaccard = thresholds.jaccard
         self._cosine = thresholds.cosine
         self._judge = judge
@@ -74,15 +75,37 @@ class KeptPersonas:
         self._by_text = KeyIndex()
         self._by_band = KeyIndex()
         self._tokens = TokenSets()
-        self._vectors = KeptVectors(thresholds.cosine - (judge.margin if judge else 0.0))
+        self._vectors = KeptVectors(thresholds.cosine - (judge.margin if judge else 0.0), exact_rows)
         self._parts: list[tuple[Bands, npt.NDArray[np.bool_]]] = []
 
     def __len__(self) -> int:
         return len(self._ids)
 
+    @property
+    def is_exhaustive(self) -> bool:
+        """Whether every search compared all of them."""
+        return self._vectors.is_exhaustive
+
     def name_kept(self, position: int) -> tuple[str, str]:
         """The id and the text of a kept persona."""
         return self._ids[position], self._personas[position]
+
+    def count_missed(self, sample_rows: int) -> tuple[int, int]:
+        """Search for some of them again, exhaustively.
+
+        Args:
+            sample_rows: how many, evenly over all.
+
+        Returns:
+            How many were searched for, and how many of them should have been dropped or have dropped another.
+        """
+        n = len(self._vectors)
+        numbers = np.unique(np.linspace(0, n - 1, min(sample_rows, n), dtype=np.int64))
+        later, earlier = self._vectors.find_missed(numbers)
+        if self._judge and len(later):
+            texts = [[self._personas[position] for position in side.tolist()] for side in (later, earlier)]
+            later = later[self._judge.compare(*texts) >= self._cosine]
+        return len(numbers), len(np.unique(later))
 
     def extend(self, batch: Prepared, rows: Sequence[int]) -> None:
         """Add rows of a batch."""

@@ -48,15 +48,20 @@ class Deduplicator:
         thresholds: of the rule.
         established: the personas kept before; none for an empty hub.
         judge: who compares what the vectors bring together, where they only propose. Default: the vectors count.
+        exact_rows: up to how many kept ones embeddings are searched exhaustively. Default: however many there are.
     """
 
     def __init__(
-        self, thresholds: Thresholds, established: Established | None = None, judge: Judge | None = None
+        self,
+        thresholds: Thresholds,
+        established: Established | None = None,
+        judge: Judge | None = None,
+        exact_rows: int | None = None,
     ) -> None:
         self._thresholds = thresholds
         self._established = established
         self._judge = judge
-        self.kept = KeptPersonas(thresholds, judge)
+        self.kept = KeptPersonas(thresholds, judge, exact_rows)
 
     def decide(self, batch: Prepared) -> pl.DataFrame:
         """Decide the next personas.

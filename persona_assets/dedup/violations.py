@@ -1,6 +1,7 @@
 """How often the rule was broken where the search is approximate: a sample searched exhaustively.
 
-An index on disk is always searched exhaustively; a server above `hub.exact_rows` points is not.
+An index on disk is always searched exhaustively. A server above `hub.exact_rows` points is not, and neither are the
+kept personas of one shard above so many.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from persona_assets.embedding.proposer import find_judge
 from persona_assets.index.interface import PersonaIndex
 
 SAMPLE_ROWS: Final = 1_000
+SAMPLE_WITHIN: Final = 20_000
+"""Kept personas of the shard itself that are searched for again; they lie in memory, which makes it cheap."""
 
 
 @dataclass(frozen=True, slots=True)

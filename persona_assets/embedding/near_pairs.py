@@ -6,7 +6,6 @@ pair whose short product is below the threshold is none, and only the few others
 a fraction of the work.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -82,19 +81,6 @@ def find_pairs_within(vectors: Vectors, threshold: float) -> tuple[Rows, Rows, S
     return later[above], earlier[above], scores[above]
 
 
-@dataclass(frozen=True, slots=True)
-class Searchable:
-    """Vectors with their short forms.
-
-    Attributes:
-        vectors: normalised, a row a text.
-        short: of the same rows; the vectors themselves where they are not shortened.
-    """
-
-    vectors: Vectors
-    short: Vectors
-
-
 class NearPairs:
     """Finds pairs whose product is at or above a threshold.
 
@@ -140,24 +126,38 @@ class NearPairs:
         rest = np.linalg.norm(rotated[:, self._width - 1 :], axis=1, keepdims=True)
         return np.concatenate([rotated[:, : self._width - 1], rest], axis=1, dtype=np.float32)
 
-    def find(self, left: Searchable, right: Searchable) -> tuple[Rows, Rows]:
-        """Find all pairs of a left and a right vector at or above the threshold.
+    def find_candidates(self, left: Vectors, right: Vectors) -> tuple[Rows, Rows]:
+        """Find all pairs of a left and a right vector that may be at or above the threshold, by their short forms.
 
         Args:
-            left: vectors, in any number.
-            right: vectors, in any number; both shortened alike.
+            left: short vectors, in any number.
+            right: short vectors, in any number.
 
         Returns:
             A left and a right row for each pair, ordered by block, then left row, then right row.
         """
         lefts, rights = [_NO_ROWS], [_NO_ROWS]
-        for top in range(0, len(left.vectors), _LEFT):
-            for start in range(0, len(right.vectors), _RIGHT):
-                rows, places = self._find_block(left.short[top : top + _LEFT], right.short[start : start + _RIGHT])
-                rows, places = self._multiply_in_full(left.vectors, rows + top, right.vectors, places + start)
-                lefts.append(rows)
-                rights.append(places)
+        for top in range(0, len(left), _LEFT):
+            for start in range(0, len(right), _RIGHT):
+                rows, places = self._find_block(left[top : top + _LEFT], right[start : start + _RIGHT])
+                lefts.append(rows + top)
+                rights.append(places + start)
         return np.concatenate(lefts), np.concatenate(rights)
+
+    def mark_near(self, left: Vectors, rows: Rows, right: Vectors, places: Rows) -> npt.NDArray[np.bool_]:
+        """Say of each candidate whether the whole vectors are at or above the threshold.
+
+        Args:
+            left: vectors.
+            rows: a row of `left` for each pair.
+            right: vectors.
+            places: a row of `right` for each pair.
+        """
+        is_near = np.empty(len(rows), dtype=np.bool_)
+        for start in range(0, len(rows), _PAIRS):
+            part = slice(start, start + _PAIRS)
+            is_near[part] = np.einsum("ij,ij->i", left[rows[part]], right[places[part]]) >= self._least
+        return is_near
 
     def _find_block(self, left: Vectors, right: Vectors) -> tuple[Rows, Rows]:
         # Buffers of its own: a fresh one for each block costs as much as the product.
@@ -168,14 +168,6 @@ class NearPairs:
         np.matmul(left, right.T, out=products)
         is_near = np.greater_equal(self._products[:size], self._least - MARGIN, out=self._is_near[:size])
         return np.divmod(np.flatnonzero(is_near), max(1, len(right)))
-
-    def _multiply_in_full(self, left: Vectors, rows: Rows, right: Vectors, places: Rows) -> tuple[Rows, Rows]:
-        is_near = np.empty(len(rows), dtype=np.bool_)
-        for start in range(0, len(rows), _PAIRS):
-            part = slice(start, start + _PAIRS)
-            products = np.einsum("ij,ij->i", left[rows[part]], right[places[part]])
-            is_near[part] = products >= self._least
-        return rows[is_near], places[is_near]
 
     def _share_survivors(self, sample: Vectors) -> float:
         short, half = self.shorten(sample), len(sample) // 2

@@ -16,16 +16,28 @@ class MalformedError(Exception):
 
 
 def answer_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of an answer, closed and with every field required, as constrained decoders want it."""
+    """The JSON schema of an answer, as constrained decoders want it: closed, every field required, no references."""
     schema = model.model_json_schema()
-    for part in (schema, *schema.get("$defs", {}).values()):
-        part.pop("title", None)
-        for field in part.get("properties", {}).values():
-            field.pop("title", None)
-            field.pop("default", None)
-        if "properties" in part:
-            part |= {"required": list(part["properties"]), "additionalProperties": False}
-    return schema
+    definitions = schema.pop("$defs", {})
+    plain: dict[str, Any] = _write_out(schema, definitions)
+    return plain
+
+
+def _write_out(part: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_write_out(one, definitions) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        named = definitions[part["$ref"].rpartition("/")[2]]
+        return _write_out({**named, **{key: value for key, value in part.items() if key != "$ref"}}, definitions)
+    fields = part.get("properties", {})
+    written = {key: _write_out(value, definitions) for key, value in part.items() if key not in {"title", "default"}}
+    if fields:
+        # A field may be called title.
+        properties = {name: _write_out(value, definitions) for name, value in fields.items()}
+        written |= {"properties": properties, "required": list(fields), "additionalProperties": False}
+    return written
 
 
 def parse_answer(text: str, model: type[BaseModel]) -> tuple[dict[str, Any], Tier]:

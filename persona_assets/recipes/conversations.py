@@ -57,7 +57,9 @@ async def make_conversations(asker: Asker[RecipeFile], rows: pl.LazyFrame, works
     def plan() -> Iterator[Task[SourceRow]]:
         for source in iter_sources(asker, rows):
             values = {**source.values, "transcript": "", "partner": "", "turn": 1}
-            yield asker.make_task(source.row_id, source, values, source.sample)
+            task = asker.make_task(source.row_id, source, values, source.sample)
+            # To end as a demonstration ends is no copy of it.
+            yield replace(task, demonstrations=[one for one in task.demonstrations if not _ends(recipe, one)])
 
     outcomes = run_tasks(plan(), work, asker.window)
     async for batch in collect_batches(outcomes, partial(_make_row, recipe), polars_schema(recipe.schema_class())):
@@ -121,6 +123,10 @@ async def _converse(
             turns.pop()
     total.values, total.keys = {"turns": turns, "is_ended": is_ended, "partner": partner}, tuple(keys)
     return total
+
+
+def _ends(recipe: RecipeFile, text: str) -> bool:
+    return recipe.conversation is not None and recipe.conversation.end_mark in text
 
 
 def _make_judge(turns: Sequence[Message], role: str, end_mark: str) -> Callable[[SourceRow, Values], Verdict]:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_assets.embedding.near_pairs import MARGIN, NearPairs, Searchable
+from persona_assets.embedding.near_pairs import MARGIN, NearPairs
 
 
 def draw_vectors(seed, rows, dimension, decay):
@@ -18,8 +18,9 @@ def draw_vectors(seed, rows, dimension, decay):
 
 
 def find_pairs(pairs, vectors, others):
-    rows, places = pairs.find(Searchable(vectors, pairs.shorten(vectors)), Searchable(others, pairs.shorten(others)))
-    return set(zip(rows.tolist(), places.tolist(), strict=True))
+    rows, places = pairs.find_candidates(pairs.shorten(vectors), pairs.shorten(others))
+    is_near = pairs.mark_near(vectors, rows, others, places)
+    return set(zip(rows[is_near].tolist(), places[is_near].tolist(), strict=True))
 
 
 @settings(max_examples=25, deadline=None)

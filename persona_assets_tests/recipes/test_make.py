@@ -1,5 +1,6 @@
 """Any recipe's rows: a YAML file is enough, and every answer is judged by the checks it names."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,13 +10,19 @@ import polars as pl
 import pytest
 import yaml
 
+from persona_assets.errors import PromptError
+from persona_assets.llm.asker import Asker
+from persona_assets.llm.client import ModelClient
+from persona_assets.llm.ledger import Ledger
 from persona_assets.llm.tasks import Accepted, Rejected
+from persona_assets.llm.team import ModelTeam
+from persona_assets.llm.usage import Usage
 from persona_assets.personas.persona_prompts import load_seed_prompt
 from persona_assets.recipes.load import load_recipes
 from persona_assets.recipes.make import SourceRow, Workshop, judge_answer, make_items
 from persona_assets.recipes.recipe import Recipe, RecipeFile
-from persona_assets.settings import SandboxSettings, TaskSettings
-from persona_assets_tests.asking import PROMPTS, Made, ask, compare_by_length
+from persona_assets.settings import ModelSettings, SandboxSettings, TaskSettings
+from persona_assets_tests.asking import PROMPTS, Made, ask, compare_by_length, put_together
 from persona_assets_tests.scripted import teach
 
 PROBLEMS, SOLUTIONS = (
@@ -148,3 +155,116 @@ def test_a_field_of_white_space_is_malformed(tmp_path: Path) -> None:
         return json.dumps({"riddle": "     "})
 
     assert make(tmp_path, recipe, HUB.head(1), teach("blank", answer)).reasons() == {"malformed": 1}
+
+
+PROBLEM = pl.LazyFrame(
+    {
+        "item_id": ["itm_1"],
+        "persona_id": ["per_1"],
+        "persona": ["A cook."],
+        "problem": ["How many jars are left of 40?"],
+    }
+)
+
+
+def test_answers_that_nobody_shares_are_kept_apart(tmp_path: Path) -> None:
+    written = iter(["2 * 9 = 18\nAnswer: 18 jars", "4 * 5 = 20\nAnswer: 20 jars", "40 / 2 = 20.0\nAnswer: 20 pots"])
+    made = make(tmp_path, SOLUTIONS, PROBLEM, teach("disagreement", lambda _: next(written)), candidates=3)
+    assert made.rows.is_empty()
+    assert made.reasons() == {"no_agreement": 3}
+    assert made.quarantined["row_id"].to_list() == ["itm_1"] * 3
+    assert {"Answer: 18 jars", "Answer: 20 jars"} <= {raw.splitlines()[-1] for raw in made.quarantined["raw"]}
+
+
+def test_several_models_solve_in_turn_and_the_row_says_who_wrote_it(tmp_path: Path) -> None:
+    one = teach("solver-one", lambda _: "2 * 9 = 18\nAnswer: 18 jars")
+    two = teach("solver-two", lambda _: "36 / 2 = 18\nAnswer: 18")
+    ledger = Ledger.at(tmp_path / "ledger.sqlite")
+
+    async def collect() -> list[Any]:
+        team = ModelTeam([ModelClient(ModelSettings(name=name), ledger, Usage()) for name in (one, two)])
+        asker = Asker(team, SOLUTIONS, "math_solutions", "shard", TaskSettings(candidates=2))
+        return [batch async for batch in make_items(asker, PROBLEM, WORKSHOP)]
+
+    try:
+        rows = put_together(asyncio.run(collect())).rows
+    finally:
+        ledger.close()
+    assert rows.select("answer", "model", "n_agree", "n_answers").rows() == [("18 jars", one, 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("program", "wanted"),
+    [
+        ("```python\nprint(4 * 5, 'jars')\n```", {"answer": ["20 jars"], "solution": ["4 * 5 = 20"], "n_agree": [2]}),
+        (
+            "```python\nprint(open('/etc/passwd').read())\n```",
+            {"answer": [], "reasons": {"program_failed": 1, "no_agreement": 1}},
+        ),
+        ("```python\npass\n```", {"answer": [], "reasons": {"program_failed": 1, "no_agreement": 1}}),
+    ],
+)
+def test_a_program_is_one_more_answer_and_never_the_row(program: str, wanted: dict[str, Any], tmp_path: Path) -> None:
+    def answer(messages: Sequence[Mapping[str, Any]]) -> str:
+        return program if "Python program" in str(messages[0]["content"]) else "4 * 5 = 20\nAnswer: 20 jars"
+
+    model = teach(f"program-{len(program)}", answer)
+    workshop = Workshop(load_seed_prompt(PROMPTS), compare_by_length, SandboxSettings(enabled=True))
+    made = ask(
+        tmp_path, SOLUTIONS, lambda asker: make_items(asker, PROBLEM, workshop), model, TaskSettings(candidates=1)
+    )
+    assert made.rows["answer"].to_list() == wanted["answer"]
+    if "reasons" in wanted:
+        assert made.reasons() == wanted["reasons"]
+    else:
+        assert made.rows["solution"].to_list() == wanted["solution"]
+        assert made.rows["n_agree"].to_list() == wanted["n_agree"]
+
+
+def test_no_program_is_asked_for_where_the_sandbox_is_off(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(messages: Sequence[Mapping[str, Any]]) -> str:
+        asked.append(str(messages[0]["content"]))
+        return "4 * 5 = 20\nAnswer: 20 jars"
+
+    make(tmp_path, SOLUTIONS, PROBLEM, teach("no-program", answer), candidates=2)
+    assert len(asked) == 2
+    assert not any("Python program" in system for system in asked)
+
+
+def test_what_is_drawn_is_in_the_prompt_and_in_the_row(tmp_path: Path) -> None:
+    made = make(tmp_path, PROBLEMS, draws={"focus": "knots and braids", "difficulty": {"primary": 1}}, candidates=1)
+    assert set(made.rows["focus"]) == {"knots and braids"}
+    assert set(made.rows["difficulty"]) == {"primary"}
+
+
+def test_a_draw_that_the_recipe_does_not_have_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match=r"tasks\..*draws\.topic: the recipe draws difficulty, focus"):
+        make(tmp_path, PROBLEMS, draws={"topic": "knots"})
+
+
+def test_nested_fields_become_columns(tmp_path: Path) -> None:
+    recipe = write_recipe(
+        tmp_path,
+        answer="json",
+        fields={
+            "lines": {"type": "list", "description": "x", "items": {"description": "y", "min_length": 3}},
+            "author": {
+                "type": "object",
+                "description": "x",
+                "fields": {
+                    "age": {"type": "integer", "description": "y"},
+                    "is_real": {"type": "boolean", "description": "z"},
+                },
+            },
+            "mood": {"description": "x", "choices": ["dark", "light"]},
+            "weight": {"type": "number", "description": "x", "minimum": 1},
+        },
+    )
+    made = make(tmp_path, recipe)
+    rows = recipe.content.schema_class().validate(made.rows, cast=True)
+    assert rows.height == 10
+    assert set(rows["mood"]) <= {"dark", "light"}
+    assert rows["author"].struct.field("age").dtype == pl.Int64
+    assert rows["lines"].dtype == pl.List(pl.String)
