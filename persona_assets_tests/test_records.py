@@ -33,9 +33,7 @@ def test_every_schema_has_lake_types_descriptions_and_one_key(name: str) -> None
 
 
 def test_rows_that_break_a_rule_are_told_from_good_ones() -> None:
-    schema = recipe_schema(
-        "riddles", {"riddle": {"type": "string", "max_length": 5}, "level": {"type": "integer", "maximum": 3}}
-    )
+    schema = recipe_schema("riddles", {"riddle": dy.String(min_length=1, max_length=5), "level": dy.Int64(max=3)})
     assert schema.__name__ == "riddles"
     assert issubclass(schema, dy.Schema)
     rows = pl.DataFrame(
@@ -46,6 +44,7 @@ def test_rows_that_break_a_rule_are_told_from_good_ones() -> None:
             "source_item_id": [None] * 3,
             "riddle": ["short", "too long", ""],
             "level": [1, 2, 9],
+            "model": ["m"] * 3,
             "response_keys": [["k"]] * 3,
         },
         schema=polars_schema(schema),

@@ -155,9 +155,10 @@ def test_usage_tells_its_listener() -> None:
 
 def test_the_address_and_key_of_one_provider_are_not_for_another() -> None:
     model = ModelSettings(name="openai/a", api_base="http://mine", api_key=SecretStr("k"))
-    assert resolve_task(model, TaskSettings()) == model
-    assert resolve_task(model, TaskSettings(model="openai/b")) == model.model_copy(update={"name": "openai/b"})
-    other = resolve_task(model, TaskSettings(model="anthropic/c"))
+    assert resolve_task(model, TaskSettings()) == [model]
+    assert resolve_task(model, TaskSettings(model="openai/b")) == [model.model_copy(update={"name": "openai/b"})]
+    [other] = resolve_task(model, TaskSettings(model="anthropic/c"))
+    assert resolve_task(model, TaskSettings(models=("openai/a", "anthropic/c", "openai/a"))) == [model, other]
     assert (other.name, other.api_base, other.api_key) == ("anthropic/c", None, None)
 
 

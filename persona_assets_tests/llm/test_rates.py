@@ -314,6 +314,7 @@ def test_clients_of_one_model_share_and_others_do_not() -> None:
 
 def test_limits_per_minute_of_one_provider_are_not_for_another() -> None:
     model = ModelSettings(name="openai/a", requests_per_minute=5, tokens_per_minute=7)
-    assert resolve_task(model, TaskSettings(model="openai/b")).requests_per_minute == 5
-    other = resolve_task(model, TaskSettings(model="anthropic/c"))
+    [same] = resolve_task(model, TaskSettings(model="openai/b"))
+    assert same.requests_per_minute == 5
+    [other] = resolve_task(model, TaskSettings(model="anthropic/c"))
     assert (other.requests_per_minute, other.tokens_per_minute) == (None, None)

@@ -164,5 +164,5 @@ def test_a_prompt_without_a_text_for_each_choice_is_refused(key: str, value: str
     texts = {"questions": "{read: a, write: b, like: c, dislike: d}", "granularity": "{coarse: a, fine: b}", key: value}
     lines = [f"{name}: {text}" for name, text in texts.items()]
     (tmp_path / "seed_personas.yaml").write_text("\n".join(["description: d", "user: u", *lines]), encoding="utf-8")
-    with pytest.raises(PromptError, match=rf"seed_personas\.yaml is not well formed\. {key}: .*there is no text for"):
+    with pytest.raises(PromptError, match=rf"well formed\. {key} \(line \d+\): .*there is no text for"):
         load_seed_prompt(tmp_path)
