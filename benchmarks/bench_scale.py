@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,7 +28,24 @@ from persona_assets.embedding.encoder import Encoder
 from persona_assets.index.edge import EdgeStore
 from persona_assets.settings import load_settings
 
-_COLUMNS = ("new", "established", "kept", "seconds", "ms/row", "model", "cache", "index", "rest", "peak GB", "disk GB")
+_COLUMNS = (
+    *("new", "established", "kept", "seconds", "ms/row", "model", "cache", "index", "rest"),
+    *("peak GB", "own GB", "disk GB"),
+)
+
+
+class Memory(threading.Thread):
+    """Looks at this process's own memory ten times a second; what is mapped from the index's files is not its own."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0.0
+
+    def run(self) -> None:
+        while True:
+            status = Path("/proc/self/status").read_text(encoding="utf-8")
+            self.peak = max(self.peak, int(status.partition("RssAnon:")[2].split()[0]) / 1e6)
+            time.sleep(0.1)
 
 
 def watch(owner: type, name: str, kind: str, spent: Counter[str]) -> None:
@@ -63,6 +81,8 @@ def watch_scan(spent: Counter[str]) -> None:
 
 def measure(sizes: Sequence[int], encoder_name: str) -> None:
     """Decide shards of these sizes one after the other into one hub, and print a JSON line for each."""
+    memory = Memory()
+    memory.start()
     spent: Counter[str] = Counter()
     watch(Encoder, "encode", "model", spent)
     watch(CachedEncoder, "encode", "cache", spent)
@@ -92,6 +112,7 @@ def measure(sizes: Sequence[int], encoder_name: str) -> None:
                 **{kind: spent[kind] for kind in ("model", "cache", "index")},
                 "rest": seconds - spent.total(),
                 "peak GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+                "own GB": memory.peak,
                 "disk GB": sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e9,
             }
             start += size
@@ -158,7 +179,7 @@ def main() -> None:
 def _show(name: str, value: float) -> str:
     if name in ("new", "established", "kept"):
         return f"{value:,.0f}"
-    return f"{value:,.2f}" if name in ("ms/row", "peak GB", "disk GB") else f"{value:,.1f} s"
+    return f"{value:,.2f}" if name in ("ms/row", "peak GB", "own GB", "disk GB") else f"{value:,.1f} s"
 
 
 if __name__ == "__main__":

@@ -289,6 +289,29 @@ def try_recipe(
 
 
 @app.command()
+def judge(
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="Whose rows are rated.")],
+    shard: Shards = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", metavar="NAME", help="A judge; repeat for a second one.")
+    ] = None,
+    rubric: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a file in prompts/rubrics. Default: the asset's, or its kind's."),
+    ] = None,
+    sample: Annotated[int, typer.Option(min=1, help="Rows of each shard.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+) -> None:
+    """Let models rate a sample of an artifact's rows from 1 to 5 by a rubric, and say how far they agree.
+
+    Example: `persona-assets judge math_problems --model openai/gpt-4o --model anthropic/claude-sonnet-5`
+    """
+    from persona_assets.commands.judge import run_judge
+
+    run_judge(load_settings(), make_console(), asset, shard or [], model or [], rubric, sample, seed)
+
+
+@app.command()
 def batches(
     forget: Annotated[
         str | None, typer.Option(metavar="ID", help="Give a batch up: its requests are asked, and paid for, again.")

@@ -28,6 +28,7 @@ from persona_assets.settings_sections import (
     CharacterSettings,
     Choice,
     CorpusSettings,
+    DecontaminationSettings,
     DialogueSettings,
     EmbeddingSettings,
     ExpansionSettings,
@@ -38,6 +39,7 @@ from persona_assets.settings_sections import (
     Method,
     ModelSettings,
     PathSettings,
+    QualitySettings,
     Relation,
     SandboxSettings,
     Section,
@@ -54,6 +56,7 @@ __all__ = [
     "CharacterSettings",
     "Choice",
     "CorpusSettings",
+    "DecontaminationSettings",
     "DialogueSettings",
     "EmbeddingSettings",
     "ExpansionSettings",
@@ -64,6 +67,7 @@ __all__ = [
     "Method",
     "ModelSettings",
     "PathSettings",
+    "QualitySettings",
     "Relation",
     "SandboxSettings",
     "Section",
@@ -109,6 +113,8 @@ class Settings(BaseSettings):
     hub: HubSettings = HubSettings()
     characters: CharacterSettings = CharacterSettings()
     dialogues: DialogueSettings = DialogueSettings()
+    decontamination: DecontaminationSettings = DecontaminationSettings()
+    quality: QualitySettings = QualitySettings()
 
     @classmethod
     def settings_customise_sources(

@@ -153,6 +153,28 @@ class SandboxSettings(Section):
     max_memory_mb: int = Field(64, ge=1, description="Megabytes that one program may use.")
 
 
+class DecontaminationSettings(Section):
+    """Benchmarks of which nothing may come into the SFT mix."""
+
+    benchmarks: tuple[Path, ...] = Field((), description="Files or folders of benchmarks; any text in them counts.")
+    words: int = Field(13, ge=5, description="Words in a row that an example may not share with a benchmark.")
+    cosine: float = Field(0.9, gt=0, le=1, description="Cosine to a benchmark's text from which an example is it.")
+
+
+class QualitySettings(Section):
+    """What the rows of a recipe must be as a set; a check warns where they are not."""
+
+    sample_rows: int = Field(1_000, ge=10, le=10_000, description="Rows of a table that are measured.")
+    min_valid: float = Field(0.2, ge=0, le=1, description="Least share of the replies that pass the recipe's checks.")
+    min_distinct_2: float = Field(0.2, ge=0, le=1, description="Least share of different pairs of words.")
+    min_persona_match: float = Field(
+        0.3, ge=0, le=1, description="Least share of the rows nearer to their own persona than to nine others."
+    )
+    max_near_duplicates: float = Field(
+        0.1, ge=0, le=1, description="Largest share of the rows to which another one is at or above hub.cosine."
+    )
+
+
 class EmbeddingSettings(Section):
     """The embedding model."""
 

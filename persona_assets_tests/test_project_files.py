@@ -73,6 +73,7 @@ def test_pipeline_file_shows_the_true_defaults(monkeypatch: pytest.MonkeyPatch, 
         "budget.per_run",
         "budget.total",
         "batch.max_wait_minutes",
+        "decontamination.benchmarks",
         "characters.limit",
     }
 

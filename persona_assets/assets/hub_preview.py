@@ -1,13 +1,12 @@
 """What a decision of the hub shows in the UI: pictures of the hub, rounds, and pairs around the thresholds."""
 
-import base64
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from persona_assets.assets.pictures import embed_figure
 from persona_assets.assets.preview import show_value
 from persona_assets.dedup.match import STAGES
 from persona_assets.dedup.portrait import Portrait, place_personas
@@ -81,7 +80,7 @@ def _draw_histogram(cosines: pl.Series, settings: HubSettings) -> str:
     axes.set_xlabel("cosine to the nearest other persona of the hub")
     axes.set_ylabel(f"personas (of {len(cosines)})")
     axes.legend()
-    return _embed(figure, "Histogram of the cosine to the nearest other persona")
+    return embed_figure(figure, "Histogram of the cosine to the nearest other persona")
 
 
 def _draw_map(portrait: Portrait) -> str:
@@ -97,13 +96,4 @@ def _draw_map(portrait: Portrait) -> str:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.legend(fontsize="small")
-    return _embed(figure, "Map of the hub")
-
-
-def _embed(figure: Any, title: str) -> str:
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=80, metadata=_NO_DATE)
-    return f"![{title}](data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()})"
-
-
-_NO_DATE: Mapping[str, str | None] = {"Software": None}
+    return embed_figure(figure, "Map of the hub")

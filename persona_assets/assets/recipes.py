@@ -7,7 +7,9 @@ import dagster as dg
 import polars as pl
 
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
+from persona_assets.assets.quality_preview import describe_quality
 from persona_assets.assets.specs import MODEL_KIND, table_asset
+from persona_assets.evaluation.quality import measure_recipe
 from persona_assets.lake import TableInfo
 from persona_assets.personas.persona_prompts import SeedPrompt, load_seed_prompt
 from persona_assets.prompts import Prompt
@@ -67,6 +69,7 @@ def _build_recipe(recipe: Recipe, seed_prompt: Prompt[SeedPrompt], pool: str | N
             (rows if task.limit is None else min(task.limit, rows)) * content.per_row,
             read_versions(project, shard, *reads),
             list_deciders(recipe, task),
+            lambda: describe_quality(measure_recipe(project.lake, project.encoder, project.settings, content, shard)),
         )
 
     return items

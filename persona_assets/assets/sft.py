@@ -13,7 +13,8 @@ from persona_assets.lake import Batch, TableInfo
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.records import SftMix, polars_schema
 from persona_assets.resources import Project
-from persona_assets.sft.examples import Origin, make_recipe_examples, make_role_play_examples
+from persona_assets.sft.benchmarks import Benchmarks, describe_benchmarks
+from persona_assets.sft.examples import Origin, make_recipe_examples, make_role_play_examples, take_out_benchmarks
 from persona_assets.sft.families import find_families
 from persona_assets.sft.mixes import Mix, join_versions
 from persona_assets.sft.release import Release, write_release
@@ -38,16 +39,19 @@ def _build_mix(recipes: Sequence[Recipe]) -> dg.AssetsDefinition:
     def sft_mix(
         context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
     ) -> dg.MaterializeResult[TableInfo]:
-        shard = context.partition_key
+        shard, settings = context.partition_key, project.settings.decontamination
+        benchmarks = Benchmarks(settings, project.encoder)
         info = publish_batches(
             project,
             "sft_mix",
             shard,
             polars_schema(SftMix),
-            _gather(project, shard, recipes),
+            take_out_benchmarks(_gather(project, shard, recipes), benchmarks),
             inputs=read_versions(project, shard, *reads),
+            settings=project.settings.pick("decontamination"),
+            benchmarks=describe_benchmarks(settings),
         )
-        return to_result(project, info)
+        return to_result(project, info, benchmark_texts=len(benchmarks))
 
     return sft_mix
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from persona_assets.checks.answers import check_structured_output
 from persona_assets.checks.hub import check_no_near_duplicates, check_violations
+from persona_assets.checks.quality import check_quality
 from persona_assets.checks.tables import (
     Finding,
     TableCheck,
@@ -46,6 +47,8 @@ _DESCRIPTIONS = {
     "not_empty": "There are rows, or a reason why there can be none. Its failure stops nothing.",
     "parents_exist": "Every parent is a row of seed_personas or expanded_personas.",
     "personas_exist": "Every persona is a row of persona_hub.",
+    "quality": "Enough replies are valid, and the rows are different and each of its own persona, by [quality]. Its"
+    " failure stops nothing.",
     "schema": "Columns and types are those of the record, and every row keeps its rules.",
     "structured_output": "JSON was asked for as `model.structured_output` says, and at most a tenth of the answers is"
     " malformed. Its failure stops nothing.",
@@ -129,6 +132,8 @@ def _list_recipe_checks(recipe: Recipe) -> list[CheckSpec]:
         checks.append(CheckSpec("source_exists", _bind(check_links(asset, "source_item_id", {source: "item_id"}))))
     if recipe.content.answer == "json":
         checks.append(_check_answers(asset))
+    # Not blocking: each row passed; it is the set that wants looking at.
+    checks.append(CheckSpec("quality", check_quality(recipe.content), blocking=False))
     return checks
 
 

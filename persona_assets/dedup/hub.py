@@ -28,6 +28,7 @@ from persona_assets.dedup.preparation import embed_personas, prepare_personas, r
 from persona_assets.dedup.rule import VERDICTS, Deduplicator
 from persona_assets.dedup.summary import count_verdicts, split_verdicts
 from persona_assets.dedup.violations import SAMPLE_WITHIN, ViolationSample, sample_violations
+from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.proposer import find_judge
 from persona_assets.errors import LakeError
@@ -127,8 +128,9 @@ def decide_shard(
     """
     require_unique(personas["persona_id"])
     spec = make_spec(encoder, settings.hub.jaccard)
-    for part in personas["persona"].to_frame().iter_slices(_SLICE):
-        embed_personas(part["persona"], encoder)  # fills the cache before the lock is taken
+    if isinstance(encoder, CachedEncoder):
+        for part in personas["persona"].to_frame().iter_slices(_SLICE):
+            embed_personas(part["persona"], encoder)  # fills the cache before the lock is taken
     with open_index(settings, spec) as index:
         session = _Session(settings, shard, encoder=encoder, index=index, published=published)
         yield session.decide(personas, registered)
@@ -152,7 +154,7 @@ def rebuild_index(settings: Settings, *, encoder: TextEncoder, published: Publis
         IndexUnavailableError: if the index is down or in use.
     """
     contributions = published.contributions()
-    for contribution in contributions:
+    for contribution in contributions if isinstance(encoder, CachedEncoder) else ():
         for frame in published.read(contribution):
             embed_personas(frame["persona"], encoder)  # fills the cache before the lock is taken
     with open_index(settings, make_spec(encoder, settings.hub.jaccard), anew=True) as index:
@@ -245,7 +247,8 @@ class _Session:
         spec = make_spec(self._encoder, self._thresholds.jaccard)
         facts = [self._thresholds.jaccard, self._thresholds.cosine, spec.model, spec.lexical]
         digest = hashlib.sha256(json.dumps(facts).encode())
-        digest.update(kept.select("persona_id", "persona").write_ndjson().encode())
+        for part in kept.select("persona_id", "persona").iter_slices(_SLICE):
+            digest.update(part.write_ndjson().encode())
         generation = digest.hexdigest()[:16]
         # A decision that changes nothing in the hub keeps its place in the order.
         if former is not None and former.generation == generation:

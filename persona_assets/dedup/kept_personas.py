@@ -166,7 +166,7 @@ class KeptPersonas:
     def _find_similar(self, batch: Prepared, block: range) -> tuple[list[int], list[int]]:
         rows, positions = self._by_band.find(batch.bands[block.start : block.stop])
         rows += block.start
-        is_similar = batch.token_sets.bound_jaccard(rows, self._tokens, positions) >= self._jaccard
+        is_similar = batch.token_sets.bound_jaccard(rows, self._tokens, positions, self._jaccard) >= self._jaccard
         return rows[is_similar].tolist(), positions[is_similar].tolist()
 
 
@@ -246,7 +246,9 @@ def _compare_texts(batch: Prepared, block: range, threshold: float) -> dict[str,
     by_band.add(batch.bands[rows], rows)
     asked, right = by_band.find(batch.bands[rows])
     left = rows[asked]
-    is_similar = (left != right) & (batch.token_sets.bound_jaccard(left, batch.token_sets, right) >= threshold)
+    is_similar = (left != right) & (
+        batch.token_sets.bound_jaccard(left, batch.token_sets, right, threshold) >= threshold
+    )
     similar: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
     for one, other in zip(left[is_similar].tolist(), right[is_similar].tolist(), strict=True):
         score = jaccard(batch.tokens[one], batch.tokens[other])

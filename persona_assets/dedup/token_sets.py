@@ -45,17 +45,27 @@ class TokenSets:
         self._n += len(counts)
         self._longest = max(self._longest, int(counts.max(initial=0)))
 
-    def bound_jaccard(self, rows: Rows, others: "TokenSets", places: Rows) -> npt.NDArray[np.float64]:
+    def bound_jaccard(
+        self, rows: Rows, others: "TokenSets", places: Rows, least: float = 0.0
+    ) -> npt.NDArray[np.float64]:
         """Compute for pairs of sets what their Jaccard similarity is at most.
 
         Args:
             rows: a set of these for each pair.
             others: the sets of the other side.
             places: a set of those for each pair.
+            least: similarity that matters; sets whose sizes rule it out are not compared.
 
         Returns:
-            The similarity itself, or more where the hashes of two tokens collide.
+            The similarity itself, or more where the hashes of two tokens collide, or where sizes alone rule it out.
         """
+        mine, theirs = self.count(rows), others.count(places)
+        bounds: npt.NDArray[np.float64] = np.minimum(mine, theirs) / np.maximum(1, np.maximum(mine, theirs))
+        compared = np.flatnonzero(bounds >= least)
+        bounds[compared] = self._compare(rows[compared], others, places[compared])
+        return bounds
+
+    def _compare(self, rows: Rows, others: "TokenSets", places: Rows) -> npt.NDArray[np.float64]:
         bounds = np.empty(len(rows), dtype=np.float64)
         step = max(1, _TOKENS_AT_ONCE // (2 * (self._longest + others._longest) + 1))
         for start in range(0, len(rows), step):

@@ -19,7 +19,7 @@ from persona_assets.embedding.proposer import find_judge
 from persona_assets.index.interface import PersonaIndex
 
 SAMPLE_ROWS: Final = 1_000
-SAMPLE_WITHIN: Final = 20_000
+SAMPLE_WITHIN: Final = 10_000
 """Kept personas of the shard itself that are searched for again; they lie in memory, which makes it cheap."""
 
 

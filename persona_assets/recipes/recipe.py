@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import dataframely as dy
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from persona_assets.prompts import Demonstration, Prompt, PromptFile, list_variables
@@ -201,6 +202,13 @@ class RecipeFile(PromptFile):
             columns["n_answers"] = dy.Int32(min=1, description="Answers that passed the checks.")
         columns |= {name: dy.String(description=DERIVED[how].__doc__) for name, how in self.derive.items()}
         return recipe_schema(self.asset, columns)
+
+    def text_expression(self) -> pl.Expr:
+        """What a row says, as one text: its turns, or its fields that are strings."""
+        if self.conversation:
+            return pl.col("turns").list.eval(pl.element().struct.field("content")).list.join("\n")
+        texts = [name for name, spec in self.fields.items() if spec.type == "string"]
+        return pl.concat_str(texts or list(self.fields), separator="\n")
 
     def answer_model(self) -> type[BaseModel]:
         """The fields of an answer, with their bounds, for JSON answers and for validation."""

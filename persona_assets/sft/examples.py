@@ -1,6 +1,8 @@
 """From dialogues and recipe rows to training examples: chat messages with their provenance."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from persona_assets.lake import Batch, TableInfo, iter_frames
 from persona_assets.prompts import Message, render_template
 from persona_assets.recipes.recipe import Recipe, TrainingExample
 from persona_assets.records import QUARANTINE_COLUMNS, RECIPE_COLUMNS, SftMix, content_id, polars_schema
+from persona_assets.sft.benchmarks import Benchmarks
 
 _SCHEMA = polars_schema(SftMix)
 _SOURCE_ITEM = "source_item_id"
@@ -99,6 +102,33 @@ def make_recipe_examples(
         return _fill(template, row, recipe.name)
 
     yield from _make_examples(recipe.content.asset, "item_id", unlicensed, sources, make_messages, table)
+
+
+def take_out_benchmarks(batches: Iterable[Batch], benchmarks: Benchmarks) -> Iterator[Batch]:
+    """Put the examples that hold a benchmark into quarantine, with its file and row."""
+    for batch in batches:
+        found = benchmarks.find(batch.rows["messages"].to_list())
+        flagged = [(place, one) for place, one in enumerate(found) if one is not None]
+        if not flagged:
+            yield batch
+            continue
+        refused = [
+            {
+                "row_id": batch.rows["source_row_id"][place],
+                "reason": one.reason,
+                "detail": one.detail,
+                "raw": json.dumps(batch.rows["messages"][place].to_list(), ensure_ascii=False),
+                "response_key": next(reversed(batch.rows["response_keys"][place].to_list()), None),
+            }
+            for place, one in flagged
+        ]
+        reasons = Counter(one.reason for _, one in flagged)
+        account = batch.accounting
+        yield Batch(
+            batch.rows.filter(pl.Series([one is None for one in found])),
+            pl.DataFrame(refused, schema=QUARANTINE_COLUMNS),
+            Accounting.of_rows(account.planned, account.rows - len(flagged), account.dropped, reasons),
+        )
 
 
 def _hub(origin: Origin) -> _Source:

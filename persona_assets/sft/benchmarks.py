@@ -1,0 +1,161 @@
+"""Benchmarks that a release must not hold: their texts, and whether an example is one of them.
+
+An example is flagged when one of its turns shares a run of 13 words with a benchmark's text, or a whole shorter one, or
+when a user's turn lies nearer to one, by embedding, than the settings allow.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from persona_assets.corpus.entries import Record
+from persona_assets.corpus.file_listing import list_files
+from persona_assets.corpus.readers import get_format
+from persona_assets.embedding.encoder import TextEncoder, Vectors
+from persona_assets.embedding.near_pairs import compute_cosine
+from persona_assets.prompts import Message
+from persona_assets.settings import DecontaminationSettings
+
+_WORD = re.compile(r"[^\W_]+")
+_SHORTEST: Final = 8
+"""Words of a benchmark's text from which finding all of it says something."""
+
+_LONGEST_LINE: Final = 20_000_000
+_BLOCK: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Contamination:
+    """Why an example is flagged.
+
+    Attributes:
+        reason: benchmark_words or benchmark_meaning.
+        detail: file and row of the benchmark, and what was found.
+    """
+
+    reason: str
+    detail: str
+
+
+class Benchmarks:
+    """The texts of benchmark files, ready to be looked for.
+
+    Args:
+        settings: files, length of the run, threshold.
+        encoder: the embedding model; it is asked only where there are benchmarks.
+    """
+
+    def __init__(self, settings: DecontaminationSettings, encoder: TextEncoder) -> None:
+        self._settings = settings
+        self._encoder = encoder
+        self._runs: dict[tuple[str, ...], str] = {}
+        self._short: dict[tuple[str, ...], str] = {}
+        self._origins: list[str] = []
+        self._vectors: Vectors | None = None
+        texts: list[str] = []
+        for origin, text in _read_texts(settings.benchmarks):
+            words = _split(text)
+            if len(words) >= settings.words:
+                self._runs.update(dict.fromkeys(_list_runs(words, settings.words), origin))
+            elif len(words) >= _SHORTEST:
+                self._short[tuple(words)] = origin
+            if len(words) >= _SHORTEST:
+                texts.append(text)
+                self._origins.append(origin)
+        if texts:
+            self._vectors = encoder.encode(texts)
+
+    def __len__(self) -> int:
+        return len(self._origins)
+
+    def find(self, examples: Sequence[Sequence[Message]]) -> list[Contamination | None]:
+        """Look for the benchmarks in examples.
+
+        Args:
+            examples: the messages of each.
+
+        Returns:
+            What was found in each, or None.
+        """
+        if not self._origins:
+            return [None] * len(examples)
+        found = [self._find_words(messages) for messages in examples]
+        unflagged = [place for place, one in enumerate(found) if one is None]
+        for place, near in zip(unflagged, self._find_meaning([examples[place] for place in unflagged]), strict=True):
+            found[place] = near
+        return found
+
+    def _find_words(self, messages: Sequence[Message]) -> Contamination | None:
+        for message in messages:
+            words = _split(message["content"]) if message["role"] != "system" else []
+            for run in _list_runs(words, self._settings.words):
+                if run in self._runs:
+                    return Contamination("benchmark_words", f"{self._runs[run]}: {' '.join(run)}")
+            for length in {len(short) for short in self._short}:
+                for run in _list_runs(words, length):
+                    if run in self._short:
+                        return Contamination("benchmark_words", f"{self._short[run]}: {' '.join(run)}")
+        return None
+
+    def _find_meaning(self, examples: Sequence[Sequence[Message]]) -> list[Contamination | None]:
+        found: list[Contamination | None] = [None] * len(examples)
+        turns = [
+            (place, message["content"])
+            for place, messages in enumerate(examples)
+            for message in messages
+            if message["role"] == "user"
+        ]
+        for start in range(0, len(turns), _BLOCK):
+            part = turns[start : start + _BLOCK]
+            for (place, _), (origin, cosine) in zip(part, self._find_nearest([text for _, text in part]), strict=True):
+                if cosine >= self._settings.cosine and found[place] is None:
+                    found[place] = Contamination("benchmark_meaning", f"{origin}: cosine {cosine:.3f}")
+        return found
+
+    def _find_nearest(self, texts: Sequence[str]) -> Iterator[tuple[str, float]]:
+        assert self._vectors is not None  # noqa: S101 - asked for only where there are texts
+        vectors = self._encoder.encode(texts)
+        nearest = np.argmax(vectors @ self._vectors.T, axis=1)
+        cosines = compute_cosine(vectors, self._vectors[nearest]).tolist()
+        yield from zip([self._origins[place] for place in nearest.tolist()], cosines, strict=True)
+
+
+def describe_benchmarks(settings: DecontaminationSettings) -> dict[str, str]:
+    """The benchmark files with a hash of each, for the record of what a table was checked against."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in _list_files(settings.benchmarks)}
+
+
+def _list_files(paths: Sequence[Path]) -> list[Path]:
+    return [file for path in paths for file in list_files(path.expanduser(), "decontamination.benchmarks")[0]]
+
+
+def _read_texts(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    for path in _list_files(paths):
+        for entry in get_format(path).read(path, 0, None, _LONGEST_LINE):
+            if isinstance(entry, Record):
+                for text in _find_texts(entry.fields):
+                    yield f"{path.name}:{entry.position}", text
+
+
+def _find_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _find_texts(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _find_texts(part)
+
+
+def _split(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _list_runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    return (tuple(words[start : start + length]) for start in range(len(words) - length + 1))

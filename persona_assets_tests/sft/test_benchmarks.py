@@ -1,0 +1,121 @@
+"""Decontamination: what of a benchmark is found in an example, and what is not."""
+
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from persona_assets.accounting import Accounting
+from persona_assets.embedding.encoder import Encoder
+from persona_assets.errors import CorpusError
+from persona_assets.lake import Batch
+from persona_assets.records import QUARANTINE_COLUMNS
+from persona_assets.settings import DecontaminationSettings, EmbeddingSettings
+from persona_assets.sft.benchmarks import Benchmarks, describe_benchmarks
+from persona_assets.sft.examples import take_out_benchmarks
+
+DATA = Path(os.environ.get("PERSONA_ASSETS_TEST_DATA", "nowhere")) / "benchmarks"
+DUCKS = (
+    "A farm has sixteen ducks, and each of them lays one egg a day. The farmer eats three eggs for breakfast and"
+    " sells the rest at the market for two dollars each. How much does she earn every day?"
+)
+SHORT = "Name the longest river on the old map of Asia."
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder(EmbeddingSettings())
+
+
+@pytest.fixture
+def benchmarks(tmp_path: Path, encoder: Encoder) -> Benchmarks:
+    rows = [{"question": DUCKS, "answer": "#### 26"}, {"turns": [SHORT, "Why?"]}]
+    (tmp_path / "bench.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return Benchmarks(DecontaminationSettings(benchmarks=(tmp_path,)), encoder)
+
+
+def say(user: str, assistant: str = "I do not know.", system: str = "") -> list[dict[str, str]]:
+    turns = [{"role": "user", "content": user}, {"role": "assistant", "content": assistant}]
+    return [{"role": "system", "content": system}, *turns] if system else turns
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason", "origin"),
+    [
+        (say(DUCKS), "benchmark_words", "bench.jsonl:1"),
+        (say(DUCKS.upper().replace(",", " --")), "benchmark_words", "bench.jsonl:1"),
+        (say("Make one up.", f"Here: {DUCKS[60:160]}"), "benchmark_words", "bench.jsonl:1"),
+        (say(f"Well then. {SHORT} Quickly!"), "benchmark_words", "bench.jsonl:2"),
+        (
+            say(
+                "On a farm there are sixteen ducks that each lay an egg every day. The farmer has three eggs for"
+                " breakfast and sells the others on the market at two dollars apiece. What does she earn in a day?"
+            ),
+            "benchmark_meaning",
+            "bench.jsonl:1",
+        ),
+        (say("A baker has twelve loaves and sells five of them. How many are left?"), None, None),
+        (say("Why?"), None, None),
+        (say("What is a duck?", system=DUCKS), None, None),
+    ],
+)
+def test_an_example_is_a_benchmark_by_words_or_by_meaning(
+    messages: list[dict[str, str]], reason: str | None, origin: str | None, benchmarks: Benchmarks
+) -> None:
+    [found] = benchmarks.find([messages])
+    assert (found and found.reason) == reason
+    assert found is None or found.detail.startswith(f"{origin}: ")
+
+
+def test_what_is_flagged_lies_in_quarantine_and_not_in_the_mix(benchmarks: Benchmarks) -> None:
+    rows = pl.DataFrame(
+        {
+            "example_id": ["sft_1", "sft_2"],
+            "source_row_id": ["itm_1", "itm_2"],
+            "messages": [say(DUCKS), say("A plain question?")],
+            "response_keys": [["key"], []],
+        }
+    )
+    batch = Batch(rows, pl.DataFrame(schema=QUARANTINE_COLUMNS), Accounting.of_rows(3, 2, {"source_gone": 1}, {}))
+    [cleaned] = take_out_benchmarks([batch], benchmarks)
+    assert cleaned.rows["example_id"].to_list() == ["sft_2"]
+    assert cleaned.quarantined.select("row_id", "reason", "response_key").rows() == [
+        ("itm_1", "benchmark_words", "key")
+    ]
+    assert cleaned.accounting.find_imbalance() is None
+    assert dict(cleaned.accounting.quarantined) == {"benchmark_words": 1}
+
+
+def test_without_benchmarks_nothing_is_encoded(encoder: Encoder) -> None:
+    none = Benchmarks(DecontaminationSettings(), encoder)
+    assert len(none) == 0
+    assert none.find([say(DUCKS)]) == [None]
+
+
+def test_the_record_names_each_file_by_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "bench.jsonl"
+    path.write_text('{"question": "a"}', encoding="utf-8")
+    settings = DecontaminationSettings(benchmarks=(path,))
+    before = describe_benchmarks(settings)
+    path.write_text('{"question": "b"}', encoding="utf-8")
+    assert before.keys() == {"bench.jsonl"}
+    assert describe_benchmarks(settings) != before
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, encoder: Encoder) -> None:
+    with pytest.raises(CorpusError, match=r"decontamination\.benchmarks"):
+        Benchmarks(DecontaminationSettings(benchmarks=(tmp_path / "none.jsonl",)), encoder)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="PERSONA_ASSETS_TEST_DATA names no folder")
+def test_published_benchmarks_are_found_in_examples_made_of_them(encoder: Encoder) -> None:
+    lines = [json.loads(line) for line in (DATA / "gsm8k_test.jsonl").read_text(encoding="utf-8").splitlines()[:200]]
+    settings = DecontaminationSettings(benchmarks=(DATA / "gsm8k_test.jsonl",))
+    benchmarks = Benchmarks(settings, encoder)
+    found = benchmarks.find([say(line["question"]) for line in lines])
+    assert all(found)
+    text = (DATA / "math500_test.jsonl").read_text(encoding="utf-8")
+    others = [json.loads(line)["problem"] for line in text.splitlines()]
+    assert sum(one is not None for one in benchmarks.find([say(other) for other in others])) <= 5
