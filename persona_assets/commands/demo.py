@@ -20,7 +20,7 @@ PROFILE: Mapping[str, Any] = {
     "corpus": {"path": str(PACKAGE / "sample" / "documents")},
     "instructions": {"path": str(PACKAGE / "sample" / "instructions")},
     "seed_personas": {"max_words": 40},
-    "expansion": {"rounds": 6, "children": 1, "max_frontier": 4},
+    "expansion": {"rounds": 6, "children": 2, "max_frontier": 4},
     "characters": {"limit": 16},
     "dialogues": {"per_character": 2.5, "characters_per_session": 1},
     "tasks": {

@@ -72,7 +72,7 @@ def test_every_materialisation_shows_rows_preview_and_account(finished: Chain) -
 
 
 def test_every_check_says_how_many_rows_it_looked_at(finished: Chain) -> None:
-    others = {"accounting", "not_empty", "structured_output", "violations_rare"}
+    others = {"accounting", "not_empty", "quality", "structured_output", "violations_rare"}
     lake = open_lake(finished)
     for check in finished.shard.get_asset_check_evaluations():
         facts = {name: value.value for name, value in check.metadata.items()}
@@ -100,7 +100,7 @@ def test_a_table_records_the_settings_that_decide_its_rows_and_no_other(finished
     for asset in ("source_instructions", *SHARD_ASSETS):
         made_with = lake.info(asset, WHOLE if asset == "source_instructions" else SHARD).attributes.get("settings", {})
         assert {name for name in made_with if not name.startswith(f"tasks.{asset}.")} <= known
-        assert bool(made_with) == (asset != "sft_mix"), asset
+        assert made_with, asset
         for word in ("path", "url", "api", "concurrency", "attempts", "timeout"):
             assert not [name for name in made_with if word in name]
 

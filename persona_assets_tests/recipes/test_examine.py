@@ -1,5 +1,6 @@
 """Recipe files are examined before a model is paid for them: each mistake with file and line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,10 @@ def test_demonstrations_in_a_file_of_their_own(tmp_path: Path) -> None:
     (folder / "shown.txt").write_text("- answer: 5\n", encoding="utf-8")
     found = examine(folder, text.replace("shown.yaml", "shown.txt"))
     assert "shown.txt is not well formed" in found[0]
+
+
+def test_the_example_of_the_docs_is_a_recipe(tmp_path: Path) -> None:
+    page = (PROMPTS.parent / "docs" / "recipes.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```yaml\n(asset: .*?)```", page, re.DOTALL)
+    (tmp_path / "birthday_speeches.yaml").write_text(example, encoding="utf-8")
+    assert examine_recipes(tmp_path) == []
