@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
 
@@ -13,6 +14,17 @@ _IGNORED = re.compile(
     r"\\(?:left|right|displaystyle|[,;:! ])|\$(?!\s?\d)|(?<=\d)\{,\}(?=\d)|^\W*(?:the )?(?:final )?answer(?: is)?\W*",
     re.IGNORECASE,
 )
+_LEAD = re.compile(
+    r"^(?:(?:it|there|he|she|they|the [\w' ]{1,40}?|this) (?:is|are|was|were|has|have|equals?)\s+(?=[\d$€£(\\.-]))"
+    r"|^(?:they|she|he|it|we|you|i) \w+ (?=[\d$€£])"
+    r"|^(?:approximately|approx\.?|about|roughly|around|exactly|a total of|in total)\s+|^[≈~]\s*",
+    re.IGNORECASE,
+)
+_SCALED = re.compile(r"\b(\d[\d,]*(?:\.\d+)?) (dozen|hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
+_SCALES = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_OUT_OF = re.compile(r"^(\d+) out of (\d+)\b")
+_HALVES = {"one half": "1/2", "a half": "1/2", "half": "1/2", "one third": "1/3", "two thirds": "2/3", "a third": "1/3",
+           "one quarter": "1/4", "a quarter": "1/4", "three quarters": "3/4", "one fourth": "1/4"}  # fmt: skip
 _FRACTION = re.compile(r"(?:(?<=\d)|(-))?\\[dt]?frac\s*(?:\{(\d+)\}\s*\{(\d+)\}|(\d)\s*(\d))")
 _SYMBOLS = {
     "−": "-", "–": "-", "×": "*", "·": "*", "÷": "/", "≤": r"\leq ", "≥": r"\geq ", "π": r"\pi ", "∞": r"\infty ",
@@ -72,7 +84,10 @@ def _simplify(text: str) -> str:
     while text != (shorter := _WRAPPERS.sub(r"\1", text)):
         text = shorter
     text = _IGNORED.sub("", text)
-    text = _VARIABLE.sub("", " ".join(text.split()).strip().rstrip(".").strip())
+    text = _LEAD.sub("", " ".join(text.split()).strip().rstrip(".").strip())
+    text = _SCALED.sub(_write_scaled, text)
+    text = _HALVES.get(text.casefold().replace("-", " "), _OUT_OF.sub(r"\1/\2", text))
+    text = _VARIABLE.sub("", text)
     return re.sub(r"^\((.*)\)$", r"\1", text) if _is_wrapped_number(text) else text
 
 
@@ -80,6 +95,11 @@ def _write_fraction(match: re.Match[str]) -> str:
     top, bottom = (match[2], match[3]) if match[2] else (match[4], match[5])
     before = match.string[match.start() - 1 : match.start()]
     return f"{' ' if before.isdigit() else match[1] or ''}{top}/{bottom}"
+
+
+def _write_scaled(match: re.Match[str]) -> str:
+    value = Fraction(match[1].replace(",", "")) * _SCALES[match[2].casefold()]
+    return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
 
 
 def _is_wrapped_number(text: str) -> bool:
