@@ -21,6 +21,7 @@ class FieldSpec(BaseModel):
         minimum: of a number.
         maximum: of a number.
         choices: the only strings there may be.
+        from_world: those are the names of the places or factions of the row's world.
         pattern: regular expression that a string fits.
         items: what a list holds.
         fields: what an object holds.
@@ -35,6 +36,7 @@ class FieldSpec(BaseModel):
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    from_world: Literal["places", "factions"] | None = None
     pattern: str | None = None
     items: "FieldSpec | None" = None
     fields: dict[str, "FieldSpec"] = Field(default_factory=dict)

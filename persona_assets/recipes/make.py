@@ -168,10 +168,11 @@ async def _add_demonstrations(
 
 def _plan(asker: Asker[RecipeFile], rows: pl.LazyFrame, runs_programs: bool) -> Iterator[Task[SourceRow]]:
     recipe = asker.prompt.content
-    model = recipe.answer_model() if recipe.answer == "json" else None
+    names: list[str | None] = [*recipe.worlds] or [None]
+    models = {world: recipe.answer_model(world) if recipe.answer == "json" else None for world in names}
     agreement = recipe.agreement
     for source in iter_sources(asker, rows):
-        task = asker.make_task(source.row_id, source, source.values, source.sample, model)
+        task = asker.make_task(source.row_id, source, source.values, source.sample, models[source.drawn.get("world")])
         if agreement:
             task = replace(task, min_score=agreement.at_least, low_score="no_agreement")
             if agreement.program and runs_programs:

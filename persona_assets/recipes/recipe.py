@@ -163,6 +163,8 @@ class RecipeFile(PromptFile):
             raise ValueError("a recipe has fields, or is a conversation")
         if self.answer == "text" and self.fields:
             self._check_pattern()
+        if not self.worlds and any(spec.from_world for spec in self.fields.values()):
+            raise ValueError("from_world: the recipe has no worlds")
         if self.agreement and self.agreement.field not in self.fields:
             raise ValueError(f"agreement: {self.agreement.field} is none of the fields")
         return self
@@ -210,9 +212,20 @@ class RecipeFile(PromptFile):
         texts = [name for name, spec in self.fields.items() if spec.type == "string"]
         return pl.concat_str(texts or list(self.fields), separator="\n")
 
-    def answer_model(self) -> type[BaseModel]:
-        """The fields of an answer, with their bounds, for JSON answers and for validation."""
-        return build_model(f"Answer_{self.asset}", self.fields)
+    def answer_model(self, world: str | None = None) -> type[BaseModel]:
+        """The fields of an answer, with their bounds, for JSON answers and for validation.
+
+        Args:
+            world: name of the row's world, whose places and factions some fields choose from.
+        """
+        fields = dict(self.fields)
+        if world is not None:
+            for name, spec in self.fields.items():
+                if spec.from_world:
+                    fields[name] = spec.model_copy(
+                        update={"choices": tuple(getattr(self.worlds[world], spec.from_world))}
+                    )
+        return build_model(f"Answer_{self.asset}", fields)
 
     def demonstrations_without_persona(self) -> list[Demonstration]:
         """The demonstrations that want a persona and have none."""

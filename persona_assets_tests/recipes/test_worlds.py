@@ -9,7 +9,8 @@ from persona_assets.recipes.load import load_recipes
 from persona_assets.recipes.worlds import World
 from persona_assets_tests.asking import PROMPTS
 
-WORLDS = next(one for one in load_recipes(PROMPTS / "recipes") if one.content.asset == "game_npcs").content.worlds
+RECIPE = next(one for one in load_recipes(PROMPTS / "recipes") if one.content.asset == "game_npcs").content
+WORLDS = RECIPE.worlds
 EMBERREACH = WORLDS["emberreach"]
 GOOD = {
     "name": "Tam Sedge",
@@ -49,6 +50,17 @@ def test_each_world_knows_its_own_names() -> None:
     for world in WORLDS.values():
         text = ", ".join((world.facts, world.manner, *world.names, *world.places, *world.factions))
         assert world.find_invented(text, "") == []
+
+
+def test_an_answer_may_only_name_places_and_factions_of_its_world() -> None:
+    from pydantic import ValidationError
+
+    model = RECIPE.answer_model("emberreach")
+    values = {**GOOD, "description": GOOD["description"] * 2}
+    assert model.model_validate(values)
+    with pytest.raises(ValidationError, match="place"):
+        model.model_validate({**values, "place": "Stormwind"})
+    assert RECIPE.answer_model("azeroth").model_validate({**values, "place": "Stormwind", "faction": "Horde"})
 
 
 def test_a_world_needs_places_and_factions() -> None:
