@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
 from persona_assets.assets.quality_preview import describe_quality
@@ -20,6 +21,20 @@ from persona_assets.recipes.recipe import HUB, Recipe
 from persona_assets.records import polars_schema
 from persona_assets.resources import Project
 from persona_assets.settings import TaskSettings
+
+
+class RecipeConfig(TaskConfig):
+    """What one run may change about a recipe, beside what it may about any asset."""
+
+    method: str | None = Field(None, description="zero_shot, few_shot (no personas shown), or persona_few_shot.")
+    draws: dict[str, str] = Field(
+        default_factory=dict, description="One value for what the recipe draws, any text: focus, difficulty, kind, ..."
+    )
+
+    def merge(self, settings: TaskSettings) -> TaskSettings:
+        """The task settings of the project with what this run changes; what else they fix stays fixed."""
+        draws = {**settings.draws, **self.draws}
+        return TaskSettings(**{**super().merge(settings).model_dump(), "draws": draws})
 
 
 def build_recipe_assets(recipes: Sequence[Recipe], prompts: Path, pool: str | None) -> list[dg.AssetsDefinition]:
@@ -44,7 +59,7 @@ def _build_recipe(recipe: Recipe, seed_prompt: Prompt[SeedPrompt], pool: str | N
         pool=pool,
     )
     def items(
-        context: dg.AssetExecutionContext, config: TaskConfig, project: dg.ResourceParam[Project]
+        context: dg.AssetExecutionContext, config: RecipeConfig, project: dg.ResourceParam[Project]
     ) -> dg.MaterializeResult[TableInfo]:
         shard = context.partition_key
         source = project.lake.scan(content.reads, shard)

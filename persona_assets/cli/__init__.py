@@ -2,18 +2,16 @@
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from persona_assets.cli.hub import hub_app
+from persona_assets.cli.ledger import ledger_app
+from persona_assets.cli.recipe import recipe_app
+from persona_assets.cli.shared import load_settings, make_console
 from persona_assets.errors import PersonaAssetsError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from persona_assets.settings import Settings
 
 _STOPPED = 130
 """What a shell says of a program that Ctrl-C ended."""
@@ -30,20 +28,8 @@ app = typer.Typer(
 Shards = Annotated[list[str] | None, typer.Option("--shard", metavar="KEY", help="A shard; repeat for more.")]
 Assets = Annotated[list[str] | None, typer.Option("--asset", metavar="NAME", help="An asset; repeat for more.")]
 
-OfModel = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Only responses of this model.")]
-OfAsset = Annotated[str | None, typer.Option("--asset", metavar="NAME", help="Only what this asset asked first.")]
-Before = Annotated[
-    datetime | None,
-    typer.Option("--before", metavar="DATE", formats=["%Y-%m-%d"], help="Only what was stored before this day, UTC."),
-]
-
-ledger_app = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
 app.add_typer(ledger_app, name="ledger")
-hub_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="markdown", help="The hub: explain, search, count, rebuild its index."
-)
 app.add_typer(hub_app, name="hub")
-recipe_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Recipes: write, check and try one.")
 app.add_typer(recipe_app, name="recipe")
 
 
@@ -148,146 +134,6 @@ def dedup(
     run_dedup(load_settings(hub=hub), make_console(), file, column, kept, duplicates, lexical_only)
 
 
-@ledger_app.callback()
-def ledger(context: typer.Context) -> None:
-    """Show what the ledger of responses holds: its size, hits, tokens and spend, by model and by asset.
-
-    Example: `persona-assets ledger`
-    """
-    if context.invoked_subcommand is None:
-        from persona_assets.commands.ledger import print_ledger
-
-        print_ledger(load_settings(), make_console())
-
-
-@ledger_app.command("export")
-def export_ledger(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Ending in .jsonl, .jsonl.gz or .parquet.")],
-    model: OfModel = None,
-    asset: OfAsset = None,
-    before: Before = None,
-) -> None:
-    """Write stored responses to a file, whole, with what was asked of which model and what it cost.
-
-    Example: `persona-assets ledger export responses.jsonl.gz --asset math_problems`
-    """
-    from persona_assets.commands.ledger import run_export
-
-    run_export(load_settings(), make_console(), out, model, asset, before)
-
-
-@ledger_app.command("prune")
-def prune_ledger(
-    model: OfModel = None,
-    asset: OfAsset = None,
-    before: Before = None,
-    unreferenced: Annotated[
-        bool, typer.Option("--unreferenced", help="Only responses that no row of the lake names any more.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove them, and not only say what would be removed.")] = False,
-) -> None:
-    """Remove responses that all the given filters match; without --yes, only say which and what they cost.
-
-    Whatever asks for them again pays for them again. The account of spending stays.
-
-    Example: `persona-assets ledger prune --model openai/gpt-4o --before 2026-01-31 --yes`
-    """
-    from persona_assets.commands.ledger import run_prune
-
-    run_prune(load_settings(), make_console(), model, asset, before, unreferenced, yes)
-
-
-@hub_app.command("rebuild")
-def rebuild_hub() -> None:
-    """Build the vector index anew from the lake: after a loss, or for another embedding model. No verdict changes.
-
-    Example: `persona-assets hub rebuild`
-    """
-    from persona_assets.commands.hub import run_rebuild
-
-    run_rebuild(load_settings(), make_console())
-
-
-@hub_app.command("explain")
-def explain_in_hub(
-    persona_id: Annotated[str, typer.Argument(metavar="ID", help="A persona_id, from any table.")],
-    neighbours: Annotated[int, typer.Option(min=1, help="How many of the nearest are shown.")] = 5,
-) -> None:
-    """Say why a persona was kept or dropped, for whose sake, what it absorbed, and who is nearest to it.
-
-    Example: `persona-assets hub explain per_0a1b2c3d4e5f60718293`
-    """
-    from persona_assets.commands.hub import run_explain
-
-    run_explain(load_settings(), make_console(), persona_id, neighbours)
-
-
-@hub_app.command("search")
-def search_hub(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="Any text.")],
-    limit: Annotated[int, typer.Option(min=1, help="How many personas are shown.")] = 10,
-    shard: Annotated[str | None, typer.Option(metavar="KEY", help="Only of this shard.")] = None,
-    language: Annotated[str | None, typer.Option(metavar="CODE", help="Only in this language: en, zh, ...")] = None,
-    number: Annotated[int | None, typer.Option("--round", metavar="N", help="Only of this round; 0: seeds.")] = None,
-) -> None:
-    """Find the personas that are nearest to a text.
-
-    Example: `persona-assets hub search "a nurse who plays chess" --round 0`
-    """
-    from persona_assets.commands.hub import run_search
-
-    run_search(load_settings(), make_console(), text, limit, {"shard": shard, "language": language, "round": number})
-
-
-@hub_app.command("stats")
-def show_hub_stats() -> None:
-    """Show what the hub holds and what was dropped, by shard, round and language.
-
-    Example: `persona-assets hub stats`
-    """
-    from persona_assets.commands.hub import run_stats
-
-    run_stats(load_settings(), make_console())
-
-
-@recipe_app.command("new")
-def new_recipe(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the file and of the asset: lower case.")],
-) -> None:
-    """Write a recipe file to start from.
-
-    Example: `persona-assets recipe new birthday_speeches`
-    """
-    from persona_assets.commands.recipe import write_recipe
-
-    write_recipe(load_settings(), make_console(), name)
-
-
-@recipe_app.command("check")
-def check_recipes() -> None:
-    """Examine every recipe file: keys, variables, demonstrations; what is wrong is named with file and line.
-
-    Example: `persona-assets recipe check`
-    """
-    from persona_assets.commands.recipe import check_recipes as check
-
-    check(load_settings(), make_console())
-
-
-@recipe_app.command("try")
-def try_recipe(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of a recipe's file or asset.")],
-    persona: Annotated[str, typer.Option(metavar="TEXT", help="Whom it is made for.")],
-) -> None:
-    """Make one row of a recipe for a persona, and show it with what was refused. Nothing is written to the lake.
-
-    Example: `persona-assets recipe try math_problems --persona "A nurse who plays chess."`
-    """
-    from persona_assets.commands.recipe import try_recipe as run_try
-
-    run_try(load_settings(), make_console(), name, persona)
-
-
 @app.command()
 def judge(
     asset: Annotated[str, typer.Argument(metavar="ASSET", help="Whose rows are rated.")],
@@ -341,20 +187,6 @@ def dev(
     from persona_assets.commands.dev import open_ui
 
     open_ui(load_settings(), make_console(), host, port)
-
-
-def load_settings(**overrides: Any) -> "Settings":
-    """Read the settings, without loading their library before a command needs it."""
-    from persona_assets.settings import load_settings as load
-
-    return load(**overrides)
-
-
-def make_console() -> "Console":
-    """Make the console that a command prints to."""
-    from persona_assets.commands.progress_bar import make_console as make
-
-    return make()
 
 
 def main() -> None:
