@@ -12,6 +12,7 @@ import pytest
 from persona_assets.cli import main
 from persona_assets.lake import Lake
 from persona_assets.settings import PACKAGE, load_settings
+from persona_assets_tests.prompt_files import keep_recipes
 
 RECIPES = ("math", "math_solutions")
 DOCUMENTS = 4
@@ -43,10 +44,7 @@ class SmallProject:
 
 def _write_project(folder: Path) -> None:
     shutil.copytree(load_settings().prompts, folder / "prompts")
-    for path in (folder / "prompts" / "recipes").glob("*.yaml"):
-        # The commands treat all recipes alike: two are enough, and a minute faster.
-        if path.stem not in RECIPES:
-            path.unlink()
+    keep_recipes(folder / "prompts", RECIPES)
     lines = (PACKAGE / "sample" / "documents" / "sample.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     corpus = folder / "corpus"
     corpus.mkdir()

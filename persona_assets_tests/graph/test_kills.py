@@ -16,6 +16,7 @@ import pytest
 from persona_assets.settings import Settings
 from persona_assets_tests.graph.runs import SHARD, write_documents
 from persona_assets_tests.llm.server import ModelServer, Response, say
+from persona_assets_tests.prompt_files import keep_recipes
 from persona_assets_tests.scripted import reply
 
 AT_ONCE = 8
@@ -120,6 +121,7 @@ def check_kills(project: Path, kills: int, seed: int) -> None:
 
 
 def test_two_kills_lose_nothing_and_buy_nothing_twice(empty: Settings, tmp_path: Path) -> None:
+    keep_recipes(tmp_path / "prompts", ("instructions", "conversations"))
     assert (tmp_path / "corpus" / f"{SHARD}.jsonl").exists()
     check_kills(tmp_path, kills=2, seed=1)
 
