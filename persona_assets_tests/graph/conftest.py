@@ -14,6 +14,7 @@ from persona_assets_tests.graph.runs import (
     write_documents,
     write_instructions,
 )
+from persona_assets_tests.prompt_files import keep_recipes
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,15 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_documents(folder / "corpus" / f"{SHARD}.jsonl", range(6))
     write_instructions(folder / "instructions" / "few.jsonl")
     shutil.copytree(PACKAGE.parent / "prompts", folder / "prompts")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def few_recipes(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with one recipe of each kind, for what treats all recipes alike and asks slowly."""
+    folder = tmp_path_factory.mktemp("few")
+    shutil.copytree(sources, folder, dirs_exist_ok=True)
+    keep_recipes(folder / "prompts", ("math", "math_solutions", "game_npcs"))
     return folder
 
 

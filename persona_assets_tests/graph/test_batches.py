@@ -12,15 +12,15 @@ from persona_assets_tests.llm.scripted_server import answer_by_script
 from persona_assets_tests.llm.server import ModelServer
 
 
-def test_batches_make_the_same_rows(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_make_the_same_rows(few_recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "_QUIET_SECONDS", 0.05)
-    shutil.copytree(sources, tmp_path / "now")
+    shutil.copytree(few_recipes, tmp_path / "now")
     with ModelServer() as server:
         server.answer = answer_by_script
         now = make_settings(tmp_path / "now", model={"name": "openai/double", "api_base": server.url})
         assert list_failures(*materialise_chain(now).results) == {}
         asked_now = len(server.bill)
-    shutil.copytree(sources, tmp_path / "later")
+    shutil.copytree(few_recipes, tmp_path / "later")
     with BatchServer() as server:
         server.answer = answer_by_script
         # Some of each first batch expires.

@@ -23,8 +23,8 @@ from persona_assets_tests.llm.scripted_server import answer_by_script
 from persona_assets_tests.llm.server import ModelServer, Response
 
 
-def run(folder: Path, sources: Path, answer: Callable[[dict[str, Any]], Response]) -> tuple[Settings, ModelServer]:
-    shutil.copytree(sources, folder)
+def run(folder: Path, few_recipes: Path, answer: Callable[[dict[str, Any]], Response]) -> tuple[Settings, ModelServer]:
+    shutil.copytree(few_recipes, folder)
     with ModelServer() as server:
         server.answer = answer
         model = {"name": "hosted_vllm/double", "api_base": server.url, "timeout": 1.0}
@@ -43,10 +43,10 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_LONGEST_WAIT", 0.05)
 
 
-def test_a_third_of_failing_attempts_leaves_the_same_rows(sources: Path, tmp_path: Path) -> None:
+def test_a_third_of_failing_attempts_leaves_the_same_rows(few_recipes: Path, tmp_path: Path) -> None:
     faults = Faults(answer_by_script, 0.3, seed=2, kinds={**TRANSPORT, **NEVER}, at_most=4)
-    calm, _ = run(tmp_path / "calm", sources, answer_by_script)
-    spoilt, server = run(tmp_path / "spoilt", sources, faults)
+    calm, _ = run(tmp_path / "calm", few_recipes, answer_by_script)
+    spoilt, server = run(tmp_path / "spoilt", few_recipes, faults)
     assert len(faults.injected) > 8
     assert 0.2 < faults.injected.total() / len(server.requests) < 0.4
     for part in ("lake", "sft_dataset"):
@@ -57,9 +57,9 @@ def test_a_third_of_failing_attempts_leaves_the_same_rows(sources: Path, tmp_pat
     assert len(bought) - len(set(bought)) == hollow
 
 
-def test_answers_that_are_none_cost_rows_with_a_reason(sources: Path, tmp_path: Path) -> None:
+def test_answers_that_are_none_cost_rows_with_a_reason(few_recipes: Path, tmp_path: Path) -> None:
     faults = Faults(answer_by_script, 0.3, seed=3, kinds=CONTENT)
-    settings, _ = run(tmp_path / "spoilt", sources, faults)
+    settings, _ = run(tmp_path / "spoilt", few_recipes, faults)
     from persona_assets.lake import Lake
 
     lake = Lake(settings.data / "lake")
