@@ -64,7 +64,7 @@ def test_answers_that_are_none_cost_rows_with_a_reason(few_recipes: Path, tmp_pa
 
     lake = Lake(settings.data / "lake")
     reasons: set[str] = set()
-    for asset in MODEL_BACKED:
+    for asset in filter(lambda asset: lake.exists(asset, SHARD), MODEL_BACKED):
         account = lake.info(asset, SHARD).accounting
         assert account.find_imbalance() is None
         reasons |= account.quarantined.keys() | account.refused.keys()
