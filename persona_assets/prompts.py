@@ -24,6 +24,9 @@ from persona_assets.yaml_files import read_yaml, validate_yaml
 
 Message = dict[str, str]
 
+_OPENING = 3
+"""Words by which a line is known again."""
+
 # No white space inside: each mark is replaced by a blank, so that what is left around it makes no new one.
 _CHAT_MARKS = re.compile(
     r"<[|｜][^|｜<>\s]{0,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start_of_turn|end_of_turn|bos|eos)>", re.IGNORECASE
@@ -112,6 +115,11 @@ class Prompt(Generic[P]):
             for text in ([answer] if isinstance(answer, str) else [str(value) for value in answer.values()])
         ]
 
+    def echoes(self, text: str) -> bool:
+        """Whether a text begins as a line of the user template does: the model went on writing the prompt."""
+        words = text.casefold().split()[:_OPENING]
+        return len(words) == _OPENING and words in list_openings(self.content.user)
+
     def _turns(self, role: Literal["system", "user"], template: str, values: Mapping[str, Any]) -> list[Message]:
         return [{"role": role, "content": render_template(template, values, f"prompt {self.name}").strip()}]
 
@@ -137,6 +145,13 @@ def list_variables(template: str) -> set[str]:
         TemplateSyntaxError: if it is none.
     """
     return set(find_undeclared_variables(_environment().parse(template)))
+
+
+@lru_cache(maxsize=512)
+def list_openings(template: str) -> list[list[str]]:
+    """The first words of each line of a template that stand before any variable."""
+    plain = (re.split(r"\{[{%#]", line)[0].casefold().split() for line in template.splitlines())
+    return [words[:_OPENING] for words in plain if len(words) >= _OPENING]
 
 
 def delimit(text: str, tag: str = "text") -> str:

@@ -40,6 +40,7 @@ _NUMBER = re.compile(
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LETTER = re.compile(r"[^\W\d_]")
+_MOSTLY, _HARDLY = 0.5, 0.05
 _LONGEST_ANSWER = 8
 _LABELLED = re.compile(
     r"^\W*(?:prompt|instruction|user|assistant|answer|response)\W{0,3}:", re.IGNORECASE | re.MULTILINE
@@ -135,11 +136,12 @@ def is_one_request(values: Row, _: Row) -> str | None:
 
 
 def is_in_language(values: Row, row: Row) -> str | None:
-    """The text is in the language that was drawn (`language`), as far as its script tells: Chinese, or not."""
-    text = " ".join(str(value) for value in values.values())
-    han, letters = len(_HAN.findall(text)), len(_LETTER.findall(text))
-    is_chinese = han > letters / 2
-    return "other_language" if is_chinese != (row["language"] == "zh") else None
+    """Every field is in the language that was drawn (`language`), as far as its script tells: Chinese, or not."""
+    for text in map(str, values.values()):
+        share = len(_HAN.findall(text)) / max(1, len(_LETTER.findall(text)))
+        if share < _MOSTLY if row["language"] == "zh" else share > _HARDLY:
+            return "other_language"
+    return None
 
 
 def speaks_as_person(values: Row, _: Row) -> str | None:

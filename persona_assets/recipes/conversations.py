@@ -105,7 +105,7 @@ async def _converse(
             limit = settings.assistant.max_tokens
             question = replace(question, request=replace(question.request, max_tokens=limit))
         end_mark = "" if role == "assistant" and settings.assistant else settings.end_mark
-        outcome = await answer_task(asker.client, question, _make_judge(turns, role, end_mark))
+        outcome = await answer_task(asker.client, question, _make_judge(asker, turns, role, end_mark))
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)
         if outcome.values is None:
@@ -129,8 +129,15 @@ def _ends(recipe: RecipeFile, text: str) -> bool:
     return recipe.conversation is not None and recipe.conversation.end_mark in text
 
 
-def _make_judge(turns: Sequence[Message], role: str, end_mark: str) -> Callable[[SourceRow, Values], Verdict]:
-    return lambda _, values: judge_turn(turns, role, end_mark, values)
+def _make_judge(
+    asker: Asker[RecipeFile], turns: Sequence[Message], role: str, end_mark: str
+) -> Callable[[SourceRow, Values], Verdict]:
+    def judge(_: SourceRow, values: Values) -> Verdict:
+        if asker.prompt.echoes(values["text"]):
+            return Rejected("echoes_prompt")
+        return judge_turn(turns, role, end_mark, values)
+
+    return judge
 
 
 def _open(asker: Asker[RecipeFile], settings: Conversation, source: SourceRow) -> str:

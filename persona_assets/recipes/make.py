@@ -95,6 +95,8 @@ async def make_items(asker: Asker[RecipeFile], rows: pl.LazyFrame, workshop: Wor
     def judge(source: SourceRow, values: Values) -> Verdict | Awaitable[Verdict]:
         if recipe.agreement and recipe.agreement.program and (program := _PROGRAM.search(values.get("text", ""))):
             return _judge_program(recipe, program[1], workshop.sandbox)
+        if asker.prompt.echoes(values.get("text", "")):
+            return Rejected("echoes_prompt")
         return judge_answer(recipe, source, values)
 
     async def work(task: Task[SourceRow]) -> Outcome[SourceRow]:

@@ -44,6 +44,25 @@ def test_a_text_passes_or_is_refused_with_a_word(check: str, flaw: str | None, t
 
 
 @pytest.mark.parametrize(
+    ("language", "question", "reply", "flaw"),
+    [
+        ("en", "Is a lift tired?", "No, it only stands still.", None),
+        (
+            "en",
+            "What does 弱智 mean in the name of that forum on the web?",
+            "That one plays the fool.",
+            None,
+        ),
+        ("en", "Is a lift tired?", "不会。它只是停着。", "other_language"),
+        ("zh", "电梯会累吗？", "不会。它只是停着。", None),
+        ("zh", "电梯会累吗？", "No, it only stands still.", "other_language"),
+    ],
+)
+def test_every_field_is_in_the_language_drawn(language: str, question: str, reply: str, flaw: str | None) -> None:
+    assert CHECKS["is_in_language"]({"question": question, "reply": reply}, {"language": language}) == flaw
+
+
+@pytest.mark.parametrize(
     ("answer", "flaw"),
     [
         ("60 minutes", None),
