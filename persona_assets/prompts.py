@@ -24,6 +24,7 @@ from persona_assets.yaml_files import read_yaml, validate_yaml
 
 Message = dict[str, str]
 
+_WORD = re.compile(r"\w+")
 _OPENING = 3
 """Words by which a line is known again."""
 
@@ -117,7 +118,7 @@ class Prompt(Generic[P]):
 
     def echoes(self, text: str) -> bool:
         """Whether a text begins as a line of the user template does: the model went on writing the prompt."""
-        words = text.casefold().split()[:_OPENING]
+        words = _WORD.findall(text.casefold())[:_OPENING]
         return len(words) == _OPENING and words in list_openings(self.content.user)
 
     def _turns(self, role: Literal["system", "user"], template: str, values: Mapping[str, Any]) -> list[Message]:
@@ -150,7 +151,7 @@ def list_variables(template: str) -> set[str]:
 @lru_cache(maxsize=512)
 def list_openings(template: str) -> list[list[str]]:
     """The first words of each line of a template that stand before any variable."""
-    plain = (re.split(r"\{[{%#]", line)[0].casefold().split() for line in template.splitlines())
+    plain = (_WORD.findall(re.split(r"\{[{%#]", line)[0].casefold()) for line in template.splitlines())
     return [words[:_OPENING] for words in plain if len(words) >= _OPENING]
 
 
