@@ -35,15 +35,18 @@ def find_interface_flaw(interface: Row) -> str | None:
     function, names = str(interface["function_name"]), [str(one["name"]) for one in interface["input_args"]]
     if not _is_identifier(function):
         return f"bad_name: {function}"
-    bad = [name for name in names if not _is_identifier(name)]
+    bad = [name for name in names if not _is_identifier(name) or name == function]
     if bad or len(set(names)) < len(names):
         return f"bad_arguments: {', '.join(bad or names)}"
     types = [str(one["type"]) for one in (*interface["input_args"], interface["return"])]
     unknown = [kind for kind in types if json_type(kind) is None]
     if unknown:
         return f"unknown_type: {', '.join(unknown)}"
-    strange = [package for package in interface["depend"] if not _PACKAGE.match(str(package))]
-    return f"bad_dependency: {', '.join(strange)}" if strange else None
+    packages = [_plain(str(package)) for package in interface["depend"]]
+    strange = [one for one in packages if not _PACKAGE.match(one) or one in {"python", function, *names}]
+    if strange or len(set(packages)) < len(packages):
+        return f"bad_dependency: {', '.join(strange or packages)}"
+    return None
 
 
 def json_type(kind: str) -> str | None:

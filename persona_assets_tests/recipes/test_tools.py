@@ -47,7 +47,11 @@ def change(**parts: Any) -> dict[str, Any]:
         ("bad_arguments", change(input_args=[{"name": "a", "type": "int", "description": "x"}] * 2)),
         ("unknown_type", change(input_args=[{"name": "a", "type": "Harbour", "description": "x"}])),
         ("unknown_type", change(**{"return": {"type": "whatever", "description": "x"}})),
+        ("bad_arguments", change(input_args=[{"name": "list_high_waters", "type": "int", "description": "x"}])),
         ("bad_dependency", change(depend=["requests; rm -rf /"])),
+        ("bad_dependency", change(depend=["Python"])),
+        ("bad_dependency", change(depend=["numpy", "NumPy"])),
+        ("bad_dependency", change(depend=["list_high_waters"])),
     ],
 )
 def test_the_parts_of_an_interface_fit(flaw: str | None, interface: dict[str, Any]) -> None:
