@@ -41,6 +41,9 @@ _NUMBER = re.compile(
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LETTER = re.compile(r"[^\W\d_]")
 _MOSTLY, _HARDLY = 0.5, 0.05
+_COPIED = 8
+"""Words in a row by which a text is a copy."""
+
 _LONGEST_ANSWER = 8
 _LABELLED = re.compile(
     r"^\W*(?:prompt|instruction|user|assistant|answer|response)\W{0,3}:", re.IGNORECASE | re.MULTILINE
@@ -100,8 +103,9 @@ def _arrives(answer: str, solution: str) -> bool:
 
 
 def is_not_the_persona(values: Row, row: Row) -> str | None:
-    """The text does not repeat the persona instead of using it."""
-    return "copies_persona" if shares_run(_first(values), str(row["persona"]), 8) else None
+    """No field repeats the persona instead of using it."""
+    persona = str(row["persona"])
+    return "copies_persona" if any(shares_run(str(value), persona, _COPIED) for value in values.values()) else None
 
 
 def is_tool_interface(values: Row, _: Row) -> str | None:
@@ -115,12 +119,14 @@ def is_tool_code(values: Row, row: Row) -> str | None:
 
 
 def belongs_to_world(values: Row, row: Row) -> str | None:
-    """The place and the faction are the world's, and the text invents no others."""
+    """The place and the faction are the world's; the text invents no others and does not recite the world."""
     world = World.model_validate(row["world"])
     strangers = world.find_strangers(values)
     texts = " ".join(str(value) for name, value in values.items() if name not in {"place", "faction"})
     invented = world.find_invented(texts, str(values.get("name", "")))
-    return f"not_of_this_world: {', '.join(strangers or invented)}" if strangers or invented else None
+    if strangers or invented:
+        return f"not_of_this_world: {', '.join(strangers or invented)}"
+    return "copies_world" if shares_run(texts, f"{world.facts} {world.manner}", _COPIED) else None
 
 
 def has_title(values: Row, _: Row) -> str | None:

@@ -43,6 +43,11 @@ def test_a_text_passes_or_is_refused_with_a_word(check: str, flaw: str | None, t
     assert CHECKS[check]({"text": text}, {"persona": PERSONA}) == flaw
 
 
+def test_every_field_is_looked_at_for_the_persona() -> None:
+    values = {"name": "Tam", "description": f"Tam is {PERSONA.lower()}"}
+    assert CHECKS["is_not_the_persona"](values, {"persona": PERSONA}) == "copies_persona"
+
+
 @pytest.mark.parametrize(
     ("language", "question", "reply", "flaw"),
     [

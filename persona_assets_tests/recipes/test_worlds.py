@@ -39,6 +39,7 @@ def test_there_are_two_worlds_of_our_own_and_two_fact_sheets() -> None:
         ({"description": "She left the Guild of Ash for the Glass Guild."}, "not_of_this_world: Guild of Ash"),
         ({"meeting": "Waits in Silver Harbour with a letter."}, "not_of_this_world: Silver Harbour"),
         ({"meeting": "Was at the First Ember with Orla Venn, at the gate."}, None),
+        ({"meeting": "They offer warmth first, a place at the fire or a coal for the lamp, and wait."}, "copies_world"),
         ({"name": "Moss Tower", "meeting": "Moss Tower waves from afar."}, None),
     ],
 )
