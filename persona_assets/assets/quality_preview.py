@@ -26,6 +26,10 @@ def describe_quality(quality: Quality) -> dict[str, Any]:
         return {}
     lines = ["| measure | | meaning |", "|---|---|---|", f"| sampled | {quality.sampled} | rows looked at |"]
     lines += [f"| {name} | {getattr(quality, name):.3g} | {meaning} |" for name, meaning in _SHOWN]
+    lines += [
+        f"| {name}_match | {share:.3g} | share of the rows nearer to the {name} drawn for them than to any other |"
+        for name, share in quality.constraint_match.items()
+    ]
     languages = ", ".join(f"{language} {count}" for language, count in quality.languages.items())
     lines.append(f"| languages | {languages} | rows by language |")
     metadata: dict[str, Any] = {

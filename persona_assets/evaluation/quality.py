@@ -7,6 +7,7 @@ Dieng, arXiv 2210.02410).
 
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from persona_assets.accounting import Accounting
 from persona_assets.corpus.language import detect_language
 from persona_assets.embedding.encoder import TextEncoder, Vectors
 from persona_assets.lake import Lake
+from persona_assets.recipes.draws import Draws, Option
 from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.settings import Settings
 
@@ -44,6 +46,8 @@ class Quality:
         vendi: effective number of different rows, by embedding; at most the number sampled.
         near_duplicates: share of the rows to which another one is at or above the threshold.
         persona_match: share of the rows that are nearer to their own persona than to nine others.
+        constraint_match: of each thing drawn (focus, kind) the share of rows that are nearer to what the prompt said of
+            theirs than to any other option.
         languages: rows by language.
         by_persona: mean similarity of two rows by that of their personas: from, to, pairs, cosine.
     """
@@ -59,21 +63,28 @@ class Quality:
     vendi: float
     near_duplicates: float
     persona_match: float
+    constraint_match: dict[str, float]
     languages: dict[str, int]
     by_persona: pl.DataFrame
 
 
 def measure_quality(
-    rows: pl.DataFrame, accounting: Accounting, encoder: TextEncoder, threshold: float, sample_rows: int
+    rows: pl.DataFrame,
+    accounting: Accounting,
+    encoder: TextEncoder,
+    threshold: float,
+    sample_rows: int,
+    draws: Draws | None = None,
 ) -> Quality:
     """Measure a table.
 
     Args:
-        rows: persona and text of each row.
+        rows: persona and text of each row, and what was drawn for it.
         accounting: of the table.
         encoder: the embedding model.
         threshold: cosine from which two rows are near duplicates.
         sample_rows: rows looked at, drawn by a fixed seed.
+        draws: options of what is drawn, each a column.
 
     Returns:
         The measures; of an empty table all are 0.
@@ -98,6 +109,11 @@ def measure_quality(
         vendi=_measure_vendi(vectors),
         near_duplicates=_share_near(vectors, threshold),
         persona_match=_share_matching(vectors, of_personas, personas),
+        constraint_match={
+            name: _share_drawn(vectors, sample[name].to_list(), options, encoder)
+            for name, options in (draws or {}).items()
+            if len(options) > 1 and texts
+        },
         languages=dict(Counter(map(detect_language, texts)).most_common()),
         by_persona=_compare_with_personas(vectors, of_personas),
     )
@@ -105,9 +121,9 @@ def measure_quality(
 
 def measure_recipe(lake: Lake, encoder: TextEncoder, settings: Settings, recipe: RecipeFile, shard: str) -> Quality:
     """Measure a recipe's table of one shard, by the settings."""
-    rows = lake.scan(recipe.asset, shard).select("persona", text=recipe.text_expression()).collect()
+    rows = lake.scan(recipe.asset, shard).select("persona", *recipe.draws, text=recipe.text_expression()).collect()
     account = lake.info(recipe.asset, shard).accounting
-    return measure_quality(rows, account, encoder, settings.hub.cosine, settings.quality.sample_rows)
+    return measure_quality(rows, account, encoder, settings.hub.cosine, settings.quality.sample_rows, recipe.draws)
 
 
 def _measure_distinct(texts: list[list[str]], length: int) -> float:
@@ -147,6 +163,17 @@ def _share_matching(vectors: Vectors, of_personas: Vectors, personas: list[str])
         is_same = np.array([personas[row] == personas[row - step] for row in range(n)])
         beaten &= is_same | (own > np.einsum("ij,ij->i", vectors, np.roll(of_personas, step, axis=0)))
     return float(beaten.mean())
+
+
+def _share_drawn(vectors: Vectors, labels: list[str], options: Mapping[str, Option], encoder: TextEncoder) -> float:
+    names = list(options)
+    # Of a label that the settings brought in, the file has no text.
+    known = [place for place, label in enumerate(labels) if label in options]
+    if not known:
+        return 0.0
+    texts = encoder.encode([options[name].text or name for name in names])
+    nearest = np.argmax(vectors[known] @ texts.T, axis=1)
+    return float(np.mean([names[place] == labels[row] for place, row in zip(nearest.tolist(), known, strict=True)]))
 
 
 def _compare_with_personas(vectors: Vectors, of_personas: Vectors) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import pytest
 from persona_assets.accounting import Accounting
 from persona_assets.embedding.encoder import Encoder
 from persona_assets.evaluation.quality import Quality, measure_quality
+from persona_assets.recipes.draws import Option
 from persona_assets.settings import EmbeddingSettings
 
 TRADES = (
@@ -71,6 +72,21 @@ def test_rows_of_other_personas_are_seen(encoder: Encoder) -> None:
 def test_shares_are_of_what_was_parsed(encoder: Encoder) -> None:
     quality = measure(encoder, list(TRADES), read=24, refused=12)
     assert (quality.valid, quality.refused) == (0.5, 0.5)
+
+
+def test_rows_that_keep_to_what_was_drawn_are_told_from_others(encoder: Encoder) -> None:
+    draws = {
+        "topic": {"water": Option(text="rivers, ships and the sea"), "food": Option(text="baking bread and cooking")}
+    }
+    rows = [
+        ("A pilot.", "The ferry crosses the river against the tide of the sea.", "water"),
+        ("A cook.", "Knead the dough of the bread and bake it in the oven.", "food"),
+        ("A cook.", "Sail the ship along the coast into the harbour.", "food"),
+        ("A pilot.", "Nothing that the file knows.", "knots"),
+    ]
+    frame = pl.DataFrame(rows, schema=["persona", "text", "topic"], orient="row")
+    quality = measure_quality(frame, Accounting.of_rows(4, 4, {}, {}), encoder, 0.9, 100, draws)
+    assert quality.constraint_match == {"topic": pytest.approx(2 / 3)}
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
