@@ -116,7 +116,9 @@ def test_the_answer_that_most_agree_on_is_kept(tmp_path: Path) -> None:
         {"item_id": ["itm_1"], "persona_id": ["per_1"], "persona": ["A cook."], "problem": ["How many jars are left?"]}
     )
     made = make(tmp_path, SOLUTIONS, rows, teach("agreement", lambda _: next(written)), candidates=3)
-    assert made.rows["answer"].to_list() == ["$20"]
+    # Which of the two is drawn first, and so kept, depends on time.
+    assert made.rows["answer"][0] in {"$20", "20.00 dollars"}
+    assert made.rows.select("n_agree", "n_answers").row(0) == (2, 3)
     assert made.rows["source_item_id"].to_list() == ["itm_1"]
     assert dict(made.accounting.dropped) == {"not_best_candidate": 2}
 
