@@ -43,7 +43,7 @@ PROFILE: Mapping[str, Any] = {
         "persona_talks": {"limit": 3, "candidates": 5, "max_tokens": 60, "repetition_penalty": 1.1},
         "knowledge_texts": {"limit": 4, "candidates": 5, "repetition_penalty": 1.05},
         "game_npcs": {"limit": 4, "candidates": 6, "max_tokens": 240, "repetition_penalty": 1.05},
-        "tools": {"limit": 6, "candidates": 4},
+        "tools": {"limit": 12, "candidates": 4},
         "tool_code": {"candidates": 6, "temperature": 0.3, "max_tokens": 200},
     },
 }
