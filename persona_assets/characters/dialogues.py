@@ -162,7 +162,7 @@ async def _answer_in_turn(asker: Asker[PromptFile], first: Task[Session]) -> Out
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)
         if outcome.values is None:
-            return _abandon(total, outcome.refused, len(answers))
+            return total.abandon(outcome.refused, "unfinished_session" if answers else None)
         answers.append(outcome.values["text"])
         keys += outcome.keys
     total.values, total.keys = {"answers": answers}, tuple(keys)
@@ -176,15 +176,6 @@ def _unlike(earlier: Sequence[str]) -> Callable[[Session, Values], Verdict]:
         return judge_answer(session, values)
 
     return judge
-
-
-def _abandon(outcome: Outcome[Session], refused: str | None, answered: int) -> Outcome[Session]:
-    if answered:
-        # Its earlier turns were answered and are in the ledger: the row, not the task, is what was lost.
-        outcome.dropped["unfinished_session"] += 1
-    else:
-        outcome.refused = refused
-    return outcome
 
 
 def _score_length(answer: str) -> float:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel
 
@@ -114,3 +114,17 @@ class Outcome(Generic[C]):
     dropped: Counter[str] = field(default_factory=Counter)
     tiers: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
+
+    def abandon(self, refused: str | None, unfinished: str | None) -> Self:
+        """Give up a task of several turns.
+
+        Args:
+            refused: reason for which the last turn got no reply, if that is why.
+            unfinished: word for the accounting, where earlier turns were answered: those are in the ledger, and the
+                row, not the task, is what was lost.
+        """
+        if unfinished:
+            self.dropped[unfinished] += 1
+        else:
+            self.refused = refused
+        return self

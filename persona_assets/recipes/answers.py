@@ -163,6 +163,7 @@ def _verify(one: str, other: str) -> bool:
         left, right = (parse(f"${text}$", parsing_timeout=0) for text in (one, other))
         return bool(verify(left, right, timeout_seconds=0) or verify(right, left, timeout_seconds=0))
     except errors:
+        # What it cannot read is no formula that two answers could share: they count as different, and are kept apart.
         return False
 
 

@@ -112,7 +112,7 @@ async def _converse(
             # What was said until then is a conversation, if it was answered.
             if len(turns) >= _FEWEST_TURNS and role == "user":
                 break
-            return _abandon(total, outcome.refused, bool(keys))
+            return total.abandon(outcome.refused, "unfinished_conversation" if keys else None)
         keys += outcome.keys
         total.model = outcome.model
         is_ended = outcome.values["has_ended"]
@@ -178,20 +178,12 @@ def _find_partner(recipe: RecipeFile, source: SourceRow, partners: pl.DataFrame 
     settings = recipe.conversation
     if settings is None or settings.partner == "assistant" or partners is None:
         return _Partner(None, "")
-    others = partners.filter(pl.col("persona_id") != source.columns["persona_id"])
-    if others.is_empty():
+    if partners.height < 2:
         return _Partner(None, "Somebody who has never met the other before.")
-    place = int(content_id("lot", recipe.asset, source.row_id, source.sample)[4:14], 16) % others.height
-    return _Partner(*others.select("persona_id", "persona").row(place))
-
-
-def _abandon(outcome: Outcome[SourceRow], refused: str | None, is_paid: bool) -> Outcome[SourceRow]:
-    if is_paid:
-        # Its earlier turns are in the ledger: the row, not the task, is what was lost.
-        outcome.dropped["unfinished_conversation"] += 1
-    else:
-        outcome.refused = refused
-    return outcome
+    place = int(content_id("lot", recipe.asset, source.row_id, source.sample)[4:14], 16)
+    drawn, following = partners.row(place % partners.height), partners.row((place + 1) % partners.height)
+    # Nobody talks with themselves; ids are unique, so the next one is another.
+    return _Partner(*(drawn if drawn[0] != source.columns["persona_id"] else following))
 
 
 def _make_row(recipe: RecipeFile, outcome: Outcome[SourceRow]) -> dict[str, Any]:

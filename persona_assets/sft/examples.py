@@ -96,12 +96,16 @@ def make_recipe_examples(
         own = [*set(RECIPE_COLUMNS) - {"item_id"}, *set(rows.collect_schema()) - set(RECIPE_COLUMNS)]
         more = source.drop(own, strict=False).rename({"item_id": _SOURCE_ITEM})
         sources.append(_Source(more.collect(), _SOURCE_ITEM))
-    unlicensed = rows.with_columns(text_license=pl.lit(None, pl.String))
+    licensed = rows.with_columns(text_license=pl.lit(None, pl.String))
+    if "partner_id" in rows.collect_schema():
+        # Who answers is another persona, of another source perhaps.
+        partners = origin.hub.select(partner_id="persona_id", text_license="license")
+        licensed = rows.join(partners, on="partner_id", how="left", maintain_order="left")
 
     def make_messages(row: Mapping[str, Any]) -> list[Message]:
         return _fill(template, row, recipe.name)
 
-    yield from _make_examples(recipe.content.asset, "item_id", unlicensed, sources, make_messages, table)
+    yield from _make_examples(recipe.content.asset, "item_id", licensed, sources, make_messages, table)
 
 
 def take_out_benchmarks(batches: Iterable[Batch], benchmarks: Benchmarks) -> Iterator[Batch]:

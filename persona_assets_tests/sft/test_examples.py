@@ -147,3 +147,24 @@ def test_a_template_that_uses_an_unknown_column_is_named() -> None:
     recipe = make_recipe(user="{{ question }}", assistant="{{ problem }}")
     with pytest.raises(PromptError, match="sft part of recipe math uses a variable it is not given: 'question'"):
         list(make_recipe_examples(recipe, PROBLEM_ROWS, None, Origin(HUB), TABLE))
+
+
+def test_a_talk_has_the_licences_of_both_who_speak() -> None:
+    talks = next(recipe for recipe in load_recipes(PROMPTS / "recipes") if recipe.content.asset == "persona_talks")
+    turns = [{"role": "user", "content": "Is this seat taken?"}, {"role": "assistant", "content": "No."}]
+    rows = pl.LazyFrame(
+        {
+            "item_id": ["itm_6", "itm_7"],
+            "persona_id": ["per_0000", "per_0000"],
+            "persona": ["A cook.", "A cook."],
+            "source_item_id": pl.Series([None, None], dtype=pl.String),
+            "partner_id": ["per_0001", None],
+            "partner": ["A baker.", "Somebody."],
+            "turns": [turns, turns],
+            "response_keys": [["f"], ["g"]],
+        }
+    )
+    made = put_together(list(make_recipe_examples(talks, rows, None, Origin(HUB), TABLE))).rows
+    assert made["license"].to_list() == ["CC0-1.0 AND MIT", "CC0-1.0"]
+    assert [message["role"] for message in made["messages"][0]] == ["system", "user", "assistant"]
+    assert "A baker." in made["messages"][0][0]["content"]
