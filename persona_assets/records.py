@@ -159,9 +159,18 @@ class SftMix(dy.Schema):
     family_id = dy.String(description="Component of parent and duplicate links within reach of the shard.")
     source_row_id = dy.String(description="Id of the row in that asset.")
     persona_id = dy.String()
+    partner_id = dy.String(nullable=True, description="The second persona of a talk between two.")
     doc_id = dy.String(nullable=True)
     license = dy.String(description="Licences of the sources, joined by ' AND '.")
+    original = dy.String(
+        nullable=True, description="The instruction set's own answer to the last question, if it has one."
+    )
+    language = dy.String(description="Language of the assistant's turns, ISO 639-1, or und.")
+    n_turns = dy.Int32(min=1, description="Turns of the user and the assistant.")
+    n_chars = dy.Int64(description="Length of the assistant's turns, in characters.")
+    compression = dy.Float64(description="Characters a byte of the assistant's turns, compressed; repetition has more.")
     model = dy.String(description="Model that wrote the assistant's turns.")
+    model_terms = dy.String(description="Licence or terms of that model, by release.model_terms; unknown if not set.")
     prompt_hash = dy.String(description="Version of the prompt file.")
     response_keys = _response_keys()
 

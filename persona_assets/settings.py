@@ -41,6 +41,7 @@ from persona_assets.settings_sections import (
     PathSettings,
     QualitySettings,
     Relation,
+    ReleaseSettings,
     SandboxSettings,
     Section,
     SeedSettings,
@@ -69,6 +70,7 @@ __all__ = [
     "PathSettings",
     "QualitySettings",
     "Relation",
+    "ReleaseSettings",
     "SandboxSettings",
     "Section",
     "SeedSettings",
@@ -115,6 +117,7 @@ class Settings(BaseSettings):
     dialogues: DialogueSettings = DialogueSettings()
     decontamination: DecontaminationSettings = DecontaminationSettings()
     quality: QualitySettings = QualitySettings()
+    release: ReleaseSettings = ReleaseSettings()
 
     @classmethod
     def settings_customise_sources(

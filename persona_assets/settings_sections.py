@@ -175,6 +175,19 @@ class QualitySettings(Section):
     )
 
 
+class ReleaseSettings(Section):
+    """What is said of a release, and what may be published of it."""
+
+    model_terms: dict[str, str] = Field(
+        {PACKAGED_MODEL: "Apache-2.0"},
+        description="Licence or terms of models' answers, by model name, * for anything; else unknown.",
+    )
+    licenses: tuple[str, ...] = Field(
+        ("CC0-*", "PDM-*", "CC-BY-*", "ODC-*", "Apache-2.0", "MIT", "BSD-*"),
+        description="Licences of sources, * for anything, that `persona-assets publish` lets pass; never *-ND.",
+    )
+
+
 class EmbeddingSettings(Section):
     """The embedding model."""
 

@@ -4,20 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from persona_assets.assets.materialise import publish_batches, read_versions, to_result
 from persona_assets.assets.preview import preview_rows
 from persona_assets.assets.specs import OWNERS, table_asset
+from persona_assets.evaluation.ratings import read_ratings
 from persona_assets.lake import Batch, TableInfo
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.records import SftMix, polars_schema
 from persona_assets.resources import Project
 from persona_assets.sft.benchmarks import Benchmarks, describe_benchmarks
+from persona_assets.sft.choice import LEFT_OUT, SPLITS, total_taken
 from persona_assets.sft.examples import Origin, make_recipe_examples, make_role_play_examples, take_out_benchmarks
 from persona_assets.sft.families import find_families
 from persona_assets.sft.mixes import Mix, join_versions
-from persona_assets.sft.release import Release, write_release
+from persona_assets.sft.release import Release, scan_split, write_release
 from persona_assets.sft.shards import ShardChoice, choose_shards, require_shards
 
 _ROLE_PLAY = ("dialogues_r", "dialogues_g")
@@ -35,7 +36,12 @@ def _build_mix(recipes: Sequence[Recipe]) -> dg.AssetsDefinition:
     more = [source for source in sources.values() if source not in tables]
     reads = [*tables, *dict.fromkeys(more)]
 
-    @table_asset("sft", "Candidates of the shard: chat messages with task, family and provenance.", SftMix, deps=reads)
+    @table_asset(
+        "sft",
+        "Candidates of the shard: chat messages with task, family and provenance.",
+        SftMix,
+        deps=[*reads, "source_instructions"],
+    )
     def sft_mix(
         context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
     ) -> dg.MaterializeResult[TableInfo]:
@@ -47,8 +53,8 @@ def _build_mix(recipes: Sequence[Recipe]) -> dg.AssetsDefinition:
             shard,
             polars_schema(SftMix),
             take_out_benchmarks(_gather(project, shard, recipes), benchmarks),
-            inputs=read_versions(project, shard, *reads),
-            settings=project.settings.pick("decontamination"),
+            inputs=read_versions(project, shard, *reads, whole=("source_instructions",)),
+            settings=project.settings.pick("decontamination", "release.model_terms"),
             benchmarks=describe_benchmarks(settings),
         )
         return to_result(project, info, benchmark_texts=len(benchmarks))
@@ -60,10 +66,12 @@ def _gather(project: Project, shard: str, recipes: Sequence[Recipe]) -> Iterator
     lake = project.lake
     families = find_families(lake, [shard])
     hub = lake.scan("persona_hub", shard).select("persona_id", "doc_id", "license")
-    origin = Origin(hub.join(families.lazy(), on="persona_id", how="left", maintain_order="left"))
-    characters = lake.scan("character_profiles", shard)
+    personas = hub.join(families.lazy(), on="persona_id", how="left", maintain_order="left")
+    origin = Origin(personas, project.settings.release.model_terms)
+    characters, instructions = lake.scan("character_profiles", shard), lake.scan("source_instructions")
     for task in _ROLE_PLAY:
-        yield from make_role_play_examples(task, lake.scan(task, shard), characters, origin, lake.info(task, shard))
+        dialogues, table = lake.scan(task, shard), lake.info(task, shard)
+        yield from make_role_play_examples(task, dialogues, characters, instructions, origin, table)
     for recipe in recipes:
         asset, source = recipe.content.asset, recipe.content.reads
         rows = lake.scan(source, shard) if source != "persona_hub" else None
@@ -94,6 +102,7 @@ def _build_dataset(mixes: Mapping[str, Mix]) -> dg.AssetsDefinition:
             # Over the whole hub: two personas may be connected through one of a shard that is left out.
             find_families(lake, lake.shards("persona_hub")),
             choice,
+            read_ratings(project.settings.data / "ratings"),
         )
         return dg.MaterializeResult(
             data_version=dg.DataVersion(release.data_version), metadata=_describe(release, choice)
@@ -103,21 +112,23 @@ def _build_dataset(mixes: Mapping[str, Mix]) -> dg.AssetsDefinition:
 
 
 def _describe(release: Release, shards: ShardChoice) -> dict[str, Any]:
-    lines = ["| task | " + " | ".join(_FATES) + " |", "|---|" + "---|" * len(_FATES)]
+    # A reason that left nothing out is no column.
+    fates = [*SPLITS, *(reason for reason in LEFT_OUT if any(reason in count for count in release.counts.values()))]
+    lines = ["| task | " + " | ".join(fates) + " |", "|---|" + "---|" * len(fates)]
     for task, counts in sorted(release.counts.items()):
-        lines.append(f"| {task} | " + " | ".join(str(counts.get(fate, 0)) for fate in _FATES) + " |")
-    totals = {split: sum(count.get(split, 0) for count in release.counts.values()) for split in ("train", "validation")}
+        lines.append(f"| {task} | " + " | ".join(str(counts.get(fate, 0)) for fate in fates) + " |")
+    totals = total_taken(release.counts)
     left_out = shards.describe_left_out()
+    packed = release.packed.get("train")
     return {
         "dagster/row_count": sum(totals.values()),
-        "train": totals["train"],
-        "validation": totals["validation"],
+        **totals,
         "shards": len(shards.taken),
         **({"shards_left_out": left_out} if left_out else {}),
+        **{f"{split}_tokens": tokens for split, tokens in release.tokens.items()},
+        **{f"rows_{name}": rows for name, rows in release.formats.items()},
+        **({"packed_rows": int(packed["rows"]), "packed_filled": packed["filled"]} if packed else {}),
         "tasks": dg.MetadataValue.md("\n".join(lines)),
-        "preview": dg.MetadataValue.md(preview_rows(pl.scan_parquet(release.folder / "train.parquet"))),
+        "preview": dg.MetadataValue.md(preview_rows(scan_split(release.folder, "train"))),
         "path": dg.MetadataValue.path(str(release.folder)),
     }
-
-
-_FATES = ("train", "validation", "weight", "persona_cap", "not_in_mix", "duplicate")

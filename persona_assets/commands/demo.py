@@ -12,6 +12,7 @@ from persona_assets.commands.run import RunFailedError, run_pipeline
 from persona_assets.lake import WHOLE, Lake
 from persona_assets.recipes.load import load_recipes
 from persona_assets.settings import PACKAGE, Settings
+from persona_assets.sft.release import scan_split
 
 SHARD = "sample"
 MIX = "default"
@@ -122,7 +123,7 @@ def gather_result(settings: Settings) -> DemoResult:
     recipes = [recipe.content.asset for recipe in load_recipes(settings.prompts / "recipes")]
     assets = (*_ASSETS, *recipes, "sft_mix")
     infos = [lake.info(asset, WHOLE if asset == "source_instructions" else SHARD) for asset in assets]
-    train = pl.scan_parquet(settings.data / "sft_dataset" / MIX / "train.parquet")
+    train = scan_split(settings.data / "sft_dataset" / MIX, "train")
     rows = {info.asset: info.rows for info in infos} | {"sft_dataset": train.select(pl.len()).collect().item()}
     quarantined = {info.asset: info.accounting.quarantined.total() for info in infos}
     # One row a task, so that the reader sees each kind.

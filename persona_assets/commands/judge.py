@@ -1,7 +1,6 @@
 """`persona-assets judge`: one or two models rate a sample of an artifact's rows by a rubric file."""
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
@@ -12,6 +11,7 @@ from rich.table import Table
 
 from persona_assets.errors import LakeError
 from persona_assets.evaluation.judge import Rubric, compare_judges, draw_sample, load_rubric, rate_rows
+from persona_assets.evaluation.ratings import write_ratings
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.usage import Usage
 from persona_assets.prompts import Prompt
@@ -87,14 +87,13 @@ async def _rate(
 def _write(
     path: Path, prompt: Prompt[Rubric], rows: Sequence[Mapping[str, Any]], ratings: Mapping[str, Ratings]
 ) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
+    lines: list[dict[str, object]] = [
         {"row_id": row_id, "judge": model, "rubric": prompt.name, "rubric_version": prompt.version, **rated[row_id]}
         for row_id in (str(next(iter(row.values()))) for row in rows)
         for model, rated in ratings.items()
         if row_id in rated
     ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    write_ratings(path, lines)
     return path
 
 

@@ -5,7 +5,6 @@ that of zlib (Shaib et al., arXiv 2403.00553), the Vendi score the effective num
 Dieng, arXiv 2210.02410).
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from persona_assets.accounting import Accounting
 from persona_assets.corpus.language import detect_language
 from persona_assets.embedding.encoder import TextEncoder, Vectors
 from persona_assets.lake import Lake
+from persona_assets.llm.answers import measure_compression
 from persona_assets.recipes.draws import Draws, Option
 from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.settings import Settings
@@ -105,7 +105,7 @@ def measure_quality(
         median_chars=float(sample["text"].str.len_chars().median() or 0),  # type: ignore[arg-type]
         distinct_1=_measure_distinct(words, 1),
         distinct_2=_measure_distinct(words, 2),
-        compression=_measure_compression(texts),
+        compression=measure_compression("\n".join(texts)),
         vendi=_measure_vendi(vectors),
         near_duplicates=_share_near(vectors, threshold),
         persona_match=_share_matching(vectors, of_personas, personas),
@@ -129,11 +129,6 @@ def measure_recipe(lake: Lake, encoder: TextEncoder, settings: Settings, recipe:
 def _measure_distinct(texts: list[list[str]], length: int) -> float:
     grams = [gram for words in texts for gram in zip(*(words[start:] for start in range(length)), strict=False)]
     return len(set(grams)) / len(grams) if grams else 0.0
-
-
-def _measure_compression(texts: list[str]) -> float:
-    whole = "\n".join(texts).encode()
-    return len(whole) / len(zlib.compress(whole)) if whole else 0.0
 
 
 def _measure_vendi(vectors: Vectors) -> float:

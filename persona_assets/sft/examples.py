@@ -3,14 +3,17 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import polars as pl
 
 from persona_assets.accounting import Accounting
 from persona_assets.characters.profiles import ATTRIBUTES
+from persona_assets.corpus.language import detect_language
 from persona_assets.lake import Batch, TableInfo, iter_frames
+from persona_assets.llm.answers import measure_compression
 from persona_assets.prompts import Message, render_template
 from persona_assets.recipes.recipe import Recipe, TrainingExample
 from persona_assets.records import QUARANTINE_COLUMNS, RECIPE_COLUMNS, SftMix, content_id, polars_schema
@@ -18,6 +21,7 @@ from persona_assets.sft.benchmarks import Benchmarks
 
 _SCHEMA = polars_schema(SftMix)
 _SOURCE_ITEM = "source_item_id"
+UNKNOWN_TERMS = "unknown"
 
 ROLE_PLAY_SYSTEM = """\
 You are {name}. {persona}
@@ -30,13 +34,19 @@ Stay in character in everything you say, and be helpful and harmless."""
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a shard's personas come from, for provenance.
+    """Where a shard's rows come from, for provenance.
 
     Attributes:
         hub: persona_id, doc_id, license and family_id of the shard's hub.
+        terms: patterns of models, each with the licence or terms that it comes under.
     """
 
     hub: pl.LazyFrame
+    terms: Mapping[str, str] = field(default_factory=dict)
+
+    def find_terms(self, model: str) -> str:
+        """The terms of a model, by the first pattern that it matches."""
+        return next((terms for pattern, terms in self.terms.items() if fnmatchcase(model, pattern)), UNKNOWN_TERMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,12 @@ class _Source:
 
 
 def make_role_play_examples(
-    task: str, dialogues: pl.LazyFrame, characters: pl.LazyFrame, origin: Origin, table: TableInfo
+    task: str,
+    dialogues: pl.LazyFrame,
+    characters: pl.LazyFrame,
+    instructions: pl.LazyFrame,
+    origin: Origin,
+    table: TableInfo,
 ) -> Iterator[Batch]:
     """Make examples of dialogues: persona and profile in the system prompt, then the turns.
 
@@ -56,6 +71,7 @@ def make_role_play_examples(
         task: the asset's name.
         dialogues: rows of dialogues_r or dialogues_g.
         characters: the shard's character_profiles.
+        instructions: source_instructions, for the original answers.
         origin: the shard's personas.
         table: the dialogues' table, for model and prompt.
 
@@ -63,13 +79,19 @@ def make_role_play_examples(
         Batches of sft_mix.
     """
     profiles = _Source(characters.select("character_id", "persona", *ATTRIBUTES).collect(), "character_id")
-    rows = dialogues.rename({"license": "text_license"})
+    answered = instructions.filter("has_answers").select(
+        "instruction_id", text_original=pl.col("turns").list.last().struct.field("content")
+    )
+    # An instruction set that was changed since leaves its dialogues, and takes only the original answer along.
+    rows = dialogues.rename({"license": "text_license"}).join(
+        answered, on="instruction_id", how="left", maintain_order="left"
+    )
 
     def make_messages(row: Mapping[str, Any]) -> list[Message]:
         system = ROLE_PLAY_SYSTEM.format(**{name: row[name] for name in ("persona", *ATTRIBUTES)})
         return [{"role": "system", "content": system}, *row["turns"]]
 
-    yield from _make_examples(task, "dialogue_id", rows, [_hub(origin), profiles], make_messages, table)
+    yield from _make_examples(task, "dialogue_id", rows, origin, [profiles], make_messages, table)
 
 
 def make_recipe_examples(
@@ -90,7 +112,7 @@ def make_recipe_examples(
     template = recipe.content.sft
     if template is None:
         return
-    sources = [_hub(origin)]
+    sources: list[_Source] = []
     if source is not None:
         # Of a column that both have, the row's own counts.
         own = [*set(RECIPE_COLUMNS) - {"item_id"}, *set(rows.collect_schema()) - set(RECIPE_COLUMNS)]
@@ -100,12 +122,12 @@ def make_recipe_examples(
     if "partner_id" in rows.collect_schema():
         # Who answers is another persona, of another source perhaps.
         partners = origin.hub.select(partner_id="persona_id", text_license="license")
-        licensed = rows.join(partners, on="partner_id", how="left", maintain_order="left")
+        licensed = licensed.drop("text_license").join(partners, on="partner_id", how="left", maintain_order="left")
 
     def make_messages(row: Mapping[str, Any]) -> list[Message]:
         return _fill(template, row, recipe.name)
 
-    yield from _make_examples(recipe.content.asset, "item_id", licensed, sources, make_messages, table)
+    yield from _make_examples(recipe.content.asset, "item_id", licensed, origin, sources, make_messages, table)
 
 
 def take_out_benchmarks(batches: Iterable[Batch], benchmarks: Benchmarks) -> Iterator[Batch]:
@@ -135,39 +157,52 @@ def take_out_benchmarks(batches: Iterable[Batch], benchmarks: Benchmarks) -> Ite
         )
 
 
-def _hub(origin: Origin) -> _Source:
-    return _Source(origin.hub.collect(), "persona_id")
-
-
 def _make_examples(
     task: str,
     id_column: str,
     rows: pl.LazyFrame,
+    origin: Origin,
     sources: Sequence[_Source],
     make_messages: Callable[[Mapping[str, Any]], list[Message]],
     table: TableInfo,
 ) -> Iterator[Batch]:
+    everything = [_Source(origin.hub.collect(), "persona_id"), *sources]
     for read in iter_frames(rows):
-        whole = _join(read, sources)
+        whole = _join(read, everything)
         examples = [
-            {
-                "example_id": content_id("sft", task, row[id_column]),
-                "messages": make_messages(row),
-                "task": task,
-                "family_id": row["family_id"],
-                "source_row_id": row[id_column],
-                "persona_id": row["persona_id"],
-                "doc_id": row["doc_id"],
-                "license": _join_licenses(row["license"], row["text_license"]),
-                "model": row.get("model") or table.attributes["model"],
-                "prompt_hash": table.attributes["code_version"],
-                "response_keys": row["response_keys"],
-            }
+            _make_example(task, row[id_column], row, make_messages(row), origin, table)
             for row in whole.iter_rows(named=True)
         ]
         gone = read.height - whole.height
         accounting = Accounting.of_rows(read.height, whole.height, {"source_gone": gone} if gone else {}, {})
         yield Batch(pl.DataFrame(examples, schema=_SCHEMA), pl.DataFrame(schema=QUARANTINE_COLUMNS), accounting)
+
+
+def _make_example(
+    task: str, row_id: str, row: Mapping[str, Any], messages: list[Message], origin: Origin, table: TableInfo
+) -> dict[str, Any]:
+    answers = "\n\n".join(message["content"] for message in messages if message["role"] == "assistant")
+    model = row.get("model") or table.attributes["model"]
+    return {
+        "example_id": content_id("sft", task, row_id),
+        "messages": messages,
+        "task": task,
+        "family_id": row["family_id"],
+        "source_row_id": row_id,
+        "persona_id": row["persona_id"],
+        "partner_id": row.get("partner_id"),
+        "doc_id": row["doc_id"],
+        "license": _join_licenses(row["license"], row["text_license"]),
+        "original": row.get("text_original"),
+        "language": detect_language(answers),
+        "n_turns": sum(message["role"] != "system" for message in messages),
+        "n_chars": len(answers),
+        "compression": measure_compression(answers),
+        "model": model,
+        "model_terms": origin.find_terms(model),
+        "prompt_hash": table.attributes["code_version"],
+        "response_keys": row["response_keys"],
+    }
 
 
 def _join(rows: pl.DataFrame, sources: Sequence[_Source]) -> pl.DataFrame:

@@ -1,6 +1,7 @@
-"""The release: candidates of the corpus' shards, weighted, capped, split by family and written for trainers.
+"""The release: candidates of the corpus' shards, chosen, cut to length and written for trainers.
 
-<data>/sft_dataset/<mix>/train.jsonl, train.parquet, validation.jsonl, validation.parquet, README.md
+<data>/sft_dataset/<mix>/train.jsonl, train.parquet, validation.jsonl, validation.parquet, README.md, release.json,
+and by the mix sharegpt/, alpaca/, preference/, packed/ and what loads them
 """
 
 import hashlib
@@ -8,7 +9,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,16 @@ import polars as pl
 from filelock import FileLock
 
 from persona_assets.errors import LakeError
+from persona_assets.llm.tokenizer import ChatTokenizer, load_tokenizer
 from persona_assets.sft.card import write_card
+from persona_assets.sft.choice import SPLITS, Measures, choose_examples, count_fates
+from persona_assets.sft.formats import write_formats
+from persona_assets.sft.lengths import measure_lengths
 from persona_assets.sft.mixes import Mix
+from persona_assets.sft.packing import write_packed
 from persona_assets.sft.shards import ShardChoice
 
-_SPLITS = ("train", "validation")
+_ROWS_A_FILE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,64 +38,28 @@ class Release:
         counts: for each task the rows of each split and what was left out, by reason.
         families: number of families in each split.
         data_version: hash of the rows of both splits.
+        tokens: tokens of each split; empty where the mix names no tokenizer.
+        formats: rows of each further shape.
+        packed: for each split the rows and the share of their places that is filled; empty without packing.
     """
 
     folder: Path
     counts: Mapping[str, Mapping[str, int]]
     families: Mapping[str, int]
     data_version: str
-
-
-def choose_examples(candidates: pl.LazyFrame, families: pl.DataFrame, mix: Mix) -> pl.DataFrame:
-    """Decide for every candidate whether it is taken, and into which split.
-
-    A task's weight is the share of its candidates that is taken, by a seeded hash of their ids; so a release
-    grows with its shards without moving what it had. All examples of a family are on one side.
-
-    Args:
-        candidates: rows of sft_mix: example_id, task, persona_id.
-        families: persona_id and family_id over all shards.
-        mix: weights, cap, split.
-
-    Returns:
-        example_id, task, family_id and `fate`: train, validation, or why it is left out: duplicate (its second
-        occurrence), not_in_mix, weight or persona_cap.
-    """
-    frame = (
-        candidates.select("example_id", "task", "persona_id")
-        .collect()
-        .join(families, on="persona_id", how="left", maintain_order="left")
-        .with_columns(pl.col("family_id").fill_null(pl.col("persona_id")))
-    )
-    weights = pl.col("task").replace_strict(mix.weights, default=0.0, return_dtype=pl.Float64)
-    rank = _draw("example_id", f"{mix.seed}/mix")
-    side = _draw("family_id", f"{mix.seed}/split")
-    cap = mix.max_per_persona if mix.max_per_persona is not None else 1 << 31
-    # Within its weight, so that the cap favours no task for being drawn rarely.
-    place = pl.int_range(pl.len()).over("persona_id", "is_drawn", order_by=pl.col("rank") / pl.col("weight"))
-    return (
-        frame.with_columns(weight=weights, rank=rank, side=side, is_first=pl.col("example_id").is_first_distinct())
-        .with_columns(is_drawn=pl.col("is_first") & (pl.col("rank") < pl.col("weight")))
-        .with_columns(place=place)
-        .with_columns(
-            fate=pl.when(~pl.col("is_first"))
-            .then(pl.lit("duplicate"))
-            .when(pl.col("weight") == 0)
-            .then(pl.lit("not_in_mix"))
-            .when(~pl.col("is_drawn"))
-            .then(pl.lit("weight"))
-            .when(pl.col("place") >= cap)
-            .then(pl.lit("persona_cap"))
-            .when(pl.col("side") < mix.validation_share)
-            .then(pl.lit("validation"))
-            .otherwise(pl.lit("train"))
-        )
-        .select("example_id", "task", "family_id", "fate")
-    )
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    formats: Mapping[str, int] = field(default_factory=dict)
+    packed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def write_release(
-    folder: Path, name: str, mix: Mix, candidates: pl.LazyFrame, families: pl.DataFrame, shards: ShardChoice
+    folder: Path,
+    name: str,
+    mix: Mix,
+    candidates: pl.LazyFrame,
+    families: pl.DataFrame,
+    shards: ShardChoice,
+    ratings: pl.DataFrame | None = None,
 ) -> Release:
     """Write a release in place of the one that is there, at once.
 
@@ -100,27 +70,35 @@ def write_release(
         candidates: sft_mix of the shards that it takes.
         families: persona_id and family_id over all shards.
         shards: those that it takes and those left out, recorded beside the rows.
+        ratings: source_row_id and rating by judges; none: nothing is rated.
 
     Returns:
         What was written.
 
     Raises:
         LakeError: if the folder cannot be written.
+        ModelError: if the mix's tokenizer cannot be used.
     """
-    chosen = choose_examples(candidates, families, mix)
+    tokenizer = load_tokenizer(mix.tokenizer) if mix.tokenizer else None
+    lengths = measure_lengths(candidates, tokenizer, mix.max_tokens) if tokenizer else None
+    measures = Measures(lengths=lengths) if ratings is None else Measures(ratings, lengths)
+    chosen = choose_examples(candidates, families, mix, measures)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{folder.name}.lock")), _replace(folder) as staged:
-            for split in _SPLITS:
-                _write_split(candidates, chosen, split, staged)
+            splits = {split: _write_split(candidates, chosen, lengths, split, staged) for split in SPLITS}
             release = Release(
                 folder,
-                _count(chosen, mix),
-                {split: chosen.filter(pl.col("fate") == split)["family_id"].n_unique() for split in _SPLITS},
-                _hash_files([staged / f"{split}.jsonl" for split in _SPLITS]),
+                count_fates(chosen, mix),
+                {split: chosen.filter(pl.col("fate") == split)["family_id"].n_unique() for split in SPLITS},
+                _hash_files([staged / f"{split}.jsonl" for split in SPLITS]),
+                {split: int(rows.select(pl.sum("n_tokens")).collect().item()) for split, rows in splits.items()}
+                if tokenizer
+                else {},
+                write_formats(staged, mix.formats, splits),
+                _pack(staged, splits, tokenizer, mix.pack),
             )
-            taken = pl.scan_parquet([staged / f"{split}.parquet" for split in _SPLITS])
-            write_card(staged / "README.md", name, mix, release.counts, release.families, shards, taken)
+            write_card(staged / "README.md", name, mix, release, shards, pl.concat(list(splits.values())))
             _write_facts(staged / "release.json", name, mix, release, shards)
     except OSError as error:
         raise LakeError(
@@ -136,16 +114,66 @@ def read_release_facts(folder: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def _write_split(candidates: pl.LazyFrame, chosen: pl.DataFrame, split: str, folder: Path) -> None:
+def scan_split(folder: Path, split: str) -> pl.LazyFrame:
+    """Read a split of a release, train or validation, lazily."""
+    return pl.scan_parquet(sorted(folder.glob(f"{split}*.parquet")))
+
+
+def _write_split(
+    candidates: pl.LazyFrame, chosen: pl.DataFrame, lengths: pl.DataFrame | None, split: str, folder: Path
+) -> pl.LazyFrame:
+    """Write the rows of a split, and return them as they were written, with `is_cut`."""
     taken = chosen.lazy().filter(pl.col("fate") == split).select("example_id", family="family_id")
-    rows = (
-        candidates.unique("example_id", keep="first", maintain_order=True)
-        .join(taken, on="example_id", how="inner", maintain_order="left")
-        .with_columns(family_id="family", synthetic=pl.lit(True))
-        .drop("family")
+    rows = candidates.unique("example_id", keep="first", maintain_order=True)
+    rows = rows.join(taken, on="example_id", how="inner", maintain_order="left")
+    rows = _cut(rows, lengths).with_columns(family_id="family", synthetic=pl.lit(True)).drop("family")
+    whole = folder / f".{split}.parquet"
+    rows.sink_parquet(whole)
+    written = pl.scan_parquet(whole)
+    written.drop("is_cut").sink_ndjson(folder / f"{split}.jsonl")
+    _write_shards(written.drop("is_cut"), folder, split)
+    return written
+
+
+def _cut(rows: pl.LazyFrame, lengths: pl.DataFrame | None) -> pl.LazyFrame:
+    if lengths is None:
+        return rows.with_columns(is_cut=pl.lit(False))
+    known = lengths.lazy().unique("example_id", keep="first", maintain_order=True)
+    stays = pl.col("n_messages").cast(pl.UInt32)
+    spoken = pl.col("messages").list.eval(pl.element().struct.field("role") != "system").list.sum()
+    return (
+        rows.join(known, on="example_id", how="left", maintain_order="left")
+        .with_columns(
+            is_cut=stays < pl.col("messages").list.len(),
+            messages=pl.col("messages").list.head(stays),
+        )
+        .with_columns(n_turns=spoken.cast(pl.Int32))
+        .drop("n_messages")
     )
-    rows.sink_parquet(folder / f"{split}.parquet")
-    pl.scan_parquet(folder / f"{split}.parquet").sink_ndjson(folder / f"{split}.jsonl")
+
+
+def _write_shards(rows: pl.LazyFrame, folder: Path, split: str) -> None:
+    """Write one Parquet file, or several of a size that a hub takes well."""
+    number = int(rows.select(pl.len()).collect().item())
+    if number <= _ROWS_A_FILE:
+        rows.sink_parquet(folder / f"{split}.parquet")
+        return
+    files = -(-number // _ROWS_A_FILE)
+    for place in range(files):
+        part = rows.slice(place * _ROWS_A_FILE, _ROWS_A_FILE)
+        part.sink_parquet(folder / f"{split}-{place:05}-of-{files:05}.parquet")
+
+
+def _pack(
+    folder: Path, splits: Mapping[str, pl.LazyFrame], tokenizer: ChatTokenizer | None, length: int | None
+) -> dict[str, Mapping[str, float]]:
+    if tokenizer is None or length is None:
+        return {}
+    (folder / "packed").mkdir()
+    return {
+        split: write_packed(folder / "packed" / f"{split}.parquet", rows, tokenizer, length)
+        for split, rows in splits.items()
+    }
 
 
 def _write_facts(path: Path, name: str, mix: Mix, release: Release, shards: ShardChoice) -> None:
@@ -156,25 +184,11 @@ def _write_facts(path: Path, name: str, mix: Mix, release: Release, shards: Shar
         "inputs": shards.taken,
         "left_out": shards.left_out,
         "counts": release.counts,
+        "tokens": release.tokens,
+        "formats": release.formats,
+        "packed": release.packed,
     }
     path.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _count(chosen: pl.DataFrame, mix: Mix) -> dict[str, dict[str, int]]:
-    counted = chosen.group_by("task", "fate").len().sort("task", "fate")
-    # A task that the mix names and nobody made is shown as empty, not passed over.
-    counts: dict[str, dict[str, int]] = {task: {} for task in mix.weights}
-    for task, fate, number in counted.iter_rows():
-        counts.setdefault(task, {})[fate] = number
-    return counts
-
-
-def _draw(column: str, salt: str) -> pl.Expr:
-    # Polars' own hash may change between versions; a release must not.
-    return pl.col(column).map_elements(
-        lambda value: int(hashlib.sha256(f"{salt}/{value}".encode()).hexdigest()[:13], 16) / 16**13,
-        return_dtype=pl.Float64,
-    )
 
 
 def _hash_files(paths: list[Path]) -> str:
@@ -198,6 +212,8 @@ def _replace(folder: Path) -> Iterator[Path]:
     staged.mkdir()
     try:
         yield staged
+        for helper in staged.glob(".*"):
+            helper.unlink()
         if folder.exists():
             folder.rename(old)
         try:

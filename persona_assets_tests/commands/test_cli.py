@@ -5,6 +5,7 @@ import pytest
 
 from persona_assets.commands.demo import PROFILE, gather_result
 from persona_assets.settings import load_settings
+from persona_assets_tests.asking import PROMPTS
 from persona_assets_tests.commands.conftest import Call, SmallProject
 
 COMMANDS = ("demo", "run", "shards", "status", "trace", "dedup", "dev", "ledger", "ledger export", "ledger prune")
@@ -36,7 +37,9 @@ def test_demo_profile_is_valid_and_shown(empty_project: SmallProject) -> None:
 
 
 @pytest.mark.long
-def test_demo_reaches_its_end(empty_project: SmallProject, call: Call) -> None:
+def test_demo_reaches_its_end(empty_project: SmallProject, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The demo asks for every recipe that is shipped.
+    monkeypatch.setenv("PERSONA_ASSETS__PATHS__PROMPTS", str(PROMPTS))
     called = call("demo")
     assert called.code == 0, called.out + called.err
     result = gather_result(load_settings(**PROFILE))

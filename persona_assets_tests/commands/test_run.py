@@ -108,7 +108,7 @@ def test_release_takes_the_corpus_as_it_is_now(
     (project.folder / "corpus" / "two.jsonl").rename(own / "two.jsonl")
     monkeypatch.setenv("PERSONA_ASSETS__CORPUS__PATH", "own")
     assert "1 shards removed: one (not in the corpus)" in " ".join(call("status").out.split())
-    called = call("run", "--mix", "default", "--asset", "sft_dataset")
+    called = call("run", "--mix", "default", "--mix", "role_play", "--asset", "sft_dataset")
     assert called.code == 0, called.err
     assert "Shards left out: one (not in the corpus)" in called.out
     release = pl.scan_parquet(project.data / "sft_dataset" / "default" / "*.parquet").collect()
@@ -124,7 +124,7 @@ def test_release_of_a_corpus_that_was_not_run_says_what_to_do(
     before = (project.data / "sft_dataset" / "default" / "release.json").read_bytes()
     (project.folder / "corpus" / "one.jsonl").rename(project.folder / "corpus" / "three.jsonl")
     monkeypatch.setenv("PERSONA_ASSETS__CORPUS__PATH", "corpus/three.jsonl")
-    called = call("run", "--mix", "default", "--asset", "sft_dataset")
+    called = call("run", "--mix", "default", "--mix", "role_play", "--asset", "sft_dataset")
     assert called.code == 1
     text = " ".join(called.out.split())
     assert "No shard of the corpus corpus/three.jsonl has candidates (sft_mix) in the lake. Materialise its" in text

@@ -14,7 +14,7 @@ def make_mix(**changes: Any) -> Mix:
 
 
 def make_candidates(
-    personas: Sequence[str], tasks: Sequence[str] = ("dialogues_r", "riddles"), each: int = 1
+    personas: Sequence[str], tasks: Sequence[str] = ("dialogues_r", "riddles"), each: int = 1, **columns: Any
 ) -> pl.LazyFrame:
     rows = [
         {
@@ -28,11 +28,19 @@ def make_candidates(
             "family_id": persona,
             "source_row_id": f"{task}_{number}",
             "persona_id": persona,
+            "partner_id": None,
             "doc_id": None,
             "license": "CC0-1.0",
+            "original": f"plain {number}" if task == "dialogues_r" else None,
+            "language": "en",
+            "n_turns": 2,
+            "n_chars": len(f"{task} {number}"),
+            "compression": 1.0,
             "model": "scripted/plain",
+            "model_terms": "unknown",
             "prompt_hash": "abc",
             "response_keys": ["k"],
+            **columns,
         }
         for persona in personas
         for task in tasks

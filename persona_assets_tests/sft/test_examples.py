@@ -48,6 +48,14 @@ SOLUTION_ROWS = pl.LazyFrame(
     }
 )
 
+INSTRUCTIONS = pl.LazyFrame(
+    {
+        "instruction_id": ["ins_1", "ins_2"],
+        "turns": [list(make_turns("Hello?", "Good day. How can I help you?")), list(make_turns("Bye?", "Bye."))],
+        "has_answers": [True, True],
+    }
+)
+
 
 def make_dialogues(number: int) -> pl.LazyFrame:
     return pl.LazyFrame(
@@ -69,7 +77,9 @@ def make_dialogues(number: int) -> pl.LazyFrame:
 
 def test_a_dialogue_becomes_an_example_with_its_provenance() -> None:
     batches = list(
-        make_role_play_examples("dialogues_r", make_dialogues(3), make_characters(3).lazy(), Origin(HUB), TABLE)
+        make_role_play_examples(
+            "dialogues_r", make_dialogues(3), make_characters(3).lazy(), INSTRUCTIONS, Origin(HUB), TABLE
+        )
     )
     rows = SftMix.validate(put_together(batches).rows, cast=True)
     assert rows["source_row_id"].to_list() == ["dia_0", "dia_1", "dia_2"]
@@ -89,7 +99,12 @@ def test_a_dialogue_becomes_an_example_with_its_provenance() -> None:
 def test_a_dialogue_whose_origin_was_replaced_is_counted(characters: int, hub: int) -> None:
     batches = list(
         make_role_play_examples(
-            "dialogues_g", make_dialogues(3), make_characters(characters).lazy(), Origin(HUB.head(hub)), TABLE
+            "dialogues_g",
+            make_dialogues(3),
+            make_characters(characters).lazy(),
+            INSTRUCTIONS,
+            Origin(HUB.head(hub)),
+            TABLE,
         )
     )
     made = put_together(batches)
@@ -100,7 +115,7 @@ def test_a_dialogue_whose_origin_was_replaced_is_counted(characters: int, hub: i
 
 def test_more_rows_than_one_frame_come_in_order() -> None:
     dialogues = pl.concat([make_dialogues(3)] * 400).with_columns(dialogue_id=pl.int_range(1_200).cast(pl.String))
-    batches = list(make_role_play_examples("d", dialogues, make_characters(3).lazy(), Origin(HUB), TABLE))
+    batches = list(make_role_play_examples("d", dialogues, make_characters(3).lazy(), INSTRUCTIONS, Origin(HUB), TABLE))
     assert len(batches) == 3
     assert put_together(batches).rows["source_row_id"].to_list() == [str(number) for number in range(1_200)]
 
