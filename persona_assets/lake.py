@@ -11,6 +11,7 @@ Nothing in it depends on the time or on what was cached: equal rows make an equa
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +163,48 @@ class Lake:
     def open_writer(self, asset: str, shard: str, schema: Mapping[str, pl.DataType]) -> "TableWriter":
         """Open a table for writing; nothing is visible until `publish`."""
         return TableWriter(self, asset, shard, schema)
+
+    def drop_rows(
+        self, asset: str, shard: str, rows: pl.Expr, refused: pl.Expr, reason: str, versions: Mapping[str, str]
+    ) -> TableInfo:
+        """Write a table anew without some of its rows and quarantined rows.
+
+        Args:
+            asset: name of the asset.
+            shard: partition, or `WHOLE`.
+            rows: which rows go.
+            refused: which rows of the quarantine go.
+            reason: under which they are counted as dropped.
+            versions: new data versions by the old ones, of what the table was made of.
+
+        Returns:
+            What was published; the same as before, with another data version, if nothing goes.
+
+        Raises:
+            LakeError: if the table is missing or cannot be written.
+        """
+        old = self.info(asset, shard)
+        table, quarantine = self.scan(asset, shard), self.scan_quarantine(asset, shard)
+        # What is counted as dropped already, as the reasons of files are, stays so.
+        reasons = (
+            Counter(quarantine.filter(refused).select("reason").collect().to_series()) & old.accounting.quarantined
+        )
+        gone = int(table.filter(rows).select(pl.len()).collect().item())
+        # The rows themselves are counted below, from what stood there.
+        account = Accounting.from_dict(old.accounting.to_dict())
+        account.rows -= gone
+        account.quarantined -= reasons
+        account.dropped.update({reason: gone + reasons.total()} if gone + reasons.total() else {})
+        attributes = dict(old.attributes)
+        inputs = attributes.get("inputs", {})
+        attributes["inputs"] = {name: versions.get(version, version) for name, version in inputs.items()}
+        with self.open_writer(asset, shard, table.collect_schema()) as writer:
+            for frame in iter_frames(table.filter(~rows)):
+                writer.add(Batch(frame, pl.DataFrame(), Accounting()))
+            for frame in iter_frames(quarantine.filter(~refused)):
+                writer.add(Batch(pl.DataFrame(), frame, Accounting()))
+            writer.accounting = account
+            return writer.publish(**attributes)
 
     def remove(self, asset: str, shard: str) -> None:
         """Take a table and its quarantine out of the lake."""

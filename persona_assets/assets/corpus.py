@@ -9,6 +9,7 @@ from persona_assets.assets.specs import table_asset
 from persona_assets.corpus.documents import read_shard
 from persona_assets.corpus.instructions import read_instructions
 from persona_assets.corpus.shards import CorpusShard
+from persona_assets.corpus.tombstones import load_tombstones
 from persona_assets.lake import WHOLE, Batch, TableInfo
 from persona_assets.records import SourceInstructions, WebText, polars_schema
 from persona_assets.resources import Project
@@ -68,5 +69,6 @@ def source_instructions(project: dg.ResourceParam[Project]) -> dg.MaterializeRes
 
 
 def _read_documents(project: Project, shard: CorpusShard) -> Iterator[Batch]:
-    for batch in read_shard(shard, project.settings.corpus):
+    forgotten = load_tombstones(project.settings.data)
+    for batch in read_shard(shard, project.settings.corpus, forgotten=forgotten):
         yield account_for_files(batch.rows, batch.dropped)

@@ -17,6 +17,7 @@ from persona_assets.assets.materialise import (
 )
 from persona_assets.assets.specs import MODEL_KIND, RULE, table_asset
 from persona_assets.corpus.personas import read_persona_shard
+from persona_assets.corpus.tombstones import load_tombstones
 from persona_assets.lake import Batch, TableInfo
 from persona_assets.llm.asker import Asker
 from persona_assets.personas.expand import RoundReport, expand_personas
@@ -123,7 +124,8 @@ def describe_rounds(reports: list[RoundReport]) -> str:
 
 
 def _take_personas(project: Project, shard: str, inputs: dict[str, str]) -> dg.MaterializeResult[TableInfo]:
-    batches = list(read_persona_shard(project.find_shard(shard), project.settings.corpus))
+    forgotten = load_tombstones(project.settings.data)
+    batches = list(read_persona_shard(project.find_shard(shard), project.settings.corpus, forgotten=forgotten))
     taken = take_personas(pl.concat([batch.rows for batch in batches]))
     batch = account_for_files(taken.rows, pl.concat([batch.dropped for batch in batches]))
     info = publish_batches(

@@ -104,14 +104,36 @@ def status(shard: Shards = None) -> None:
 
 
 @app.command()
-def trace(row_id: Annotated[str, typer.Argument(metavar="ID", help="Of any row: sft_..., per_..., doc_...")]) -> None:
-    """Follow a row home: from an SFT example over character and personas to the document.
+def trace(
+    row_id: Annotated[str, typer.Argument(metavar="ID", help="Of any row: sft_..., per_..., doc_...")],
+    down: Annotated[bool, typer.Option("--down", help="Show what was made of it, instead of what it was made of.")] = (
+        False
+    ),
+) -> None:
+    """Follow a row home: from an SFT example over character and personas to the document. --down: the other way.
 
     Example: `persona-assets trace sft_0123456789abcdef0123`
     """
-    from persona_assets.commands.trace import print_trace
+    from persona_assets.commands.trace import print_descendants, print_trace
 
-    print_trace(load_settings(), make_console(), row_id)
+    (print_descendants if down else print_trace)(load_settings(), make_console(), row_id)
+
+
+@app.command()
+def forget(
+    doc: Annotated[
+        str | None, typer.Option(metavar="ID", help="A document: its doc_id, the corpus' own id, or its address.")
+    ] = None,
+    persona: Annotated[str | None, typer.Option(metavar="ID", help="A persona: its persona_id.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take it out; without it, only what would go is shown.")] = False,
+) -> None:
+    """Take a document or persona out for good, with all that was made of it, and keep it from coming in again.
+
+    Example: `persona-assets forget --doc https://example.com/page`
+    """
+    from persona_assets.commands.forget import run_forget
+
+    run_forget(load_settings(), make_console(), doc, persona, yes)
 
 
 @app.command()

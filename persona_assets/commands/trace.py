@@ -1,18 +1,24 @@
 """`persona-assets trace`: where a row came from, step by step, with what each model call was asked and cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import polars as pl
 from rich.console import Console
 
+from persona_assets.descendants import Descendants, find_descendants
+from persona_assets.errors import LakeError
 from persona_assets.lake import Lake
 from persona_assets.lineage import Call, Step, trace_row
 from persona_assets.llm.ledger import open_ledger
 from persona_assets.settings import Settings
+from persona_assets.sft.choice import SPLITS
+from persona_assets.sft.release import scan_split
 
 _HIDDEN = frozenset({"response_keys", "messages", "turns", "text", "persona", "n_chars", "has_answers", "family_id"})
 _IDS = ("_id", "prompt_hash")
 _CELL = 300
+_SHOWN = 20
 
 
 def print_trace(settings: Settings, console: Console, row_id: str) -> list[Step]:
@@ -38,6 +44,42 @@ def print_trace(settings: Settings, console: Console, row_id: str) -> list[Step]
     for number, step in enumerate(steps):
         _print_step(console, step, is_first=number == 0)
     return steps
+
+
+def print_descendants(settings: Settings, console: Console, row_id: str) -> list[Descendants]:
+    """Show what was made of a row, by table and shard, and which releases have taken of it.
+
+    Args:
+        settings: of the project.
+        console: where to print.
+        row_id: an id of any table.
+
+    Returns:
+        The rows, its own among them.
+
+    Raises:
+        LakeError: if no table has the id.
+    """
+    lake = Lake(settings.data / "lake")
+    found = find_descendants(lake, [row_id])
+    if not found:
+        raise LakeError(f"{row_id} is in no table of {lake.root}. `persona-assets status` shows which there are.")
+    for rows in found:
+        console.print(f"[bold]{rows.asset}[/]  (shard {rows.shard}): {len(rows.ids):,} rows", soft_wrap=True)
+        console.print(f"    {_list_some(rows.ids)}", markup=False, soft_wrap=True)
+    examples = [one for rows in found if rows.asset == "sft_mix" for one in rows.ids]
+    for folder in sorted(path.parent for path in (settings.data / "sft_dataset").glob("*/release.json")):
+        for split in SPLITS:
+            taken = scan_split(folder, split).filter(pl.col("example_id").is_in(examples)).select("example_id")
+            ids = taken.collect().to_series().to_list()
+            if ids:
+                console.print(f"[bold]release {folder.name}[/], {split}: {len(ids):,} rows", soft_wrap=True)
+                console.print(f"    {_list_some(ids)}", markup=False, soft_wrap=True)
+    return found
+
+
+def _list_some(ids: Sequence[str]) -> str:
+    return f"{', '.join(ids[:_SHOWN])}{', …' if len(ids) > _SHOWN else ''}"
 
 
 def _print_step(console: Console, step: Step, is_first: bool) -> None:

@@ -14,11 +14,14 @@ from persona_assets.corpus.licenses import find_license
 from persona_assets.corpus.passages import cut_passages
 from persona_assets.corpus.shard_entries import iterate_shard
 from persona_assets.corpus.shards import CorpusShard
+from persona_assets.corpus.tombstones import Tombstones
 from persona_assets.settings import CorpusSettings
 
 TEXT_COLUMNS = ("text",)
 ID_FIELDS = ("id", "doc_id")
 URL_FIELDS = ("url", "warc_url", "source_url")
+
+_FORGOTTEN = ("forgotten", "removed by persona-assets forget")
 
 DOCUMENT_SCHEMA = pl.Schema(
     {
@@ -54,13 +57,16 @@ class DocumentBatch:
     n_items: int
 
 
-def read_shard(shard: CorpusShard, settings: CorpusSettings, batch_rows: int = 512) -> Iterator[DocumentBatch]:
+def read_shard(
+    shard: CorpusShard, settings: CorpusSettings, batch_rows: int = 512, forgotten: Tombstones | None = None
+) -> Iterator[DocumentBatch]:
     """Read the documents of a shard as rows of `web_text`, a batch in memory at a time.
 
     Args:
         shard: a shard of kind `text`.
         settings: the limits, and the licence of documents that name none.
         batch_rows: rows (or dropped rows) of a batch, about.
+        forgotten: what must not be taken in again.
 
     Yields:
         The batches; at least one, which may be empty.
@@ -68,7 +74,7 @@ def read_shard(shard: CorpusShard, settings: CorpusSettings, batch_rows: int = 5
     Raises:
         CorpusError: if a file has no column `text`, or nothing of the shard could be read.
     """
-    collector = _Collector(settings)
+    collector = _Collector(settings, forgotten or Tombstones())
     yielded = False
     for source, entry in iterate_shard(shard, TEXT_COLUMNS, settings.max_line_bytes):
         collector.add(source, entry)
@@ -84,6 +90,7 @@ class _Collector:
     """The rows of one batch, and what the whole shard has seen."""
 
     settings: CorpusSettings
+    forgotten: Tombstones
     seen: set[bytes] = field(default_factory=set)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
@@ -107,6 +114,8 @@ class _Collector:
     def add_document(self, source: str, text: str, fields: Mapping[str, Any]) -> None:
         if not text:
             self.drop(source, "empty", "no text", "")
+        elif self.forgotten.cover(text, find_url(fields)):
+            self.drop(source, *_FORGOTTEN, "")
         elif len(text) < self.settings.min_chars:
             self.drop(source, "too_short", f"{len(text)} of corpus.min_chars = {self.settings.min_chars}", text)
         elif self.is_repeated(text):
@@ -131,9 +140,13 @@ class _Collector:
             if fault := fault or self.find_language_fault(language):
                 self.drop(source, fault[0], f"passage {number}: {fault[1]}", passage)
                 continue
+            doc_id = make_doc_id(passage, number)
+            if doc_id in self.forgotten.ids:
+                self.drop(source, *_FORGOTTEN, "")
+                continue
             kept += 1
             kind = (language, license_name, len(passage), number)
-            self.rows.append((make_doc_id(passage, number), passage, *origin, *kind))
+            self.rows.append((doc_id, passage, *origin, *kind))
 
     def find_fault(self, passage: str, is_part: bool) -> tuple[str, str] | None:
         if is_part and len(passage) < self.settings.min_chars:

@@ -11,6 +11,7 @@ from persona_assets.corpus.entries import Dropped, Record, build_dropped_frame, 
 from persona_assets.corpus.licenses import find_license
 from persona_assets.corpus.shard_entries import iterate_shard
 from persona_assets.corpus.shards import PERSONA_COLUMNS, CorpusShard
+from persona_assets.corpus.tombstones import Tombstones
 from persona_assets.settings import CorpusSettings
 
 PERSONA_SCHEMA = pl.Schema(
@@ -33,13 +34,16 @@ class PersonaBatch:
     n_records: int
 
 
-def read_persona_shard(shard: CorpusShard, settings: CorpusSettings, batch_rows: int = 2_048) -> Iterator[PersonaBatch]:
+def read_persona_shard(
+    shard: CorpusShard, settings: CorpusSettings, batch_rows: int = 2_048, forgotten: Tombstones | None = None
+) -> Iterator[PersonaBatch]:
     """Read the personas of a shard of kind `persona`, a batch in memory at a time.
 
     Args:
         shard: what to read.
         settings: the limits, and the licence of personas that name none.
         batch_rows: records of a batch.
+        forgotten: what must not be taken in again.
 
     Yields:
         The batches; at least one, which may be empty.
@@ -53,6 +57,8 @@ def read_persona_shard(shard: CorpusShard, settings: CorpusSettings, batch_rows:
     for source, entry in iterate_shard(shard, PERSONA_COLUMNS, settings.max_line_bytes):
         if isinstance(entry, Record):
             persona, fault = find_persona(entry.fields)
+            if not fault and forgotten and forgotten.cover(persona):
+                fault = ("forgotten", "removed by persona-assets forget")
             if fault:
                 dropped.append(Dropped(source, *fault, text_head=""))
             else:

@@ -74,6 +74,19 @@ class CachedEncoder:
             _read(connection, vectors, keys, ~stored)
         return vectors
 
+    def forget(self, texts: Sequence[str]) -> int:
+        """Delete the stored vectors of some texts; returns how many there were."""
+        if not self._path.is_file():
+            return 0
+        with self._connect() as connection:
+            before = connection.total_changes
+            keys = [(self._key(text),) for text in texts]
+            _write(connection, "DELETE FROM vectors WHERE key = ?", keys)
+            gone = connection.total_changes - before
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
+
     def _key(self, text: str) -> bytes:
         return hashlib.blake2b(f"{self.identity}\0{text}".encode(), digest_size=16).digest()
 

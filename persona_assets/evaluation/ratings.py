@@ -1,7 +1,7 @@
 """Ratings of rows by judges, as `persona-assets judge` left them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +15,7 @@ def write_ratings(path: Path, ratings: Sequence[dict[str, object]]) -> None:
     """Add ratings to a file; a newer one of the same row, judge and rubric takes the place of an older."""
     known = {tuple(line[name] for name in _ABOUT[:3]): line for line in [*_read(path), *ratings]}
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.write_text("".join(json.dumps(line) + "\n" for line in known.values()), encoding="utf-8")
-    staged.replace(path)
+    _write(path, known.values())
 
 
 def read_ratings(folder: Path) -> pl.DataFrame:
@@ -41,6 +39,18 @@ def read_ratings(folder: Path) -> pl.DataFrame:
     ]
     schema = {"source_row_id": pl.String, "rating": pl.Float64}
     return pl.DataFrame(marks, schema=schema, orient="row").group_by("source_row_id").mean().sort("source_row_id")
+
+
+def drop_ratings(folder: Path, row_ids: Collection[str]) -> None:
+    """Take the ratings of some rows out of every file."""
+    for path in sorted(folder.glob("*.jsonl")):
+        _write(path, [line for line in _read(path) if line["row_id"] not in row_ids])
+
+
+def _write(path: Path, ratings: Iterable[dict[str, object]]) -> None:
+    staged = path.with_name(f".{path.name}.tmp")
+    staged.write_text("".join(json.dumps(line) + "\n" for line in ratings), encoding="utf-8")
+    staged.replace(path)
 
 
 def _read(path: Path) -> list[dict[str, object]]:

@@ -1,7 +1,7 @@
 """How one asset asks a model: its client, its prompt file and what the settings change about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -66,7 +66,8 @@ class Asker(Generic[P]):
         Returns:
             The task.
         """
-        request = self.make_request(values, sample, answer_model)
+        # Of a pair, such as a character and a session, the first is what it is about.
+        request = replace(self.make_request(values, sample, answer_model), origin_id=row_id.partition("+")[0])
         return Task(
             row_id,
             request,

@@ -48,6 +48,7 @@ BATCH_REQUESTS = sa.Table(
     sa.Column("shard", sa.String, nullable=False),
     sa.Column("prompt_hash", sa.String, nullable=False),
     sa.Column("parameters", sa.String, nullable=False),
+    sa.Column("origin_id", sa.String, nullable=False, server_default=""),
 )
 
 Flight = tuple[str, int]
@@ -108,6 +109,7 @@ class BatchTable:
                 "shard": each.shard,
                 "prompt_hash": each.prompt_hash,
                 "parameters": each.parameters,
+                "origin_id": each.origin_id,
             }
             # In the order of the keys, so that two processes never wait for each other's rows.
             for each in sorted(asked, key=lambda each: (each.key, each.max_tokens))
@@ -147,7 +149,16 @@ class BatchTable:
         with self._begin() as connection:
             rows = connection.execute(joined.where(columns.nonce == nonce)).all()
         return [
-            Asked(row.key.hex(), row.max_tokens, row.model, row.task, row.shard, row.prompt_hash, row.parameters)
+            Asked(
+                row.key.hex(),
+                row.max_tokens,
+                row.model,
+                row.task,
+                row.shard,
+                row.prompt_hash,
+                row.parameters,
+                row.origin_id,
+            )
             for row in rows
         ]
 

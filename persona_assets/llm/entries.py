@@ -22,6 +22,7 @@ class Asked:
         shard: partition that asks.
         prompt_hash: version of the prompt file.
         parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for.
+        origin_id: id of the row that it is asked about.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Asked:
     shard: str
     prompt_hash: str
     parameters: str
+    origin_id: str = ""
 
 
 def describe_request(request: ChatRequest, key: str, asked_by: JsonFormat | None) -> Asked:
@@ -57,6 +59,7 @@ def describe_request(request: ChatRequest, key: str, asked_by: JsonFormat | None
         request.shard,
         request.prompt_hash,
         json.dumps(parameters, sort_keys=True),
+        request.origin_id,
     )
 
 
@@ -76,6 +79,7 @@ def make_entry(asked: Asked, raw: RawReply) -> Entry:
         raw.completion_tokens,
         raw.cost,
         datetime.now(UTC),
+        asked.origin_id,
     )
 
 

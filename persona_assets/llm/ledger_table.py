@@ -35,6 +35,7 @@ RESPONSES = sa.Table(
     sa.Column("completion_tokens", sa.Integer, nullable=False),
     sa.Column("cost", sa.Float, comment="US dollars; NULL: the price is unknown"),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("origin_id", sa.String, nullable=False, server_default="", comment="the row that it was asked about"),
 )
 SPENDING = sa.Table(
     "spending",
@@ -67,6 +68,7 @@ class Entry:
         completion_tokens: tokens written.
         cost: US dollars, None when the price is unknown.
         created_at: when it was stored, UTC.
+        origin_id: id of the row that it was asked about; empty where an older version stored it.
     """
 
     key: str
@@ -81,6 +83,7 @@ class Entry:
     completion_tokens: int
     cost: float | None
     created_at: datetime
+    origin_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ def connect(url: str | sa.URL) -> sa.Engine:
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _make_durable)
         _make_tables(engine)
+        _add_missing_columns(engine)
         with engine.begin() as connection:
             _count_earlier(connection)
     except ImportError as error:
@@ -121,6 +125,21 @@ def _make_tables(engine: sa.Engine) -> None:
             METADATA.create_all(engine)
             return
     METADATA.create_all(engine)
+
+
+def _add_missing_columns(engine: sa.Engine) -> None:
+    """Add what joined a table after it was made; what an older version stored has the column's default."""
+    inspector = sa.inspect(engine)
+    for table in METADATA.sorted_tables:
+        there = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name in there:
+                continue
+            kind = column.type.compile(engine.dialect)
+            statement = f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind} NOT NULL DEFAULT ''"
+            # Another process may add it at the same moment.
+            with suppress(sa.exc.OperationalError, sa.exc.ProgrammingError), engine.begin() as connection:
+                connection.exec_driver_sql(statement)
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
@@ -240,6 +259,7 @@ def to_values(entry: Entry) -> dict[str, Any]:
         "completion_tokens": entry.completion_tokens,
         "cost": entry.cost,
         "created_at": entry.created_at,
+        "origin_id": entry.origin_id,
     }
 
 
@@ -268,6 +288,7 @@ def to_entry(row: sa.Row[Any]) -> Entry:
         row.completion_tokens,
         row.cost,
         read_utc(row.created_at),
+        row.origin_id,
     )
 
 

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from persona_assets.errors import ModelError
+from persona_assets.llm.batch_table import BATCHES
 from persona_assets.llm.ledger import LEDGER_FILE
 from persona_assets.llm.ledger_lock import claim_ledger
 from persona_assets.llm.ledger_table import RESPONSES, SPENDING, Entry, connect, first_line, to_entry
 
 _PAGE = 500
+V = TypeVar("V")
 _NAMED = sa.Table(
     "named_responses", sa.MetaData(), sa.Column("key", sa.LargeBinary(32), primary_key=True), prefixes=["TEMPORARY"]
 )
@@ -201,6 +203,41 @@ class LedgerUpkeep:
             ) from None
         return removed
 
+    def forget(self, keys: Iterable[bytes], origins: Iterable[str], asked: Iterable[tuple[str, str]]) -> int:
+        """Remove all that was asked about some rows, chosen or not, while no run uses the ledger.
+
+        Args:
+            keys: of responses that rows were read from: an older version did not store what it asked about.
+            origins: ids of the rows.
+            asked: asset and id, where only what one asset asked about a row is meant.
+
+        Returns:
+            How many responses went.
+
+        Raises:
+            ModelError: if a run uses the ledger, a batch is under way, or the database fails.
+        """
+        columns = RESPONSES.c
+        conditions = [
+            *(columns.key.in_(part) for part in _chunk(keys)),
+            *(columns.origin_id.in_(part) for part in _chunk(origins)),
+            *(sa.tuple_(columns.task, columns.origin_id).in_(part) for part in _chunk(asked)),
+        ]
+        try:
+            with claim_ledger(self._engine):
+                with self._engine.begin() as connection:
+                    _require_no_batch(connection)
+                    gone = sum(
+                        connection.execute(sa.delete(RESPONSES).where(condition)).rowcount for condition in conditions
+                    )
+                self._shrink()
+        except sa.exc.SQLAlchemyError as error:
+            raise ModelError(
+                f"The ledger ({self.place}) failed: {first_line(error)}. Free disk space or restore the database, then"
+                " give the same command again: it goes on where it stopped."
+            ) from None
+        return gone
+
     def _shrink(self) -> None:
         if self._engine.dialect.name != "sqlite":
             # PostgreSQL gives the space to later rows by itself.
@@ -223,6 +260,20 @@ def open_upkeep(url: str | None, data: Path) -> LedgerUpkeep:
             " elsewhere, correct paths.data or ledger.url."
         )
     return LedgerUpkeep(url or sa.URL.create("sqlite", database=str(path)))
+
+
+def _chunk(values: Iterable[V]) -> Iterator[list[V]]:
+    iterator = iter(values)
+    while part := list(islice(iterator, _PAGE)):
+        yield part
+
+
+def _require_no_batch(connection: sa.Connection) -> None:
+    if open_batches := connection.scalar(sa.select(sa.func.count()).select_from(BATCHES)):
+        raise ModelError(
+            f"{open_batches} batches are under way at a provider, and may bring back what is to be forgotten. Collect"
+            " them first (persona-assets batches), or give them up (persona-assets batches --forget ID)."
+        )
 
 
 def _leave_out(connection: sa.Connection, named: Iterable[bytes] | None) -> list[sa.ColumnElement[bool]]:

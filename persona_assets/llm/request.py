@@ -26,6 +26,7 @@ class ChatRequest:
         task: asset on whose behalf it is asked (bookkeeping).
         shard: partition (bookkeeping).
         prompt_hash: version of the prompt file (bookkeeping).
+        origin_id: id of the row that it is asked about (bookkeeping).
     """
 
     model: str
@@ -40,6 +41,7 @@ class ChatRequest:
     task: str = ""
     shard: str = ""
     prompt_hash: str = ""
+    origin_id: str = ""
 
     def content_key(self, model_identity: str) -> str:
         """The ledger's key: a hash of what decides the reply.

@@ -163,3 +163,28 @@ def test_holdings_say_what_responses_cost(url: str, upkeep: LedgerUpkeep) -> Non
         Holding("own/b", "math", 1, 0, 1.5, 0),
     ]
     assert all(holding.size > 20 for holding in found)
+
+
+def test_what_was_asked_about_a_row_is_forgotten_chosen_or_not(url: str, upkeep: LedgerUpkeep) -> None:
+    chosen = replace(make_entry("a"), origin_id="per_1")
+    other = replace(make_entry("b"), origin_id="per_1")
+    unnamed = make_entry("c")
+    talk = replace(make_entry("d"), task="persona_talks", origin_id="per_2")
+    stays = replace(make_entry("e"), task="tools", origin_id="per_2")
+    store(url, chosen, other, unnamed, talk, stays)
+    gone = upkeep.forget([bytes.fromhex(unnamed.key)], ["per_1"], [("persona_talks", "per_2")])
+    assert gone == 4
+    assert [entry.key for page in upkeep.read_all(Selection()) for entry in page] == [stays.key]
+    assert sum(row.calls for row in upkeep.list_spending()) == 5
+
+
+def test_a_ledger_of_an_older_version_gets_the_column_that_joined(url: str) -> None:
+    store(url, make_entry("a"))
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE responses DROP COLUMN origin_id")
+    engine.dispose()
+    store(url, replace(make_entry("b"), origin_id="per_1"))
+    with closing(LedgerUpkeep(url)) as upkeep:
+        entries = [entry for page in upkeep.read_all(Selection()) for entry in page]
+    assert sorted(entry.origin_id for entry in entries) == ["", "per_1"]

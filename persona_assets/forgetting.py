@@ -1,0 +1,230 @@
+"""Taking a document or persona out of everything that was made of it.
+
+What must go is found by lineage (`descendants`), noted in a tombstone by hashes alone, and then taken out of tables,
+quarantine, ledger and stored vectors. A request that was interrupted is taken up where it stopped, since the tombstone
+names the rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from persona_assets.corpus.cleaning import clean_text
+from persona_assets.corpus.entries import Record
+from persona_assets.corpus.shard_entries import iterate_shard
+from persona_assets.corpus.tombstones import (
+    Tombstone,
+    hash_name,
+    hash_text,
+    put_tombstone,
+    read_tombstones,
+)
+from persona_assets.descendants import Descendants, find_descendants, list_tables, select_related
+from persona_assets.errors import CorpusError, LakeError
+from persona_assets.lake import WHOLE, Lake
+from persona_assets.resources import Project
+
+REASON = "forgotten"
+HUB_TABLES = ("persona_hub", "hub_duplicates")
+_MADE_ANEW = (*HUB_TABLES, "sft_mix")
+_TEXT_COLUMNS = ("text", "persona")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a request to forget comes to.
+
+    Attributes:
+        stone: the tombstone: ids of all rows that go.
+        found: those rows, by table and shard.
+        texts: texts of the documents and personas that go.
+        undecided: shards with personas that were dropped for one that goes.
+        keys: of the responses that the rows were read from.
+        asked: asset and origin of talks whose partner goes.
+    """
+
+    stone: Tombstone
+    found: Sequence[Descendants]
+    texts: Sequence[str]
+    undecided: Sequence[str]
+    keys: Sequence[str]
+    asked: Sequence[tuple[str, str]]
+
+    @property
+    def shards(self) -> list[str]:
+        """The shards that any of it lies in."""
+        return sorted({one.shard for one in self.found} | set(self.undecided))
+
+
+def plan_to_forget(project: Project, document: str | None, persona: str | None) -> Plan:
+    """Find all that comes from a document or persona.
+
+    Args:
+        project: lake and corpus.
+        document: a doc_id, the id that the corpus gave it, or its address; all its passages are meant.
+        persona: a persona_id.
+
+    Returns:
+        What goes, with what an interrupted request for the same left to do.
+
+    Raises:
+        LakeError: if nothing of that name is there, and it was never asked to be forgotten.
+    """
+    lake, name = project.lake, str(document or persona)
+    asked = hash_name(name)
+    earlier = next((stone for stone in read_tombstones(project.settings.data) if stone.asked == asked), None)
+    start = _find_documents(lake, name) if document else _find_personas(lake, name)
+    if start.is_empty() and earlier is None:
+        kind = "document (doc_id, the corpus' own id, or address)" if document else "persona"
+        raise LakeError(
+            f"No {kind} {name} is in {lake.root}. `persona-assets trace ID` follows any row to its document."
+        )
+    ids = {*start["id"], *(earlier.ids if earlier else ())}
+    found = find_descendants(lake, ids)
+    every = sorted(ids | {one for rows in found for one in rows.ids})
+    texts = _read_texts(lake, found)
+    whole = [hash_text(text) for text in (_read_whole(project, start) if document else start["text"].to_list())]
+    stone = Tombstone(
+        asked,
+        tuple(every),
+        tuple(sorted({*whole, *(earlier.texts if earlier else ())})),
+        tuple(sorted({*(hash_name(url) for url in start["url"].drop_nulls()), *(earlier.urls if earlier else ())})),
+    )
+    keys, talks = _read_calls(lake, found)
+    return Plan(stone, found, texts, _list_undecided(lake, every), keys, talks)
+
+
+def remember(project: Project, plan: Plan) -> None:
+    """Note what goes before any of it goes."""
+    put_tombstone(project.settings.data, plan.stone)
+
+
+def conclude(project: Project, plan: Plan) -> None:
+    """Note that all of it is gone; only the ids of documents and personas stay, by which they are kept out."""
+    ids = tuple(one for one in plan.stone.ids if one.startswith(("doc_", "per_")))
+    put_tombstone(project.settings.data, replace(plan.stone, ids=ids, is_done=True))
+
+
+def forget_in_tables(lake: Lake, plan: Plan, tables: Sequence[str], versions: dict[str, str]) -> dict[str, int]:
+    """Take the rows out of some tables of all shards, and what was refused on their account out of the quarantine.
+
+    Args:
+        lake: the tables.
+        plan: what goes.
+        tables: names of the assets, in the order in which they are made.
+        versions: new data versions by the old ones; what is written anew is added.
+
+    Returns:
+        How many rows went, by table.
+    """
+    gone: dict[str, int] = {}
+    for table in tables:
+        for shard in lake.shards(table):
+            if shard not in {*plan.shards, WHOLE}:
+                continue
+            old = lake.info(table, shard)
+            related = select_related(list(lake.scan(table, shard).collect_schema()), plan.stone.ids)
+            new = lake.drop_rows(table, shard, related, _select_refused(plan), REASON, versions)
+            versions[old.data_version] = new.data_version
+            gone[table] = gone.get(table, 0) + old.rows - new.rows
+    return gone
+
+
+def list_bought(lake: Lake) -> tuple[list[str], list[str]]:
+    """The tables that cost something to make, in order: those before the hub, and those after it."""
+    tables = [name for name in list_tables(lake) if name not in {*_MADE_ANEW, "source_instructions"}]
+    before = ("web_text", "seed_personas", "expanded_personas")
+    return [name for name in tables if name in before], [name for name in tables if name not in before]
+
+
+def _find_documents(lake: Lake, name: str) -> pl.DataFrame:
+    is_meant = pl.any_horizontal(pl.col(column) == name for column in ("doc_id", "source_id", "url"))
+    parts = [
+        lake.scan("web_text", shard)
+        .filter(pl.col("source").is_in(lake.scan("web_text", shard).filter(is_meant).collect()["source"].implode()))
+        .select(id="doc_id", text="text", url="url", source="source", shard=pl.lit(shard))
+        .collect()
+        for shard in lake.shards("web_text")
+    ]
+    return pl.concat([_nothing(), *parts])
+
+
+def _find_personas(lake: Lake, name: str) -> pl.DataFrame:
+    parts = [
+        lake.scan(table, shard)
+        .select(id="persona_id", text="persona", url=pl.lit(None, pl.String), source=pl.lit(""), shard=pl.lit(shard))
+        .filter(pl.col("id") == name)
+        .collect()
+        for table in ("seed_personas", "expanded_personas")
+        for shard in lake.shards(table)
+    ]
+    return pl.concat([_nothing(), *parts])
+
+
+def _nothing() -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(("id", "text", "url", "source", "shard"), pl.String))
+
+
+def _read_whole(project: Project, start: pl.DataFrame) -> Iterable[str]:
+    """The whole texts of documents, from the corpus: cut otherwise, their passages would have other ids."""
+    for (shard, source), _ in start.group_by("shard", "source", maintain_order=True):
+        try:
+            entries = iterate_shard(project.find_shard(str(shard)), ("text",), project.settings.corpus.max_line_bytes)
+        except CorpusError:
+            # The file is gone, and with it the danger that it is taken in again.
+            continue
+        for name, entry in entries:
+            if name == source and isinstance(entry, Record):
+                yield clean_text(str(entry.fields.get("text") or ""))
+
+
+def _read_texts(lake: Lake, found: Sequence[Descendants]) -> list[str]:
+    texts: dict[str, None] = {}
+    for rows in found:
+        table = lake.scan(rows.asset, rows.shard)
+        columns = list(table.collect_schema())
+        if rows.asset in {"web_text", "seed_personas", "expanded_personas"}:
+            own = table.filter(pl.col(columns[0]).is_in(pl.Series(rows.ids).implode()))
+            for name in _TEXT_COLUMNS:
+                texts |= dict.fromkeys(own.select(name).collect().to_series() if name in columns else ())
+    return list(texts)
+
+
+def _read_calls(lake: Lake, found: Sequence[Descendants]) -> tuple[list[str], list[tuple[str, str]]]:
+    keys: set[str] = set()
+    talks: set[tuple[str, str]] = set()
+    for rows in found:
+        table = lake.scan(rows.asset, rows.shard)
+        columns = list(table.collect_schema())
+        own = table.filter(pl.col(columns[0]).is_in(pl.Series(rows.ids).implode()))
+        if "response_keys" in columns:
+            keys |= set(own.select(pl.col("response_keys").explode()).collect().to_series().drop_nulls())
+        if "partner_id" in columns and rows.asset != "sft_mix":
+            talks |= {(rows.asset, one) for one in own.select("persona_id").collect().to_series()}
+    return sorted(keys), sorted(talks)
+
+
+def _list_undecided(lake: Lake, ids: Sequence[str]) -> list[str]:
+    gone = pl.Series(ids, dtype=pl.String).implode()
+    dropped_for = pl.col("kept_id").is_in(gone) & ~pl.col("persona_id").is_in(gone)
+    return [
+        shard
+        for shard in lake.shards("hub_duplicates")
+        if lake.scan("hub_duplicates", shard).filter(dropped_for).head(1).collect().height
+    ]
+
+
+def _select_refused(plan: Plan) -> pl.Expr:
+    """The quarantined rows that are about what goes, or quote it."""
+    origin = pl.col("row_id").str.split("+").list.first()
+    about = origin.is_in(pl.Series(plan.stone.ids, dtype=pl.String).implode())
+    quotes = [text[:_HEAD] for text in plan.texts]
+    if not quotes:
+        return about
+    said = [pl.col(name).fill_null("").str.contains_any(quotes) for name in ("raw", "detail")]
+    return about | said[0] | said[1]
+
+
+_HEAD = 80
+"""Characters of a text by which a quotation of it is known: what a quarantine keeps of a long one is cut."""

@@ -1,0 +1,190 @@
+"""Forgetting: a document or persona gone from every place, the rest as it was, and kept out afterwards."""
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from persona_assets.dedup.established import make_spec
+from persona_assets.descendants import find_descendants
+from persona_assets.embedding.cache import make_encoder
+from persona_assets.index.open import open_index
+from persona_assets.settings import load_settings
+from persona_assets_tests.commands.conftest import Call, SmallProject
+
+KEPT_BY_HASH = {"tombstones.jsonl"}
+
+
+def read_everything(data: Path) -> Iterator[tuple[Path, str]]:
+    """Every file of a data folder as text: tables row by row, databases decompressed, and the bytes themselves."""
+    for path in sorted(path for path in data.rglob("*") if path.is_file() and path.name not in KEPT_BY_HASH):
+        yield path, path.read_bytes().decode("utf-8", "ignore")
+        if path.suffix == ".parquet":
+            rows = pl.read_parquet(path)
+            yield path, json.dumps(rows.to_dicts(), ensure_ascii=False, default=str)
+        elif path.suffix in {".db", ".sqlite"}:
+            with closing(sqlite3.connect(path)) as connection:
+                for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                    for row in connection.execute(f'SELECT * FROM "{name}"'):
+                        yield path, " ".join(map(decode, row))
+
+
+def decode(value: object) -> str:
+    if isinstance(value, bytes):
+        try:
+            # As JSON writes it, and as it reads.
+            return json.dumps(json.loads(zlib.decompress(value)), ensure_ascii=False)
+        except (zlib.error, ValueError):
+            return ""
+    return str(value)
+
+
+def find_left(data: Path, needles: list[str]) -> set[tuple[str, str]]:
+    return {
+        (str(path.relative_to(data)), needle)
+        for path, text in read_everything(data)
+        for needle in needles
+        if needle in text
+    }
+
+
+def list_points(project: SmallProject) -> set[str]:
+    settings = load_settings()
+    encoder = make_encoder(settings)
+    names = [f"{info['shard']}/{info['generation']}" for info in read_contributions(project)]
+    with open_index(settings, make_spec(encoder, settings.hub.jaccard)) as index:
+        assert index.count_all() == sum(len(part) for part in index.scan(names))
+        return {persona for part in index.scan(names) for persona in part.persona_ids}
+
+
+def read_contributions(project: SmallProject) -> list[dict[str, str]]:
+    lake = project.lake
+    return [lake.info("persona_hub", shard).attributes["contribution"] for shard in lake.shards("persona_hub")]
+
+
+def choose_document(project: SmallProject) -> str:
+    """A document from which examples of several kinds were made."""
+    rows = project.lake.scan("sft_mix", "one").filter(pl.col("doc_id").is_not_null()).collect()
+    return str(rows.group_by("doc_id").agg(pl.col("task").n_unique()).sort("task", "doc_id")["doc_id"][-1])
+
+
+def test_without_yes_nothing_is_changed(project: SmallProject, call: Call) -> None:
+    before = {path: path.read_bytes() for path in project.data.rglob("*.parquet")}
+    called = call("forget", "--doc", choose_document(project))
+    assert called.code == 0, called.err
+    assert "Nothing was changed" in called.out
+    assert "sft_mix" in called.out
+    assert {path: path.read_bytes() for path in project.data.rglob("*.parquet")} == before
+    assert not (project.data / "tombstones.jsonl").exists()
+
+
+def test_a_document_is_gone_from_every_place_and_the_rest_stays(project: SmallProject, call: Call) -> None:
+    document = choose_document(project)
+    lake = project.lake
+    found = find_descendants(lake, [document])
+    gone = {row for rows in found for row in rows.ids}
+    assert {"web_text", "seed_personas", "persona_hub", "character_profiles", "sft_mix"} <= {one.asset for one in found}
+    text = lake.scan("web_text", "one").filter(doc_id=document).collect().row(0, named=True)
+    personas = [
+        persona
+        for table in ("seed_personas", "expanded_personas")
+        for persona in lake.scan(table, "one").filter(pl.col("persona_id").is_in(gone)).collect()["persona"]
+    ]
+    needles = [document, text["text"].splitlines()[0], *personas, *gone]
+    assert {needle for _, needle in find_left(project.data, needles)} >= set(needles[: 2 + len(personas)])
+    rows = {table: lake.scan(table, "one").collect() for table in ("seed_personas", "dialogues_g", "sft_mix")}
+    spent = [line for line in call("ledger").out.splitlines() if line.startswith("Spent")]
+
+    called = call("forget", "--doc", document, "--yes")
+    assert called.code == 0, called.out + called.err
+    assert "Gone: 1 of web_text" in called.out
+    assert find_left(project.data, needles) == set()
+    assert not list_points(project) & gone
+    for table, old in rows.items():
+        new = project.lake.scan(table, "one").collect()
+        assert new.to_dicts() == [row for row in old.to_dicts() if next(iter(row.values())) not in gone]
+        assert project.lake.info(table, "one").accounting.find_imbalance() is None
+    assert [line for line in call("ledger").out.splitlines() if line.startswith("Spent")] == spent
+
+    # Nothing is stale that was not, nothing is asked again, and it does not come back.
+    status = call("status").out
+    assert "changed" not in status, status
+    again = call("run")
+    assert again.code == 0, again.out + again.err
+    calls = [line for line in again.out.splitlines() if " calls" in line]
+    # Of the personas only so many become characters: another takes the place of the one that went.
+    kept = [line for line in calls if line.split(":")[0] not in {"character_profiles", "dialogues_r", "dialogues_g"}]
+    assert kept
+    assert all("rows, 0+" in line for line in kept), calls
+    assert find_left(project.data, needles) == set()
+
+
+def test_the_corpus_own_id_and_a_persona_are_names_too(project: SmallProject, call: Call) -> None:
+    lake = project.lake
+    source_id = lake.scan("web_text", "one").collect()["source_id"][1]
+    called = call("forget", "--doc", source_id, "--yes")
+    assert called.code == 0, called.err
+    assert source_id not in lake.scan("web_text", "one").collect()["source_id"].to_list()
+    nurse = lake.scan("seed_personas", "two").filter(pl.col("persona").str.contains("nurse")).collect()
+    called = call("forget", "--persona", nurse["persona_id"][0], "--yes")
+    assert called.code == 0, called.err
+    assert find_left(project.data, nurse["persona"].to_list()) == set()
+    assert call("run", "--shard", "two", "--asset", "seed_personas").code == 0
+    assert lake.info("seed_personas", "two").accounting.dropped["forgotten"] == 1
+    assert find_left(project.data, nurse["persona"].to_list()) == set()
+
+
+def test_a_persona_that_was_dropped_for_it_is_decided_again(project: SmallProject, call: Call) -> None:
+    lake = project.lake
+    twin = lake.scan("hub_duplicates", "two").filter(stage="exact").collect().row(0, named=True)
+    called = call("forget", "--persona", twin["kept_id"], "--yes")
+    assert called.code == 0, called.out + called.err
+    assert "decided again: two" in called.out
+    assert twin["persona_id"] in lake.scan("persona_hub", "two").collect()["persona_id"].to_list()
+    assert twin["persona_id"] in list_points(project)
+    assert "persona_hub changed" in call("status", "--shard", "two").out
+
+
+def test_what_was_interrupted_is_taken_up(project: SmallProject, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = choose_document(project)
+    needles = [row for rows in find_descendants(project.lake, [document]) for row in rows.ids]
+    with monkeypatch.context() as patch:
+
+        def die(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr("persona_assets.commands.forget._forget_responses", die)
+        with pytest.raises(OSError, match="No space"):
+            call("forget", "--doc", document, "--yes")
+    assert find_left(project.data, needles)
+    assert call("forget", "--doc", document, "--yes").code == 0
+    assert find_left(project.data, needles) == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--doc", "doc_nowhere"), "No document (doc_id, the corpus' own id, or address) doc_nowhere is in"),
+        (("--persona", "per_nowhere"), "No persona per_nowhere is in"),
+        ((), "name a document (--doc) or a persona (--persona), one of the two"),
+        (("--doc", "a", "--persona", "b"), "one of the two"),
+    ],
+)
+def test_a_mistake_is_named(options: tuple[str, ...], message: str, project: SmallProject, call: Call) -> None:
+    called = call("forget", *options)
+    assert called.code == 1
+    assert message in called.err
+
+
+def test_trace_down_lists_what_was_made_and_the_releases(project: SmallProject, call: Call) -> None:
+    document = choose_document(project)
+    called = call("trace", document, "--down")
+    assert called.code == 0, called.err
+    for word in ("web_text", "seed_personas", "sft_mix", "release default, train", document):
+        assert word in called.out
+    assert call("trace", "doc_nowhere", "--down").code == 1
