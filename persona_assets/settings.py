@@ -31,6 +31,7 @@ from persona_assets.settings_sections import (
     DecontaminationSettings,
     DialogueSettings,
     EmbeddingSettings,
+    EvaluationSettings,
     ExpansionSettings,
     HubSettings,
     IndexSettings,
@@ -46,6 +47,7 @@ from persona_assets.settings_sections import (
     Section,
     SeedSettings,
     TaskSettings,
+    TrainingSettings,
 )
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "DecontaminationSettings",
     "DialogueSettings",
     "EmbeddingSettings",
+    "EvaluationSettings",
     "ExpansionSettings",
     "HubSettings",
     "IndexSettings",
@@ -76,6 +79,7 @@ __all__ = [
     "SeedSettings",
     "Settings",
     "TaskSettings",
+    "TrainingSettings",
     "find_config_file",
     "load_settings",
     "packaged_settings",
@@ -118,6 +122,8 @@ class Settings(BaseSettings):
     decontamination: DecontaminationSettings = DecontaminationSettings()
     quality: QualitySettings = QualitySettings()
     release: ReleaseSettings = ReleaseSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
 
     @classmethod
     def settings_customise_sources(

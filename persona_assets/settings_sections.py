@@ -188,6 +188,43 @@ class ReleaseSettings(Section):
     )
 
 
+class TrainingSettings(Section):
+    """Fine-tuning on a release; the defaults of the optimiser are OpenCharacter's."""
+
+    base: str = Field(
+        PACKAGED_MODEL,
+        description="Model to start from: a model id or folder of Hugging Face, or an embedded model.",
+    )
+    method: Literal["full", "lora"] = Field("full", description="lora: adapters alone are trained.")
+    lora_rank: int = Field(16, ge=1, description="Rank of the adapters.")
+    epochs: float = Field(1.0, gt=0, description="Passes over the rows.")
+    max_steps: int | None = Field(None, ge=1, description="Steps of the optimiser, whatever epochs says; none: epochs.")
+    share: float = Field(1.0, gt=0, le=1, description="Share of the training rows, drawn by the seed.")
+    batch_size: int = Field(64, ge=1, description="Examples of one step.")
+    micro_batch: int = Field(4, ge=1, description="Examples in memory at once.")
+    learning_rate: float = Field(1e-5, gt=0, description="At the first step; it falls linearly.")
+    final_learning_rate: float = Field(1e-6, ge=0, description="At the last step.")
+    max_tokens: int = Field(2_048, ge=16, description="Whole turns are cut off the end of a longer example.")
+    seed: int = 0
+
+
+class EvaluationSettings(Section):
+    """What a model is asked before and after training."""
+
+    mathematics: tuple[Path, ...] = Field(
+        (), description="Benchmark files with a reference answer, beside the release's own held-out problems."
+    )
+    personas: tuple[Path, ...] = Field(
+        (), description="Question files of PersonaGym's kind, beside the release's own characters."
+    )
+    judge: str | None = Field(None, description="Model that scores role play; none: model.name.")
+    problems: int = Field(50, ge=1, description="Problems asked of each file and of the release.")
+    characters: int = Field(10, ge=1, description="Characters asked of each file and of each split.")
+    questions: int = Field(1, ge=1, description="Questions of each of the five tasks put to a character.")
+    max_tokens: int = Field(256, ge=16, description="Limit of an answer.")
+    max_drop: float = Field(0.05, ge=0, le=1, description="How much of a score a release may lose against the last.")
+
+
 class EmbeddingSettings(Section):
     """The embedding model."""
 
