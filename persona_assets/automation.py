@@ -9,23 +9,28 @@ from persona_assets.resources import Project
 
 SHARD_PIPELINE = "shard_pipeline"
 RELEASE = "release"
+TRAINING = "training"
 INSTRUCTIONS = "instruction_sets"
 
 
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """One shard end to end; the instruction sets; the release."""
+    """One shard end to end; the instruction sets; the release; training on it."""
     everything = dg.AssetSelection.all(include_sources=False)
     release, instructions = dg.AssetSelection.assets("sft_dataset"), dg.AssetSelection.assets("source_instructions")
+    training = dg.AssetSelection.groups(TRAINING)
     return [
         dg.define_asset_job(
             SHARD_PIPELINE,
-            selection=everything - release - instructions,
+            selection=everything - release - instructions - training,
             description="One shard of the corpus, from text to SFT candidates.",
         ),
         dg.define_asset_job(
             INSTRUCTIONS, selection=instructions, description="Read the instruction sets that role play starts from."
         ),
         dg.define_asset_job(RELEASE, selection=release, description="Join the shards to a dataset, for one mix."),
+        dg.define_asset_job(
+            TRAINING, selection=training, description="Fine-tune a model on the release of one mix, and evaluate it."
+        ),
     ]
 
 

@@ -16,6 +16,7 @@ from persona_assets.assets.personas import build_persona_assets  # noqa: E402
 from persona_assets.assets.recipes import build_recipe_assets  # noqa: E402
 from persona_assets.assets.sft import build_sft_assets  # noqa: E402
 from persona_assets.assets.specs import EMBEDDED_MODEL_POOL, MODEL_KIND  # noqa: E402
+from persona_assets.assets.training import build_regression_check, build_training_assets  # noqa: E402
 from persona_assets.automation import build_jobs, build_shard_sensor  # noqa: E402
 from persona_assets.checks.build import build_checks  # noqa: E402
 from persona_assets.errors import SettingsError  # noqa: E402
@@ -44,7 +45,7 @@ def build_definitions(
     """
     settings = settings or load_settings()
     prompts = settings.prompts
-    recipes = load_recipes(prompts / "recipes")
+    recipes, mixes = load_recipes(prompts / "recipes"), load_mixes(prompts / "mixes")
     # An embedded model is loaded once a process and uses every core: runs that need it wait for each other.
     pool = EMBEDDED_MODEL_POOL if settings.model.name.startswith("embedded/") else None
     assets = [
@@ -54,14 +55,15 @@ def build_definitions(
         persona_hub,
         *build_character_assets(prompts, pool),
         *build_recipe_assets(recipes, prompts, pool),
-        *build_sft_assets(recipes, load_mixes(prompts / "mixes")),
+        *build_sft_assets(recipes, mixes),
+        *build_training_assets(sorted(mixes)),
     ]
     _reject_unknown_tasks(settings, assets)
     project = Project(settings)
     overrides = resource_overrides or {}
     return dg.Definitions(
         assets=assets,
-        asset_checks=build_checks(recipes),
+        asset_checks=[*build_checks(recipes), build_regression_check(sorted(mixes))],
         jobs=build_jobs(),
         sensors=[build_shard_sensor()],
         resources={"project": project, "lake": LakeIOManager(project.lake), **overrides},

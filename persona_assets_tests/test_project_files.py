@@ -75,6 +75,10 @@ def test_pipeline_file_shows_the_true_defaults(monkeypatch: pytest.MonkeyPatch, 
         "batch.max_wait_minutes",
         "decontamination.benchmarks",
         "characters.limit",
+        "training.max_steps",
+        "evaluation.judge",
+        "evaluation.mathematics",
+        "evaluation.personas",
     }
 
 

@@ -180,6 +180,33 @@ def judge(
 
 
 @app.command()
+def train(mix: Annotated[str, typer.Option(metavar="NAME", help="The release to train on.")] = "default") -> None:
+    """Fine-tune a model on a release and evaluate it before and after. Settings: [training] and [evaluation].
+
+    Example: `persona-assets train --mix role_play`
+    """
+    from persona_assets.commands.train import run_training
+
+    run_training(load_settings(), make_console(), mix)
+
+
+@app.command()
+def curve(
+    mix: Annotated[str, typer.Option(metavar="NAME", help="The release to train on.")] = "default",
+    share: Annotated[
+        list[float] | None, typer.Option(metavar="X", help="Of the rows; repeat. Default: a quarter, a half and all.")
+    ] = None,
+) -> None:
+    """Train on shares of a release, evaluate each, and plot accuracy and ratings against the number of rows.
+
+    Example: `persona-assets curve --mix default --share 0.1 --share 1`
+    """
+    from persona_assets.commands.train import run_curve
+
+    run_curve(load_settings(), make_console(), mix, share or [0.25, 0.5, 1.0])
+
+
+@app.command()
 def batches(
     forget: Annotated[
         str | None, typer.Option(metavar="ID", help="Give a batch up: its requests are asked, and paid for, again.")

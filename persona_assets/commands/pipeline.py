@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = "source_instructions"
 DATASET = "sft_dataset"
+_NO_TABLES = {DATASET, "sft_model", "model_evaluation"}
+"""Assets that are partitioned by mix, and lie outside the lake."""
+
 _SHARDS = "corpus_shard"
 
 
@@ -74,6 +77,10 @@ class Pipeline:
             reporter.finish(DATASET, Accounting(rows=rows), None)
         return report
 
+    def run_training(self, mix: str) -> JobReport:
+        """Fine-tune a model on the release of a mix, and evaluate it."""
+        return self._run("training", mix)
+
     def list_shards(self) -> list[str]:
         """The registered shards, in the order of registration."""
         return list(self.instance.get_dynamic_partitions(_SHARDS))
@@ -85,7 +92,7 @@ class Pipeline:
         return [
             AssetFacts(node.key.path[-1], node.code_version, node.partitions_def is not None)
             for node in nodes
-            if node.key.path[-1] != DATASET
+            if node.key.path[-1] not in _NO_TABLES
         ]
 
     def describe_present(self) -> Present:

@@ -21,8 +21,11 @@ from persona_assets.sft.lengths import fit_turns
 from persona_assets.sft.release import read_release_facts, scan_split
 from persona_assets.training.causal_model import ADAPTER_FILE, INSTALL, CausalModel, load_causal_model
 
+Encoded = list[dict[str, list[int]]]
+"""Token ids and labels of each example."""
+
 FACTS_FILE = "training.json"
-_VALIDATION_ROWS = 64
+_MEASURED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,9 @@ class Training:
         tokens: tokens of the assistant's turns among them.
         steps: steps of the optimiser.
         losses: step and loss on the responses, as training went on.
-        validation: loss on the responses of the validation split, before and after; empty if it has no rows.
+        measured: split whose responses were measured: validation, or train where that has no row.
+        loss_before: loss on its responses before training.
+        loss_after: the same afterwards.
         settings: what it was trained with.
     """
 
@@ -48,7 +53,9 @@ class Training:
     tokens: int
     steps: int
     losses: Sequence[tuple[int, float]]
-    validation: Mapping[str, float]
+    measured: str
+    loss_before: float
+    loss_after: float
     settings: Mapping[str, Any]
 
 
@@ -78,11 +85,10 @@ def train_model(release: Path, folder: Path, settings: TrainingSettings) -> Trai
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     try:
-        trainer = _make_trainer(causal, splits, staged, settings)
-        validation = {"before": _measure(trainer)} if splits["validation"] else {}
+        measured = "validation" if splits["validation"] else "train"
+        trainer = _make_trainer(causal, splits["train"], splits[measured][:_MEASURED], staged, settings)
+        before = _measure(trainer)
         result = trainer.train()
-        if splits["validation"]:
-            validation["after"] = _measure(trainer)
         training = Training(
             str(folder),
             settings.base,
@@ -91,7 +97,9 @@ def train_model(release: Path, folder: Path, settings: TrainingSettings) -> Trai
             sum(label >= 0 for row in splits["train"] for label in row["labels"]),
             result.global_step,
             [(entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry],
-            validation,
+            measured,
+            before,
+            _measure(trainer),
             settings.model_dump(mode="json"),
         )
         _save(trainer, causal, staged, training)
@@ -111,9 +119,9 @@ def read_training(folder: Path) -> Training | None:
     return Training(**{**values, "losses": [tuple(loss) for loss in values["losses"]]})
 
 
-def _encode(release: Path, split: str, chat: ChatTokenizer, settings: TrainingSettings) -> list[dict[str, list[int]]]:
+def _encode(release: Path, split: str, chat: ChatTokenizer, settings: TrainingSettings) -> Encoded:
     rows = scan_split(release, split).select("messages").collect()
-    wanted = _VALIDATION_ROWS if split == "validation" else -(-int(rows.height * settings.share * 1_000) // 1_000)
+    wanted = _MEASURED if split == "validation" else -(-int(rows.height * settings.share * 1_000) // 1_000)
     sample = rows.sample(min(rows.height, max(wanted, 1)), seed=settings.seed) if rows.height else rows
     encoded = []
     for messages in sample["messages"].to_list():
@@ -125,14 +133,12 @@ def _encode(release: Path, split: str, chat: ChatTokenizer, settings: TrainingSe
 
 
 def _make_trainer(
-    causal: CausalModel,
-    splits: Mapping[str, list[dict[str, list[int]]]],
-    folder: Path,
-    settings: TrainingSettings,
+    causal: CausalModel, train: Encoded, measured: Encoded, folder: Path, settings: TrainingSettings
 ) -> Any:
     try:
         import torch
         from datasets import Dataset
+        from transformers import PrinterCallback
         from trl import SFTConfig, SFTTrainer
     except ImportError as error:
         raise ModelError(f"training: {error.name or error} is not installed. Run: {INSTALL}.") from None
@@ -158,7 +164,8 @@ def _make_trainer(
         report_to="none",
         disable_tqdm=True,
         bf16=torch.cuda.is_available(),
-        gradient_checkpointing=torch.cuda.is_available(),
+        # Less memory for more time, which a CPU has none of.
+        **({} if torch.cuda.is_available() else {"gradient_checkpointing": False}),
         use_cpu=not torch.cuda.is_available(),
         dataset_kwargs={"skip_prepare_dataset": True},
         # The labels say what is learned; dropping columns would drop them.
@@ -176,14 +183,17 @@ def _make_trainer(
             )
             return self.lr_scheduler
 
-    return Trainer(
+    trainer = Trainer(
         model=causal.model,
         args=arguments,
-        train_dataset=Dataset.from_list(splits["train"]),
-        eval_dataset=Dataset.from_list(splits["validation"]) if splits["validation"] else None,
+        train_dataset=Dataset.from_list(train),
+        eval_dataset=Dataset.from_list(measured),
         processing_class=causal.chat.tokenizer,
         peft_config=_make_adapters(settings),
     )
+    # What it would print is in the state, and in the asset's metadata.
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def _make_adapters(settings: TrainingSettings) -> Any:
@@ -228,11 +238,8 @@ def draw_losses(training: Training) -> Any:
     axes = figure.subplots()
     losses = pl.DataFrame(training.losses, schema=["step", "loss"], orient="row")
     axes.plot(losses["step"], losses["loss"], color="#4c72b0")
-    for word, marker in (("before", "o"), ("after", "s")):
-        if word in training.validation:
-            step = 0 if word == "before" else training.steps
-            axes.plot(step, training.validation[word], marker, color="#dd8452", label=f"validation, {word}")
+    measured = [training.loss_before, training.loss_after]
+    axes.plot([0, training.steps], measured, "o", color="#dd8452", label=training.measured)
     axes.set(xlabel="step", ylabel="loss on the responses")
-    if training.validation:
-        axes.legend(frameon=False)
+    axes.legend(frameon=False)
     return figure
