@@ -180,6 +180,21 @@ def judge(
 
 
 @app.command()
+def publish(
+    to: Annotated[str, typer.Option(metavar="ADDRESS", help="hf://datasets/OWNER/NAME, s3://BUCKET/PATH, ...")],
+    mix: Annotated[str, typer.Option(metavar="NAME", help="The release.")] = "default",
+    public: Annotated[bool, typer.Option("--public", help="A new repository is for everybody.")] = False,
+) -> None:
+    """Push a release to Hugging Face or object storage, unless a licence of its sources forbids it.
+
+    Example: `persona-assets publish --mix default --to hf://datasets/me/characters`
+    """
+    from persona_assets.commands.publish import run_publish
+
+    run_publish(load_settings(), make_console(), mix, to, public)
+
+
+@app.command()
 def train(mix: Annotated[str, typer.Option(metavar="NAME", help="The release to train on.")] = "default") -> None:
     """Fine-tune a model on a release and evaluate it before and after. Settings: [training] and [evaluation].
 

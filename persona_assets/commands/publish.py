@@ -1,0 +1,25 @@
+"""`persona-assets publish`: a release pushed to Hugging Face or to object storage."""
+
+import os
+
+from rich.console import Console
+
+from persona_assets.commands.ledger import describe_size
+from persona_assets.settings import Settings
+from persona_assets.sft.publish import publish_release
+
+
+def run_publish(settings: Settings, console: Console, mix: str, address: str, public: bool) -> None:
+    """Publish the release of a mix, unless a licence of its sources forbids it.
+
+    Raises:
+        LakeError: if there is no release, a licence does not allow it, or the upload fails.
+        SettingsError: for an address of no known kind.
+    """
+    release = settings.data / "sft_dataset" / mix
+    # The variable that Hugging Face's own tools read.
+    token = os.environ.get("HF_TOKEN")
+    published = publish_release(release, address, settings.release.licenses, token, private=not public)
+    console.print(
+        f"{published.address}: {published.files} files, {describe_size(published.size)}", markup=False, soft_wrap=True
+    )

@@ -1,0 +1,134 @@
+"""Publishing a release: to a dataset repository of Hugging Face, or to object storage."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from persona_assets.errors import LakeError, SettingsError
+from persona_assets.sft.choice import SPLITS, matches
+from persona_assets.sft.release import read_release_facts, scan_split
+
+HUB = "hf://datasets/"
+_NEVER = ("*-ND*",)
+"""Of a licence that allows no derivatives nothing may be published, whatever the settings say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was published.
+
+    Attributes:
+        address: where it lies now.
+        files: how many files.
+        size: their bytes.
+    """
+
+    address: str
+    files: int
+    size: int
+
+
+def find_forbidden(release: Path, allowed: Sequence[str]) -> list[tuple[str, int]]:
+    """The licences of a release that do not allow it to be published, with their number of rows.
+
+    Args:
+        release: its folder.
+        allowed: patterns of licences that do.
+
+    Returns:
+        Each licence of a source that no pattern allows, the most frequent first.
+    """
+    rows = pl.concat([scan_split(release, split).select("license") for split in SPLITS])
+    counted = rows.select(pl.col("license").str.split(" AND ")).explode("license").group_by("license").len()
+    return [
+        (name, number)
+        for name, number in counted.sort("len", "license", descending=[True, False]).collect().iter_rows()
+        if not matches(name, allowed) or matches(name, _NEVER)
+    ]
+
+
+def publish_release(release: Path, address: str, allowed: Sequence[str], token: str | None, private: bool) -> Published:
+    """Publish a release as it lies in its folder, with its card.
+
+    Args:
+        release: its folder.
+        address: `hf://datasets/OWNER/NAME`, or a folder of object storage (`s3://BUCKET/PATH`, `gs://`, `file://`).
+        allowed: patterns of the sources' licences that allow it.
+        token: of Hugging Face; none: the one that is logged in.
+        private: whether a new repository is private.
+
+    Returns:
+        What was published.
+
+    Raises:
+        LakeError: if there is no release, a licence does not allow it, or the upload fails.
+        SettingsError: for an address of another kind.
+    """
+    if read_release_facts(release) is None:
+        raise LakeError(f"There is no release in {release}. Materialise sft_dataset of this mix first.")
+    forbidden = find_forbidden(release, allowed)
+    if forbidden:
+        listed = ", ".join(f"{name} ({number:,} rows)" for name, number in forbidden[:10])
+        raise LakeError(
+            f"The release {release.name} is not published, for licences of its sources do not allow it: {listed}. Leave"
+            " them out by filters.licenses or filters.without_licenses of the mix, or, if you have the right to,"
+            " name them in release.licenses."
+        )
+    files = sorted(path for path in release.rglob("*") if path.is_file() and not path.name.startswith("."))
+    if address.startswith(HUB):
+        _upload_to_hub(release, address.removeprefix(HUB), token, private)
+    elif "://" in address:
+        _copy_to_storage(release, address)
+    else:
+        raise SettingsError(
+            f"publish --to {address}: write {HUB}OWNER/NAME, or s3://BUCKET/PATH, gs://..., file://...."
+        )
+    return Published(address, len(files), sum(path.stat().st_size for path in files))
+
+
+def _upload_to_hub(release: Path, repository: str, token: str | None, private: bool) -> None:
+    from httpx import HTTPError
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    api = HfApi(token=token)
+    try:
+        api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+        api.upload_folder(
+            repo_id=repository,
+            repo_type="dataset",
+            folder_path=release,
+            ignore_patterns=[".*"],
+            # What an earlier release had and this one has not would be taken for a part of it.
+            delete_patterns=["*"],
+            commit_message=f"Release {release.name}",
+        )
+    except (HfHubHTTPError, HFValidationError, HTTPError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise LakeError(
+            f"{HUB}{repository} could not be written ({type(error).__name__}: {reason}). Log in by `hf auth login`, or"
+            " set HF_TOKEN to a token that may write; then give the same command again."
+        ) from None
+
+
+def _copy_to_storage(release: Path, address: str) -> None:
+    from pyarrow import ArrowException, fs
+
+    try:
+        storage, folder = fs.FileSystem.from_uri(address)
+        storage.create_dir(folder, recursive=True)
+        # Facts go last: whoever reads them finds all that they name.
+        for path in sorted(release.rglob("*"), key=lambda path: (path.name == "release.json", str(path))):
+            name = path.relative_to(release).as_posix()
+            if path.is_dir():
+                storage.create_dir(f"{folder}/{name}", recursive=True)
+            elif not path.name.startswith("."):
+                fs.copy_files(str(path), f"{folder}/{name}", fs.LocalFileSystem(), storage)
+    except (ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise LakeError(
+            f"{address} could not be written ({reason}). Correct the address, or give this machine the rights: object"
+            " storage is reached with the credentials of its own tools (AWS_ACCESS_KEY_ID, ...)."
+        ) from None
