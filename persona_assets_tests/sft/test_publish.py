@@ -112,7 +112,7 @@ def test_the_hub_gets_every_file_and_loses_what_an_earlier_release_left(hub: Any
     assert hub.files == expected
     assert int(done.stdout.split()[-1]) == len(expected)
     assert hub.created[0]["name"] == "data"
-    assert hub.created[0]["private"] is True
+    assert hub.created[0]["visibility"] == "private"
     assert hub.tokens == {f"Bearer {TOKEN}"}
     assert all(TOKEN.encode() not in content for content in hub.files.values())
 
