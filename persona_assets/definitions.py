@@ -9,7 +9,7 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-from persona_assets.assets.characters import build_character_assets  # noqa: E402
+from persona_assets.assets.characters import OWN_INSTRUCTIONS, build_character_assets  # noqa: E402
 from persona_assets.assets.corpus import source_instructions, web_text  # noqa: E402
 from persona_assets.assets.hub import persona_hub  # noqa: E402
 from persona_assets.assets.personas import build_persona_assets  # noqa: E402
@@ -53,7 +53,7 @@ def build_definitions(
         source_instructions,
         *build_persona_assets(prompts, pool),
         persona_hub,
-        *build_character_assets(prompts, pool),
+        *build_character_assets(prompts, pool, own=OWN_INSTRUCTIONS in {recipe.content.asset for recipe in recipes}),
         *build_recipe_assets(recipes, prompts, pool),
         *build_sft_assets(recipes, mixes),
         *build_training_assets(sorted(mixes)),

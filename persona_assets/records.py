@@ -159,7 +159,7 @@ class SftMix(dy.Schema):
     family_id = dy.String(description="Component of parent and duplicate links within reach of the shard.")
     source_row_id = dy.String(description="Id of the row in that asset.")
     persona_id = dy.String()
-    partner_id = dy.String(nullable=True, description="The second persona of a talk between two.")
+    partner_id = dy.String(nullable=True, description="The second persona of a talk, or the one whose question it is.")
     doc_id = dy.String(nullable=True)
     license = dy.String(description="Licences of the sources, joined by ' AND '.")
     original = dy.String(

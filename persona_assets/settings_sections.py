@@ -326,6 +326,9 @@ class CharacterSettings(Section):
         "auto",
         description="Whether build, past and manner of each character are drawn, too; auto: for embedded models.",
     )
+    max_name_share: float = Field(0.05, gt=0, le=1, description="Largest share of the characters of one given name.")
+    max_place_share: float = Field(0.15, gt=0, le=1, description="Largest share of them from one country.")
+    max_gender_share: float = Field(0.65, gt=0, le=1, description="Largest share of them of one gender.")
 
 
 class DialogueSettings(Section):
@@ -333,4 +336,7 @@ class DialogueSettings(Section):
 
     characters_per_session: int = Field(3, ge=1, description="Characters that answer each session.")
     per_character: float = Field(15.3, gt=0, description="Dialogues of each kind for each character, on average.")
+    own_instructions: float = Field(
+        0.49, ge=0, le=1, description="Share of the sessions of dialogues_g that the shard's own personas ask."
+    )
     seed: int = 0

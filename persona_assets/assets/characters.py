@@ -6,29 +6,39 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
+from persona_assets.assets.character_preview import describe_balance, describe_dialogues
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
 from persona_assets.assets.specs import MODEL_KIND, table_asset
 from persona_assets.characters.dialogues import answer_sessions, rewrite_sessions
 from persona_assets.characters.profile_prompt import ProfilePrompt, load_profile_prompt
 from persona_assets.characters.profiles import make_profiles
-from persona_assets.characters.sessions import Session, draw_sessions
+from persona_assets.characters.sessions import Session, draw_sessions, draw_with_own, make_own_sessions
 from persona_assets.lake import Batch, TableInfo
 from persona_assets.llm.asker import Asker
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.records import CharacterProfiles, Dialogues, polars_schema
 from persona_assets.resources import Project
 
+OWN_INSTRUCTIONS = "instructions"
+"""The recipe whose rows are what the shard's own personas ask."""
+
 MakeDialogues = Callable[[Asker[PromptFile], Sequence[Session]], AsyncIterator[Batch]]
 
 
-def build_character_assets(prompts: Path, pool: str | None) -> list[dg.AssetsDefinition]:
-    """Build the assets of this group from their prompt files."""
+def build_character_assets(prompts: Path, pool: str | None, own: bool) -> list[dg.AssetsDefinition]:
+    """Build the assets of this group from their prompt files.
+
+    Args:
+        prompts: their folder.
+        pool: of the embedded model, if that is asked.
+        own: whether there is a recipe of persona-driven instructions, which dialogues_g then answers, too.
+    """
     rewritten = load_prompt(prompts / "dialogues_r.yaml", PromptFile)
     generated = load_prompt(prompts / "dialogues_g.yaml", PromptFile)
     return [
         _build_profiles(load_profile_prompt(prompts), pool),
-        _build_dialogues("dialogues_r", rewritten, pool, rewrite_sessions, needs_answers=True),
-        _build_dialogues("dialogues_g", generated, pool, answer_sessions, needs_answers=False),
+        _build_dialogues("dialogues_r", rewritten, pool, rewrite_sessions, needs_answers=True, own=False),
+        _build_dialogues("dialogues_g", generated, pool, answer_sessions, needs_answers=False, own=own),
     ]
 
 
@@ -55,16 +65,24 @@ def _build_profiles(prompt: Prompt[ProfilePrompt], pool: str | None) -> dg.Asset
             planned,
             read_versions(project, context.partition_key, "persona_hub"),
             ("characters",),
+            lambda: describe_balance(project.lake.scan("character_profiles", context.partition_key)),
         )
 
     return character_profiles
 
 
 def _build_dialogues(
-    name: str, prompt: Prompt[PromptFile], pool: str | None, make: MakeDialogues, needs_answers: bool
+    name: str, prompt: Prompt[PromptFile], pool: str | None, make: MakeDialogues, needs_answers: bool, own: bool
 ) -> dg.AssetsDefinition:
     @table_asset(
-        "characters", prompt.content.description, Dialogues, prompt.version, kinds=(MODEL_KIND,), name=name, pool=pool
+        "characters",
+        prompt.content.description,
+        Dialogues,
+        prompt.version,
+        kinds=(MODEL_KIND,),
+        name=name,
+        pool=pool,
+        deps=[OWN_INSTRUCTIONS, "persona_hub"] if own else [],
     )
     def dialogues(
         context: dg.AssetExecutionContext,
@@ -76,7 +94,14 @@ def _build_dialogues(
         shard = context.partition_key
         limit = config.merge(project.settings.task(name)).limit
         usable = source_instructions.filter("has_answers") if needs_answers else source_instructions
-        sessions = draw_sessions(character_profiles.collect(), usable, project.settings.dialogues, shard)[:limit]
+        characters, settings = character_profiles.collect(), project.settings.dialogues
+        read = ("character_profiles", *((OWN_INSTRUCTIONS, "persona_hub") if own else ()))
+        if own:
+            instructions, hub = (project.lake.scan(table, shard) for table in (OWN_INSTRUCTIONS, "persona_hub"))
+            sessions = draw_with_own(characters, usable, make_own_sessions(instructions, hub), settings, shard)
+        else:
+            sessions = draw_sessions(characters, usable, settings, shard)
+        sessions = sessions[:limit]
         return materialise_with_model(
             context,
             project,
@@ -85,8 +110,9 @@ def _build_dialogues(
             polars_schema(Dialogues),
             lambda asker: make(asker, sessions),
             len(sessions),
-            read_versions(project, shard, "character_profiles", whole=("source_instructions",)),
+            read_versions(project, shard, *read, whole=("source_instructions",)),
             ("dialogues",),
+            lambda: describe_dialogues(project.lake.scan(name, shard)),
         )
 
     return dialogues

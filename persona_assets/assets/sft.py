@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from persona_assets.assets.characters import OWN_INSTRUCTIONS
 from persona_assets.assets.materialise import publish_batches, read_versions, to_result
 from persona_assets.assets.preview import preview_rows
 from persona_assets.assets.specs import OWNERS, table_asset
@@ -69,9 +70,10 @@ def _gather(project: Project, shard: str, recipes: Sequence[Recipe]) -> Iterator
     personas = hub.join(families.lazy(), on="persona_id", how="left", maintain_order="left")
     origin = Origin(personas, project.settings.release.model_terms)
     characters, instructions = lake.scan("character_profiles", shard), lake.scan("source_instructions")
+    own = lake.scan(OWN_INSTRUCTIONS, shard) if lake.exists(OWN_INSTRUCTIONS, shard) else None
     for task in _ROLE_PLAY:
         dialogues, table = lake.scan(task, shard), lake.info(task, shard)
-        yield from make_role_play_examples(task, dialogues, characters, instructions, origin, table)
+        yield from make_role_play_examples(task, dialogues, characters, instructions, origin, table, own)
     for recipe in recipes:
         asset, source = recipe.content.asset, recipe.content.reads
         rows = lake.scan(source, shard) if source != "persona_hub" else None

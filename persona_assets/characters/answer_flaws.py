@@ -30,6 +30,9 @@ _LONG_WORD = re.compile(r"[^\W\d_]{5,}")
 _STEM = 5
 _CODE = re.compile(r"```.*?```", re.DOTALL)
 _TOKEN = re.compile(r"\w+")
+# Capitalised in the middle of a sentence; the words that a language writes so by rule are no names.
+_NAME = re.compile(r"(?<=[a-z,;] )(?!I\b|I['’])[A-Z][a-z]{2,}")
+_FENCE = re.compile(r"^```[^\n]*\n?|```$")
 _RUN = 5
 _LABEL = re.compile(r"^\s*(user|human|question|instruction)\s*:", re.IGNORECASE | re.MULTILINE)
 
@@ -84,6 +87,22 @@ def share_of_words_kept(answer: str, original: str, few: int = 8) -> float:
     """
     words, mine = ({word[:_STEM].casefold() for word in _LONG_WORD.findall(text)} for text in (original, answer))
     return len(words & mine) / len(words) if len(words) >= few else 1.0
+
+
+def share_of_names_kept(answer: str, original: str) -> float:
+    """Share of the names of the original that the answer still has: capitalised words inside its sentences.
+
+    With fewer than two such words nothing can be said: 1.
+    """
+    names = set(_NAME.findall(_CODE.sub(" ", original)))
+    return sum(name in answer for name in names) / len(names) if len(names) > 1 else 1.0
+
+
+def keeps_code(answer: str, original: str) -> bool:
+    """Whether every code block of the original stands in the answer, white space aside."""
+    plain = "".join(answer.split())
+    blocks = (_FENCE.sub("", block) for block in _CODE.findall(original))
+    return all("".join(block.split()) in plain for block in blocks)
 
 
 def share_copied(answer: str, original: str) -> float:

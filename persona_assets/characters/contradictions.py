@@ -25,13 +25,23 @@ _NUMBERS = {
 }
 _FIRST_WORK = 10
 """Age before which nobody has done for years what a profile tells."""
+_LIFETIME = 100
 _BEARD = re.compile(r"\b(beard(ed)?|moustache|mustache|stubble)\b", re.IGNORECASE)
-_OF_AGE = re.compile(r"^an? (?:[\w-]+ ){0,3}?(\d{1,3})[- ]year[- ]old\b", re.IGNORECASE)
+# What stands behind a preposition is somebody else, or a mill.
+_OF_AGE = re.compile(
+    r"^an? (?:(?!(?:for|of|to|with|in|at|from|about|who|whose|her|his|their)\b)[\w-]+ ){0,3}?"
+    r"(\d{1,3})[- ]year[- ]old\b",
+    re.IGNORECASE,
+)
 # The noun is the person, not the first half of a calling (child psychologist, girl scout leader) or an owner.
 _HEAD = r"(?=[,.;]|$|\s(?:who|whose|that|with|without|from|in|of|at|on|and|to|native|born|\w+ing)\b)"
 # Words of a persona that bound the age: least and most, in years. "Young teacher" and "old friend" do not.
 _AGE_WORDS = (
-    (re.compile(r"^an? (retired|elderly|aged|ageing|aging)\b|^an? [\w-]+ (grandmother|grandfather)\b", re.I), 45, 120),
+    (
+        re.compile(r"^an? (retired|elderly|aged|ageing|aging)\b|^an? (?:[\w-]+ )?(grandmother|grandfather)\b", re.I),
+        45,
+        120,
+    ),
     (re.compile(r"^an? (teenage|adolescent)\b|^an? teenager\b", re.I), 12, 20),
     (re.compile(rf"^an? (\w+ )?(toddler|kindergartner|child|schoolboy|schoolgirl|boy|girl){_HEAD}", re.I), 1, 17),
     (re.compile(r"^an? (middle-aged)\b", re.I), 35, 65),
@@ -116,7 +126,8 @@ def _find_in_appearance(gender: str | None, appearance: str) -> str | None:
 def _find_in_years(age: int, experience: str) -> str | None:
     for said in _YEARS.findall(experience):
         years = int(said) if said.isdigit() else _NUMBERS.get(said.casefold(), 0)
-        if years > age - _FIRST_WORK:
+        # More than a lifetime is that of something else.
+        if age - _FIRST_WORK < years <= _LIFETIME:
             return f"the profile is {age} years old, and tells of {said} years"
     return None
 

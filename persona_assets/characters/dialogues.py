@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from persona_assets.characters.answer_flaws import (
     find_answer_flaw,
+    keeps_code,
     share_copied,
+    share_of_names_kept,
     share_of_numbers_kept,
     share_of_words_kept,
     strip_name_label,
@@ -42,6 +44,7 @@ _GOOD_LENGTH = 350
 """Characters of an answer that says something and does not ramble."""
 _LEAST_WORDS = 0.15
 _LEAST_NUMBERS = 0.5
+_LEAST_NAMES = 0.5
 
 
 async def rewrite_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]) -> AsyncIterator[Batch]:
@@ -106,6 +109,9 @@ def judge_rewrite(session: Session, values: Values, demonstrations: Sequence[str
     kept = sum(share_of_numbers_kept(answer, original) for answer, original in pairs) / len(pairs)
     if kept < _LEAST_NUMBERS:
         return Rejected("loses_facts", "fewer than half of the numbers of the original survive")
+    named = sum(share_of_names_kept(answer, original) for answer, original in pairs) / len(pairs)
+    if named < _LEAST_NAMES:
+        return Rejected("loses_facts", "fewer than half of the names of the original survive")
     manner = sum(_score_manner(answer, original, session) for answer, original in pairs) / len(pairs)
     return Accepted({"answers": answers}, kept + manner)
 
@@ -119,6 +125,8 @@ def _score_manner(answer: str, original: str, session: Session) -> float:
 def _find_loss(answer: str, original: str, demonstrations: Sequence[str]) -> Rejected | None:
     if share_copied(answer, original) > _MOST_COPIED:
         return Rejected("unchanged", f"{share_copied(answer, original):.0%} stands word for word in the original")
+    if not keeps_code(answer, original):
+        return Rejected("loses_facts", "a code block of the original is missing or changed")
     if len(answer) < len(original) / 6:
         return Rejected("too_short", answer)
     if borrowed := find_borrowed(answer, demonstrations) - find_borrowed(answer, [original]):

@@ -72,16 +72,68 @@ def draw_sessions(
     if characters.is_empty():
         return []
     per_session, wanted = _count_wanted(characters.height, settings)
+    return _draw(characters, instructions, per_session, wanted, settings.seed, shard)
+
+
+def _draw(
+    characters: pl.DataFrame, instructions: pl.LazyFrame, per_session: int, wanted: int, seed: int, shard: str
+) -> list[Session]:
     # Ranked by a hash of its own id, a session keeps its place when others are added.
     drawn = (
-        instructions.with_columns(rank=_rank(f"{settings.seed}/{shard}"))
+        instructions.with_columns(rank=_rank(f"{seed}/{shard}"))
         .sort("rank", "instruction_id")
         .head(wanted)
         .select("instruction_id", "turns", "license")
         .collect()
     )
     people = characters.select(_CHARACTER).sort("character_id").to_dicts()
-    return list(_assign(drawn, people, per_session, settings.seed, shard))
+    return list(_assign(drawn, people, per_session, seed, shard))
+
+
+def draw_with_own(
+    characters: pl.DataFrame,
+    instructions: pl.LazyFrame,
+    own: pl.LazyFrame,
+    settings: DialogueSettings,
+    shard: str,
+) -> list[Session]:
+    """Draw the sessions of a shard from the instruction sets and from what its own personas ask.
+
+    Args:
+        characters: the shard's character_profiles.
+        instructions: source_instructions, as far as they are of use.
+        own: sessions made of the shard's persona-driven instructions: instruction_id, turns, license.
+        settings: as for `draw_sessions`, and the share that is to be the shard's own.
+        shard: the partition, part of the seed.
+
+    Returns:
+        The sessions of the instruction sets, then the shard's own; where the shard has fewer, more of the others.
+    """
+    if characters.is_empty():
+        return []
+    per_session, wanted = _count_wanted(characters.height, settings)
+    there = int(own.select(pl.len()).collect().item())
+    mine = min(there, round(wanted * settings.own_instructions))
+    return [
+        *_draw(characters, instructions, per_session, wanted - mine, settings.seed, shard),
+        *_draw(characters, own, per_session, mine, settings.seed, shard),
+    ]
+
+
+def make_own_sessions(instructions: pl.LazyFrame, personas: pl.LazyFrame) -> pl.LazyFrame:
+    """Make sessions of persona-driven instructions (OpenCharacter, section 3.2), which have no answers.
+
+    Args:
+        instructions: rows of the recipe `instructions`.
+        personas: persona_id and license of the shard's hub.
+
+    Returns:
+        instruction_id (the item's id), turns and license.
+    """
+    turn = pl.struct(role=pl.lit("user"), content="instruction")
+    return instructions.join(personas.select("persona_id", "license"), on="persona_id", how="inner").select(
+        instruction_id="item_id", turns=pl.concat_list(turn), license="license"
+    )
 
 
 def count_dialogues(characters: int, instructions: int, settings: DialogueSettings) -> int:

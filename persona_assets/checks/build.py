@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from persona_assets.checks.answers import check_structured_output
+from persona_assets.checks.characters import check_balance
 from persona_assets.checks.hub import check_no_near_duplicates, check_violations
 from persona_assets.checks.quality import check_quality
 from persona_assets.checks.tables import (
@@ -39,10 +40,12 @@ class CheckSpec:
 
 _DESCRIPTIONS = {
     "accounting": "Every task and every item is a row or has a reason, and the file has as many rows as the account.",
+    "balanced": "No name, country or gender is had by more of the characters than [characters] allows. Its failure"
+    " stops nothing.",
     "characters_exist": "Every dialogue is one of a character of character_profiles.",
     "documents_exist": "Every persona's document is a row of web_text.",
     "ends_with_answer": "The last message of every example is the assistant's, and no message is empty.",
-    "instructions_exist": "Every dialogue starts from a row of source_instructions.",
+    "instructions_exist": "Every dialogue starts from a row of source_instructions, or of the shard's instructions.",
     "no_near_duplicates": "No two personas of the hub are at or above a threshold of the deduplication rule.",
     "not_empty": "There are rows, or a reason why there can be none. Its failure stops nothing.",
     "parents_exist": "Every parent is a row of seed_personas or expanded_personas.",
@@ -60,14 +63,13 @@ _DESCRIPTIONS = {
 }
 _STRUCTURED = {"character_profiles", "dialogues_r"}
 """Assets that ask a model for JSON; of the recipes, those that say so."""
-_LINKS: Mapping[str, Sequence[tuple[str, str, Mapping[str, str], bool]]] = {
-    "seed_personas": [("documents_exist", "doc_id", {"web_text": "doc_id"}, False)],
+_LINKS: Mapping[str, Sequence[tuple[str, str, Mapping[str, str]]]] = {
+    "seed_personas": [("documents_exist", "doc_id", {"web_text": "doc_id"})],
     "expanded_personas": [
         (
             "parents_exist",
             "parent_id",
             {"seed_personas": "persona_id", "expanded_personas": "persona_id"},
-            False,
         )
     ],
     "persona_hub": [
@@ -75,19 +77,18 @@ _LINKS: Mapping[str, Sequence[tuple[str, str, Mapping[str, str], bool]]] = {
             "parents_exist",
             "parent_id",
             {"seed_personas": "persona_id", "expanded_personas": "persona_id"},
-            False,
         )
     ],
-    "character_profiles": [("personas_exist", "persona_id", {"persona_hub": "persona_id"}, False)],
+    "character_profiles": [("personas_exist", "persona_id", {"persona_hub": "persona_id"})],
     "dialogues_r": [
-        ("characters_exist", "character_id", {"character_profiles": "character_id"}, False),
-        ("instructions_exist", "instruction_id", {"source_instructions": "instruction_id"}, True),
+        ("characters_exist", "character_id", {"character_profiles": "character_id"}),
+        ("instructions_exist", "instruction_id", {"source_instructions": "instruction_id"}),
     ],
     "dialogues_g": [
-        ("characters_exist", "character_id", {"character_profiles": "character_id"}, False),
-        ("instructions_exist", "instruction_id", {"source_instructions": "instruction_id"}, True),
+        ("characters_exist", "character_id", {"character_profiles": "character_id"}),
+        ("instructions_exist", "instruction_id", {"source_instructions": "instruction_id", "instructions": "item_id"}),
     ],
-    "sft_mix": [("personas_exist", "persona_id", {"persona_hub": "persona_id"}, False)],
+    "sft_mix": [("personas_exist", "persona_id", {"persona_hub": "persona_id"})],
 }
 
 
@@ -106,12 +107,14 @@ def _list_checks(asset: str) -> list[CheckSpec]:
         CheckSpec("schema", _bind(check_schema(asset, schema))),
         CheckSpec("unique_ids", _bind(check_unique_ids(asset, schema.primary_key()[0]))),
     ]
-    for name, column, targets, whole in _LINKS.get(asset, ()):
-        checks.append(CheckSpec(name, _bind(check_links(asset, column, targets, whole))))
+    for name, column, targets in _LINKS.get(asset, ()):
+        checks.append(CheckSpec(name, _bind(check_links(asset, column, targets))))
     if asset.startswith("dialogues_"):
         checks.append(CheckSpec("user_turns_kept", _bind(check_user_turns(asset))))
     if asset in _STRUCTURED:
         checks.append(_check_answers(asset))
+    if asset == "character_profiles":
+        checks.append(CheckSpec("balanced", check_balance, blocking=False))
     if asset == "persona_hub":
         checks.append(CheckSpec("no_near_duplicates", check_no_near_duplicates))
         checks.append(CheckSpec("violations_rare", check_violations))

@@ -10,6 +10,9 @@ import polars as pl
 from persona_assets.lake import WHOLE, Lake, iter_frames
 from persona_assets.records import polars_schema
 
+_SESSIONS = "source_instructions"
+"""The one table that is not partitioned."""
+
 _EXAMPLES = 5
 _ROWS = 20_000
 
@@ -95,19 +98,22 @@ def check_unique_ids(asset: str, column: str) -> TableCheck:
     return check
 
 
-def check_links(asset: str, column: str, targets: Mapping[str, str], whole: bool = False) -> TableCheck:
+def check_links(asset: str, column: str, targets: Mapping[str, str]) -> TableCheck:
     """Every id of a column is the id of a row of one of the target tables.
 
     Args:
         asset: the table that is checked.
         column: the column with the links; null is no link.
-        targets: id column by target asset.
-        whole: whether the targets are not partitioned.
+        targets: id column by target asset; one that is not there has no row.
     """
 
     def check(lake: Lake, shard: str) -> Finding:
         known = pl.concat(
-            [lake.scan(target, WHOLE if whole else shard).select(id=name) for target, name in targets.items()]
+            [
+                lake.scan(target, place).select(id=name)
+                for target, name in targets.items()
+                if lake.exists(target, place := WHOLE if target == _SESSIONS else shard)
+            ]
         )
         links = lake.scan(asset, shard).select(id=column).drop_nulls()
         lost = links.join(known, on="id", how="anti").group_by("id").len().sort("id").collect()
@@ -124,7 +130,12 @@ def check_user_turns(asset: str) -> TableCheck:
 
     def check(lake: Lake, shard: str) -> Finding:
         user = pl.col("turns").list.eval(pl.element().filter(pl.element().struct["role"] == "user").struct["content"])
-        sources = lake.scan("source_instructions").select("instruction_id", original=user)
+        sources = lake.scan(_SESSIONS).select("instruction_id", original=user)
+        if lake.exists("instructions", shard):
+            own = lake.scan("instructions", shard).select(
+                instruction_id="item_id", original=pl.concat_list("instruction")
+            )
+            sources = pl.concat([sources, own])
         changed = (
             lake.scan(asset, shard)
             .select("dialogue_id", "instruction_id", spoken=user)

@@ -130,13 +130,13 @@ def _judge_rows(rows: pl.DataFrame, mix: Mix) -> pl.DataFrame:
 
 
 def _list_filters(rows: pl.DataFrame, filters: Filters) -> dict[str, pl.Expr]:
-    licenses = {name: _allows(name.split(" AND "), filters) for name in rows["license"].unique()}
-    models = {name: not filters.models or matches(name, filters.models) for name in rows["model"].unique()}
+    licenses = [name for name in rows["license"].unique() if not _allows(name.split(" AND "), filters)]
+    models = [name for name in rows["model"].unique() if filters.models and not matches(name, filters.models)]
     rated = pl.col("rating").is_not_null()
     return {
         "language": ~pl.col("language").is_in(filters.languages) if filters.languages else pl.lit(value=False),
-        "license": ~pl.col("license").replace_strict(licenses, return_dtype=pl.Boolean),
-        "model": ~pl.col("model").replace_strict(models, return_dtype=pl.Boolean),
+        "license": pl.col("license").is_in(pl.Series(licenses, dtype=pl.String).implode()),
+        "model": pl.col("model").is_in(pl.Series(models, dtype=pl.String).implode()),
         "length": (pl.col("n_chars") < (filters.min_chars or 0)) | (pl.col("n_chars") > (filters.max_chars or 1 << 40)),
         "repetition": pl.col("compression") > (filters.max_compression or float("inf")),
         "not_rated": ~rated & (filters.min_rating is not None and not filters.keep_unrated),

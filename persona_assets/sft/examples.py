@@ -64,6 +64,7 @@ def make_role_play_examples(
     instructions: pl.LazyFrame,
     origin: Origin,
     table: TableInfo,
+    own: pl.LazyFrame | None = None,
 ) -> Iterator[Batch]:
     """Make examples of dialogues: persona and profile in the system prompt, then the turns.
 
@@ -74,6 +75,7 @@ def make_role_play_examples(
         instructions: source_instructions, for the original answers.
         origin: the shard's personas.
         table: the dialogues' table, for model and prompt.
+        own: item_id and persona_id of what the shard's own personas ask: whoever asked is the example's partner.
 
     Yields:
         Batches of sft_mix.
@@ -86,6 +88,9 @@ def make_role_play_examples(
     rows = dialogues.rename({"license": "text_license"}).join(
         answered, on="instruction_id", how="left", maintain_order="left"
     )
+    if own is not None:
+        askers = own.select(instruction_id="item_id", partner_id="persona_id")
+        rows = rows.join(askers, on="instruction_id", how="left", maintain_order="left")
 
     def make_messages(row: Mapping[str, Any]) -> list[Message]:
         system = ROLE_PLAY_SYSTEM.format(**{name: row[name] for name in ("persona", *ATTRIBUTES)})

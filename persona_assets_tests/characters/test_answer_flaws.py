@@ -4,7 +4,9 @@ import pytest
 
 from persona_assets.characters.answer_flaws import (
     find_answer_flaw,
+    keeps_code,
     share_copied,
+    share_of_names_kept,
     share_of_numbers_kept,
     share_of_words_kept,
     strip_name_label,
@@ -165,3 +167,23 @@ def test_the_share_of_words(answer: str, original: str, share: float) -> None:
 )
 def test_who_was_asked_does_not_take_the_place_of_who_asks(question: str, answer: str, flaw: str | None) -> None:
     assert find_answer_flaw(answer, make_session(question, "So.")) == flaw
+
+
+@pytest.mark.parametrize(
+    ("answer", "share"),
+    [
+        ("I sailed with Cook past Tahiti, friend.", 1.0),
+        ("I sailed past Tahiti, friend.", 0.5),
+        ("I sailed, friend.", 0.0),
+    ],
+)
+def test_names_of_the_original_are_looked_for(answer: str, share: float) -> None:
+    assert share_of_names_kept(answer, "The ship of Cook reached the coast of Tahiti. I think so.") == share
+    assert share_of_names_kept(answer, "It was a ship. The sea was calm.") == 1.0
+
+
+def test_code_survives_whatever_its_fence_says() -> None:
+    original = "Do this:\n```python\nprint(1 + 1)\n```\nand be happy."
+    assert keeps_code("Well, my way:\n```\n  print(1 + 1)\n```", original)
+    assert not keeps_code("Well, print one and one.", original)
+    assert keeps_code("anything", "no code")

@@ -1,5 +1,7 @@
 """Contradictions that words give away."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,3 +47,15 @@ PROFILE: dict[str, Any] = {
 )
 def test_finds_the_plain_cases(persona: str, changes: dict[str, Any], contradicts: bool) -> None:
     assert (find_contradiction(persona, {**PROFILE, **changes}) is not None) == contradicts
+
+
+def test_precision_and_recall_on_forty_labelled_profiles() -> None:
+    """Half of the cases contradict their persona, some of them so that only a reader notices."""
+    lines = (Path(__file__).parent / "contradiction_cases.jsonl").read_text("utf-8").splitlines()
+    cases = [json.loads(line) for line in lines]
+    assert len(cases) == 40
+    found = [find_contradiction(case["persona"], case) is not None for case in cases]
+    true = [case["contradicts"] for case in cases]
+    hits = sum(one and other for one, other in zip(found, true, strict=True))
+    assert hits / sum(found) == 1.0
+    assert hits / sum(true) >= 0.8

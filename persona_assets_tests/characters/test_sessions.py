@@ -3,10 +3,11 @@
 from collections import Counter
 
 import numpy as np
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_assets.characters.sessions import Session, draw_sessions
+from persona_assets.characters.sessions import Session, draw_sessions, draw_with_own, make_own_sessions
 from persona_assets.settings import DialogueSettings
 from persona_assets_tests.characters.people import make_characters, make_instructions, make_turns
 
@@ -84,3 +85,20 @@ def test_without_characters_there_is_nothing_to_draw() -> None:
 def test_a_session_knows_its_turns() -> None:
     session = Session("ins_1", make_turns("a", "b", "c", "d"), "x", {"character_id": "chr_1"})
     assert (session.user_turns, session.answers, session.row_id) == (["a", "c"], ["b", "d"], "chr_1+ins_1")
+
+
+def test_a_share_of_the_sessions_is_what_the_shards_own_personas_ask() -> None:
+    people = make_characters(20)
+    asked = pl.LazyFrame({"item_id": [f"itm_{n:03}" for n in range(200)], "persona_id": "per_0", "instruction": "Why?"})
+    hub = pl.LazyFrame({"persona_id": ["per_0"], "license": ["MIT"]})
+    own = make_own_sessions(asked, hub)
+    chosen = DialogueSettings(per_character=6, own_instructions=0.5)
+    sessions = draw_with_own(people, make_instructions(400), own, chosen, "s")
+    mine = [session for session in sessions if session.instruction_id.startswith("itm_")]
+    assert len(sessions) == 120
+    assert len(mine) == 60
+    assert {(session.license, *session.user_turns) for session in mine} == {("MIT", "Why?")}
+    # Where there are too few, the instruction sets fill up.
+    few = draw_with_own(people, make_instructions(400), own.head(5), chosen, "s")
+    assert len(few) == 120
+    assert sum(session.instruction_id.startswith("itm_") for session in few) == 15

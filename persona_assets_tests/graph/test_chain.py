@@ -72,7 +72,7 @@ def test_every_materialisation_shows_rows_preview_and_account(finished: Chain) -
 
 
 def test_every_check_says_how_many_rows_it_looked_at(finished: Chain) -> None:
-    others = {"accounting", "not_empty", "quality", "structured_output", "violations_rare"}
+    others = {"accounting", "balanced", "not_empty", "quality", "structured_output", "violations_rare"}
     lake = open_lake(finished)
     for check in finished.shard.get_asset_check_evaluations():
         facts = {name: value.value for name, value in check.metadata.items()}
@@ -88,6 +88,8 @@ def test_a_table_names_the_versions_that_it_was_made_of(finished: Chain) -> None
     assert lake.info("character_profiles", SHARD).attributes["inputs"] == {"persona_hub": hub.data_version}
     assert lake.info("dialogues_g", SHARD).attributes["inputs"] == {
         "character_profiles": lake.info("character_profiles", SHARD).data_version,
+        "instructions": lake.info("instructions", SHARD).data_version,
+        "persona_hub": hub.data_version,
         "source_instructions": lake.info("source_instructions").data_version,
     }
 

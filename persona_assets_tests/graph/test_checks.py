@@ -99,7 +99,7 @@ CASES = [
     Case(
         "instructions_exist",
         Spoiler("dialogues_g", set_first("instruction_id", "ins_x")),
-        "source_instructions: ins_x",
+        "source_instructions or instructions: ins_x",
         "sft_mix",
     ),
     Case(
@@ -153,4 +153,10 @@ def test_no_kind_of_check_is_left_out(empty: Settings) -> None:
     names = {
         spec.name for checks in build_checks(load_recipes(empty.prompts / "recipes")) for spec in checks.check_specs
     }
-    assert names == {case.check for case in CASES} | {"not_empty", "quality", "structured_output", "violations_rare"}
+    assert names == {case.check for case in CASES} | {
+        "balanced",
+        "not_empty",
+        "quality",
+        "structured_output",
+        "violations_rare",
+    }

@@ -183,3 +183,22 @@ def test_a_talk_has_the_licences_of_both_who_speak() -> None:
     assert made["license"].to_list() == ["CC0-1.0 AND MIT", "CC0-1.0"]
     assert [message["role"] for message in made["messages"][0]] == ["system", "user", "assistant"]
     assert "A baker." in made["messages"][0][0]["content"]
+
+
+def test_whoever_asked_is_the_partner_of_a_dialogue() -> None:
+    own = pl.LazyFrame({"item_id": ["ins_1"], "persona_id": ["per_0002"]})
+    batches = make_role_play_examples(
+        "dialogues_g", make_dialogues(1), make_characters(1).lazy(), INSTRUCTIONS, Origin(HUB), TABLE, own
+    )
+    rows = put_together(list(batches)).rows
+    assert rows["partner_id"].to_list() == ["per_0002"]
+    assert rows["original"].to_list() == ["Good day. How can I help you?"]
+
+
+def test_the_terms_of_a_model_are_found_by_its_name() -> None:
+    origin = Origin(HUB, {"openai/*": "OpenAI terms", "scripted/plain": "MIT"})
+    assert [origin.find_terms(name) for name in ("openai/gpt-4o", "scripted/plain", "own/x")] == [
+        "OpenAI terms",
+        "MIT",
+        "unknown",
+    ]
