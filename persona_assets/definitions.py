@@ -1,7 +1,8 @@
 """The code location: one `Definitions`, wired explicitly."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -17,7 +18,7 @@ from persona_assets.assets.recipes import build_recipe_assets  # noqa: E402
 from persona_assets.assets.sft import build_sft_assets  # noqa: E402
 from persona_assets.assets.specs import EMBEDDED_MODEL_POOL, MODEL_KIND  # noqa: E402
 from persona_assets.assets.training import build_regression_check, build_training_assets  # noqa: E402
-from persona_assets.automation import build_jobs, build_shard_sensor  # noqa: E402
+from persona_assets.automation import build_jobs, build_schedules, build_shard_sensor  # noqa: E402
 from persona_assets.checks.build import build_checks  # noqa: E402
 from persona_assets.errors import SettingsError  # noqa: E402
 from persona_assets.io import LakeIOManager  # noqa: E402
@@ -62,13 +63,32 @@ def build_definitions(
     project = Project(settings)
     overrides = resource_overrides or {}
     return dg.Definitions(
-        assets=assets,
+        assets=list(_add_freshness(assets, settings)),
         asset_checks=[*build_checks(recipes), build_regression_check(sorted(mixes))],
         jobs=build_jobs(),
+        schedules=build_schedules(settings.automation),
         sensors=[build_shard_sensor()],
         resources={"project": project, "lake": LakeIOManager(project.lake), **overrides},
         executor=dg.in_process_executor,
     )
+
+
+def _add_freshness(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> Iterator[dg.AssetsDefinition]:
+    """Say when the hub and the releases count as old: the UI shows it, and alerts hang on it."""
+    days = {"persona_hub": settings.automation.hub_days, "sft_dataset": settings.automation.release_days}
+    for asset in assets:
+        if any(key.path[-1] in days for key in asset.keys):
+            yield asset.map_asset_specs(
+                lambda spec: (
+                    dg.apply_freshness_policy(
+                        spec, dg.FreshnessPolicy.time_window(fail_window=timedelta(days=days[spec.key.path[-1]]))
+                    )
+                    if spec.key.path[-1] in days
+                    else spec
+                )
+            )
+        else:
+            yield asset
 
 
 def _reject_unknown_tasks(settings: Settings, assets: Sequence[dg.AssetsDefinition]) -> None:

@@ -23,6 +23,7 @@ from pydantic_settings import SettingsError as EnvironmentValueError
 from persona_assets.errors import SettingsError
 from persona_assets.settings_sections import (
     PACKAGE,
+    AutomationSettings,
     BatchSettings,
     BudgetSettings,
     CharacterSettings,
@@ -54,6 +55,7 @@ __all__ = [
     "CONFIG_FILE_VARIABLE",
     "ENV_PREFIX",
     "PACKAGE",
+    "AutomationSettings",
     "BatchSettings",
     "BudgetSettings",
     "CharacterSettings",
@@ -121,6 +123,7 @@ class Settings(BaseSettings):
     dialogues: DialogueSettings = DialogueSettings()
     decontamination: DecontaminationSettings = DecontaminationSettings()
     quality: QualitySettings = QualitySettings()
+    automation: AutomationSettings = AutomationSettings()
     release: ReleaseSettings = ReleaseSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -225,6 +225,18 @@ class EvaluationSettings(Section):
     max_drop: float = Field(0.05, ge=0, le=1, description="How much of a score a release may lose against the last.")
 
 
+class AutomationSettings(Section):
+    """What Dagster does by itself, once its schedules are turned on in the UI."""
+
+    cron: str = Field("0 2 * * *", description="When backfill_shards looks for shards that are new or out of date.")
+    timezone: str = Field("UTC", description="Of cron, as the IANA database names it.")
+    shards_per_tick: int = Field(20, ge=1, description="Shards launched at one time, at most.")
+    retries: int = Field(2, ge=0, description="Failed runs of a shard, beyond the first, before it is left alone.")
+    keep_runs_days: int = Field(90, ge=1, description="Age at which prune_runs deletes the records of a run.")
+    hub_days: int = Field(30, ge=1, description="Days after which a shard of the hub counts as old.")
+    release_days: int = Field(30, ge=1, description="The same of a release.")
+
+
 class EmbeddingSettings(Section):
     """The embedding model."""
 

@@ -45,13 +45,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedCheck:
-    """An asset check that did not pass."""
+class CheckResult:
+    """How an asset check ended."""
 
     asset: str
     name: str
     message: str
     blocking: bool
+    passed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,13 @@ class JobReport:
         run_id: its id in the UI.
         materialised: metadata of what was materialised, by asset.
         failures: the steps that failed.
-        failed_checks: the checks that did not pass.
+        checks: every check that was run.
     """
 
     run_id: str
     materialised: Mapping[str, Mapping[str, Any]]
     failures: Sequence[Failure]
-    failed_checks: Sequence[FailedCheck]
+    checks: Sequence[CheckResult]
 
     @property
     def is_success(self) -> bool:
@@ -76,7 +77,12 @@ class JobReport:
         return not self.failures
 
     @property
-    def warnings(self) -> list[FailedCheck]:
+    def failed_checks(self) -> list[CheckResult]:
+        """The checks that did not pass."""
+        return [check for check in self.checks if not check.passed]
+
+    @property
+    def warnings(self) -> list[CheckResult]:
         """The failed checks that stop nothing."""
         return [check for check in self.failed_checks if not check.blocking]
 
@@ -123,7 +129,7 @@ def execute_job(
         result.run_id,
         dict(_list_materialised(result)),
         list(_list_failures(result)),
-        list(_list_failed_checks(result)),
+        list(_list_checks(result)),
     )
 
 
@@ -136,12 +142,15 @@ def _list_materialised(result: "dg.ExecuteInProcessResult") -> Iterator[tuple[st
         )
 
 
-def _list_failed_checks(result: "dg.ExecuteInProcessResult") -> Iterator[FailedCheck]:
+def _list_checks(result: "dg.ExecuteInProcessResult") -> Iterator[CheckResult]:
     for found in result.get_asset_check_evaluations():
-        if not found.passed:
-            yield FailedCheck(
-                found.asset_key.path[-1], found.check_name, found.description or "no reason given", bool(found.blocking)
-            )
+        yield CheckResult(
+            found.asset_key.path[-1],
+            found.check_name,
+            found.description or "no reason given",
+            bool(found.blocking),
+            found.passed,
+        )
 
 
 def _list_failures(result: "dg.ExecuteInProcessResult") -> Iterator[Failure]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from persona_assets.accounting import Accounting
+from persona_assets.backfills import PARTITION, Due, find_due, list_table_assets
 from persona_assets.commands.execution import JobReport, execute_job
 from persona_assets.commands.instance import claim_process, open_instance
 from persona_assets.commands.progress_bar import open_reporter
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = "source_instructions"
 DATASET = "sft_dataset"
-_NO_TABLES = {DATASET, "sft_model", "model_evaluation"}
-"""Assets that are partitioned by mix, and lie outside the lake."""
-
 _SHARDS = "corpus_shard"
 
 
@@ -87,13 +85,42 @@ class Pipeline:
 
     def list_assets(self) -> list[AssetFacts]:
         """The assets in the order in which they are made."""
+        return list_table_assets(self.definitions.resolve_asset_graph())
+
+    def find_due(self) -> Due:
+        """The shards that are new or out of date, as the schedule finds them."""
+        return find_due(self.project, self.instance, self.list_assets(), self.project.settings.automation.retries)
+
+    def submit_backfill(self, shards: Sequence[str]) -> str:
+        """Hand shards to Dagster's daemon as one backfill; returns its id."""
+        import time
+
+        from dagster._core.execution.backfill import PartitionBackfill
+        from dagster._core.utils import make_new_backfill_id
+
         graph = self.definitions.resolve_asset_graph()
-        nodes = [graph.get(key) for key in graph.toposorted_asset_keys if key in graph.materializable_asset_keys]
-        return [
-            AssetFacts(node.key.path[-1], node.code_version, node.partitions_def is not None)
-            for node in nodes
-            if node.key.path[-1] not in _NO_TABLES
-        ]
+        job = self.definitions.resolve_job_def("shard_pipeline")
+        backfill = PartitionBackfill.from_asset_partitions(
+            backfill_id=make_new_backfill_id(),
+            asset_graph=graph,
+            partition_names=list(shards),
+            asset_selection=sorted(job.asset_layer.selected_asset_keys),
+            backfill_timestamp=time.time(),
+            tags={"dagster/priority": "-1"},
+            dynamic_partitions_store=self.instance,
+            all_partitions=False,
+            title=f"{len(shards)} shards",
+            description="Shards that are new or out of date.",
+            run_config=None,
+        )
+        self.instance.add_backfill(backfill)
+        return backfill.backfill_id
+
+    def run_checks(self, shard: str) -> JobReport:
+        """Run every check of a shard's tables, as they are."""
+        job = self.definitions.resolve_job_def("asset_checks")
+        # A job of checks alone has no partitions for Dagster; the checks take theirs from the tag.
+        return execute_job(job, self.instance, {**self.tags, PARTITION: shard})
 
     def describe_present(self) -> Present:
         """What tables are compared with, to see whether they are stale."""

@@ -32,7 +32,7 @@ class RunSummary:
 
 
 def run_pipeline(
-    settings: Settings, console: Console, shards: Sequence[str], assets: Sequence[str], mixes: Sequence[str]
+    settings: Settings, console: Console, shards: Sequence[str], assets: Sequence[str], mixes: Sequence[str] | None
 ) -> RunSummary:
     """Run shards of the corpus and the releases, and show what comes of them.
 
@@ -41,7 +41,8 @@ def run_pipeline(
         console: where to show it.
         shards: which; none for all that the corpus has.
         assets: which; none for all.
-        mixes: which releases to write; none for all, or for none if assets are named and sft_dataset is not.
+        mixes: which releases to write; an empty list for all, or for none if assets are named and sft_dataset is not;
+            None for none.
 
     Returns:
         What came of each job.
@@ -66,11 +67,12 @@ def _run_all(
     summary: RunSummary,
     shards: Sequence[str],
     assets: Sequence[str],
-    mixes: Sequence[str],
+    mixes: Sequence[str] | None,
 ) -> None:
     of_shards = [asset for asset in assets if asset not in {INSTRUCTIONS, DATASET}]
     chosen = _choose_shards(pipeline, shards) if of_shards or not assets else []
-    chosen_mixes = _choose_mixes(pipeline, mixes) if mixes or DATASET in assets or not assets else []
+    wants_release = mixes is not None and (mixes or DATASET in assets or not assets)
+    chosen_mixes = _choose_mixes(pipeline, mixes or []) if wants_release else []
     for rival in pipeline.list_rivals():
         console.print(f"Run {rival} uses the model or the index: steps that need them wait for it.", soft_wrap=True)
     if INSTRUCTIONS in assets or (chosen and not pipeline.examine_instructions().is_current):

@@ -1,0 +1,52 @@
+"""`persona-assets check`: every check of some shards' tables, as a table with an exit code."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from persona_assets.commands.pipeline import open_pipeline
+from persona_assets.commands.run import RunFailedError
+from persona_assets.errors import LakeError
+from persona_assets.settings import Settings
+
+
+def run_checks(settings: Settings, console: Console, shards: Sequence[str]) -> None:
+    """Run the checks and show each.
+
+    Args:
+        settings: of the project.
+        console: where to print.
+        shards: which; none for all that are in the lake.
+
+    Raises:
+        LakeError: if nothing of a shard is in the lake.
+        RunFailedError: if a blocking check failed, after all of them have run.
+    """
+    failed: list[str] = []
+    with open_pipeline(settings, console) as pipeline:
+        there = pipeline.project.lake.shards("web_text")
+        missing = [shard for shard in shards if shard not in there]
+        if missing or not there:
+            raise LakeError(
+                f"Nothing of the shard {missing[0] if missing else ''} is in the lake {pipeline.project.lake.root}."
+                " Materialise it first: persona-assets run."
+            )
+        pipeline.register_shards(list(shards) or there)
+        for shard in shards or there:
+            report = pipeline.run_checks(shard)
+            table = Table("", "asset", "check", "message", title=f"Shard {shard}", box=None, pad_edge=False)
+            for check in report.checks:
+                sign = (
+                    "[green]passed[/]" if check.passed else "[red]FAILED[/]" if check.blocking else "[yellow]warns[/]"
+                )
+                table.add_row(sign, check.asset, check.name, "" if check.passed else check.message)
+            console.print(table)
+            bad = [check for check in report.checks if not check.passed and check.blocking]
+            failed += [f"{shard}: {check.asset}, {check.name}" for check in bad]
+            # A check that could not run has no result; its step failed.
+            failed += [f"{shard}: {one.step}: {one.message}" for one in report.failures if not bad]
+            passed = sum(check.passed for check in report.checks)
+            console.print(f"{passed} of {len(report.checks)} checks passed.\n")
+    if failed:
+        raise RunFailedError(f"{len(failed)} checks failed: {'; '.join(failed[:5])}.")

@@ -1,0 +1,111 @@
+"""`persona-assets compare`: what a change of prompts or settings does to the tables, with rows, as Markdown."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+
+from persona_assets.backfills import list_table_assets
+from persona_assets.errors import LakeError
+from persona_assets.lake import Lake, TableInfo
+from persona_assets.settings import Settings
+
+_CELL = 400
+_HIDDEN = ("_id", "_keys", "_hash", "license", "model")
+
+
+def print_comparison(settings: Settings, console: Console, before: Path, rows: int) -> None:
+    """Compare the lake of another data folder with this one's.
+
+    Args:
+        settings: of the project, as it is now.
+        console: where the Markdown goes.
+        before: a data folder that was made before the change, of the same corpus.
+        rows: of each table that changed, before and after.
+
+    Raises:
+        LakeError: if one of the two has no lake.
+    """
+    from persona_assets.definitions import build_definitions
+
+    old, new = Lake(before / "lake"), Lake(settings.data / "lake")
+    for lake in (old, new):
+        if not lake.root.is_dir():
+            raise LakeError(f"There is no lake in {lake.root.parent}. Run a shard into it first: persona-assets run.")
+    graph = build_definitions(settings).resolve_asset_graph()
+    for line in describe_changes(old, new, [asset.name for asset in list_table_assets(graph)], rows):
+        console.print(line, markup=False, soft_wrap=True, highlight=False)
+
+
+def describe_changes(old: Lake, new: Lake, assets: Sequence[str], rows: int) -> Iterator[str]:
+    """The report, line by line.
+
+    Args:
+        old: the tables before.
+        new: the tables after.
+        assets: in the order in which they are made.
+        rows: shown of each table that changed.
+
+    Yields:
+        Markdown: a table of what changed and why, then rows of each changed table.
+    """
+    changed: list[tuple[TableInfo, TableInfo]] = []
+    yield "## What the change does"
+    yield ""
+    yield "| asset | shard | rows before | rows after | why |"
+    yield "|---|---|---|---|---|"
+    for asset in assets:
+        for shard in sorted({*old.shards(asset), *new.shards(asset)}):
+            was, now = (lake.info(asset, shard) if lake.exists(asset, shard) else None for lake in (old, new))
+            why = _explain(was, now)
+            if why:
+                yield f"| {asset} | {shard} | {was.rows if was else ''} | {now.rows if now else ''} | {why} |"
+            if was and now and was.data_version != now.data_version:
+                changed.append((was, now))
+    if not changed:
+        yield ""
+        yield "No table has other rows than before."
+    for was, now in changed:
+        yield ""
+        yield f"### {now.asset}, shard {now.shard}"
+        for word, info in (("before", was), ("after", now)):
+            yield ""
+            yield from _show(word, info, rows)
+
+
+def _explain(was: TableInfo | None, now: TableInfo | None) -> str:
+    if was is None or now is None:
+        return "new" if was is None else "gone"
+    reasons = []
+    if was.attributes.get("code_version") != now.attributes.get("code_version"):
+        reasons.append("its prompt was edited")
+    if was.attributes.get("settings", {}) != now.attributes.get("settings", {}):
+        reasons.append("its settings are others")
+    old_inputs, inputs = was.attributes.get("inputs", {}), now.attributes.get("inputs", {})
+    moved = [name for name, version in inputs.items() if old_inputs.get(name) != version]
+    if moved:
+        reasons.append(f"made of another {', '.join(moved)}")
+    if not reasons and was.data_version != now.data_version:
+        reasons.append("other rows")
+    return "; ".join(reasons)
+
+
+def _show(word: str, info: TableInfo, rows: int) -> Iterator[str]:
+    table = pl.scan_parquet(info.path).head(rows).collect()
+    columns = [name for name in table.columns if not name.endswith(_HIDDEN)]
+    yield f"**{word}** ({info.rows} rows)"
+    yield ""
+    yield f"| {' | '.join(columns)} |"
+    yield "|" + "---|" * len(columns)
+    for row in table.select(columns).iter_rows():
+        yield "| " + " | ".join(_write(value) for value in row) + " |"
+
+
+def _write(value: object) -> str:
+    if isinstance(value, list):
+        value = " / ".join(
+            f"{turn['role']}: {turn['content']}" if isinstance(turn, dict) else str(turn) for turn in value
+        )
+    text = " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
