@@ -24,8 +24,8 @@ _AT_WORK = [
 ]
 
 
-NO_TABLES = frozenset({"sft_dataset", "sft_model", "model_evaluation"})
-"""Assets that are partitioned by mix, and lie outside the lake."""
+NO_TABLES = frozenset({"sft_dataset", "sft_model", "model_evaluation", "shard_report"})
+"""Assets that lie outside the lake."""
 
 
 def list_table_assets(graph: BaseAssetGraph[Any]) -> list[AssetFacts]:

@@ -15,6 +15,7 @@ from persona_assets.assets.corpus import source_instructions, web_text  # noqa: 
 from persona_assets.assets.hub import persona_hub  # noqa: E402
 from persona_assets.assets.personas import build_persona_assets  # noqa: E402
 from persona_assets.assets.recipes import build_recipe_assets  # noqa: E402
+from persona_assets.assets.report import shard_report  # noqa: E402
 from persona_assets.assets.sft import build_sft_assets  # noqa: E402
 from persona_assets.assets.specs import EMBEDDED_MODEL_POOL, MODEL_KIND  # noqa: E402
 from persona_assets.assets.training import build_regression_check, build_training_assets  # noqa: E402
@@ -57,6 +58,7 @@ def build_definitions(
         *build_character_assets(prompts, pool, own=OWN_INSTRUCTIONS in {recipe.content.asset for recipe in recipes}),
         *build_recipe_assets(recipes, prompts, pool),
         *build_sft_assets(recipes, mixes),
+        shard_report,
         *build_training_assets(sorted(mixes)),
     ]
     _reject_unknown_tasks(settings, assets)

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from persona_assets.backfills import NO_TABLES
 from persona_assets.definitions import build_definitions
 from persona_assets.settings import PACKAGE, Settings
 
@@ -67,14 +68,16 @@ def test_every_asset_is_described(definitions: dg.Definitions) -> None:
         assert node.code_version, key
         assert node.owners, key
         assert node.kinds, key
-        is_table = key.path[-1] not in {"sft_dataset", "sft_model", "model_evaluation"}
+        is_table = key.path[-1] not in NO_TABLES
         assert not is_table or "dagster/column_schema" in node.metadata, key
 
 
 def test_nothing_that_costs_money_starts_by_itself(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     assert all(graph.get(key).automation_condition is None for key in graph.materializable_asset_keys)
-    assert not list(definitions.schedules or ())
+    schedules = [definitions.resolve_schedule_def(schedule.name) for schedule in definitions.schedules or ()]
+    assert schedules
+    assert all(schedule.default_status == dg.DefaultScheduleStatus.STOPPED for schedule in schedules)
 
 
 def _validate(module: str, folder: Path) -> float:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from persona_assets.cli import app
 from persona_assets.settings import PACKAGE, Settings, TaskSettings, load_settings
 
 ROOT = PACKAGE.parent
@@ -83,7 +84,13 @@ def test_pipeline_file_shows_the_true_defaults(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_yaml_files_are_well_formed() -> None:
-    for name in ("dagster.yaml", "workspace.yaml", "docker-compose.yml", ".pre-commit-config.yaml"):
+    for name in (
+        "dagster.yaml",
+        "workspace.yaml",
+        "docker-compose.yml",
+        ".pre-commit-config.yaml",
+        ".github/workflows/ci.yml",
+    ):
         assert yaml.safe_load((ROOT / name).read_text(encoding="utf-8")), name
 
 
@@ -110,24 +117,58 @@ def test_compose_runs_the_same_instance_on_postgres(compose: Any, tmp_path: Path
 
 
 def test_compose_sets_what_the_settings_know(compose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = compose["x-project"]["environment"]
-    assert {"DAGSTER_HOME", "DAGSTER_PG_URL"} < set(environment)
+    project = compose["x-project"]
+    environment = project["environment"]
+    script = project["entrypoint"][2]
     for name, value in environment.items():
         # What is not set in the shell arrives empty.
         monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
+    for name, value in re.findall(r'export (\w+)="([^"]*)"', script):
+        monkeypatch.setenv(name, "" if "cat" in value else value.replace("$$password", "secret"))
     settings = load_settings()
     assert (settings.paths.data, settings.corpus.path) == (Path("/data"), Path("/corpus"))
     assert (settings.index.url, settings.model) == ("http://qdrant:6333", Settings.model_construct().model)
-    assert str(settings.ledger.url).startswith("postgresql+psycopg://")
-    data, corpus = compose["x-project"]["volumes"]
+    assert settings.ledger.url == "postgresql+psycopg://dagster:secret@postgres:5432/dagster"
+    data, corpus = project["volumes"]
     assert data.endswith(":/data")
     assert corpus.endswith(":/corpus:ro")
     assert environment["DAGSTER_HOME"] == f"{settings.paths.data}/.dagster"
 
 
-def test_compose_opens_one_port_to_this_machine_alone(compose: Any) -> None:
+def test_compose_has_no_secret_and_no_moving_image(compose: Any) -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert not re.search(r"(?i)password: *[^{$\s/]|api_key: *[^{\s]", text)
+    for name, service in compose["services"].items():
+        for secret in service.get("secrets", []):
+            assert compose["secrets"][secret]["file"].startswith("./secrets/")
+        image = service.get("image", "")
+        assert image == "persona-assets" or re.search(r":v?\d+\.\d+(\.\d+)?", image), name
+    assert "secrets" in (ROOT / ".dockerignore").read_text().split()
+    assert "secrets/" in (ROOT / ".gitignore").read_text().split()
+
+
+def test_compose_opens_no_port_without_a_login_but_to_this_machine(compose: Any) -> None:
     ports = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
-    assert ports == {"webserver": ["127.0.0.1:3000:3000"]}
+    assert ports == {"webserver": ["127.0.0.1:3000:3000"], "proxy": ["8443:8443"]}
+    assert "basic_auth" in compose["configs"]["caddy"]["content"]
+
+
+def test_the_image_runs_as_an_ordinary_user() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("USER")] == ["USER persona"]
+    assert all(":latest" not in line for line in lines if line.startswith("FROM"))
+
+
+def test_the_workflow_runs_commands_that_there_are() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    steps = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = {name for run in steps for name in re.findall(r"persona-assets (\w+)", run)}
+    assert {"demo", "check", "compare"} <= commands
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert commands <= known
+    targets = {name for run in steps for name in re.findall(r"make (\w+)", run)}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(f"\n{target}:" in makefile for target in targets)
 
 
 def test_pins_cover_every_direct_dependency() -> None:

@@ -105,6 +105,17 @@ def status(shard: Shards = None) -> None:
 
 
 @app.command()
+def report(shard: Shards = None) -> None:
+    """Write one HTML file on shards: counts, samples, pictures, duplicates, quarantine, spend. Without --shard: on all.
+
+    Example: `persona-assets report --shard news-2019`
+    """
+    from persona_assets.commands.report import run_report
+
+    run_report(load_settings(), make_console(), shard or [])
+
+
+@app.command()
 def check(shard: Shards = None) -> None:
     """Run every check of some shards' tables, as they are; exit code 1 if one that must hold fails.
 

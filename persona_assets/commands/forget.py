@@ -1,5 +1,6 @@
 """`persona-assets forget`: a document or persona taken out of everything, with all that was made of it."""
 
+import shutil
 from collections.abc import Collection, Mapping
 
 from rich.console import Console
@@ -24,6 +25,7 @@ from persona_assets.forgetting import (
 )
 from persona_assets.lake import WHOLE
 from persona_assets.llm.ledger_upkeep import open_upkeep
+from persona_assets.report import REPORTS_FOLDER
 from persona_assets.settings import Settings
 
 
@@ -74,6 +76,8 @@ def _carry_out(pipeline: Pipeline, console: Console, plan: Plan) -> None:
         _require_success(f"release {mix}", pipeline.run_release(mix))
     rebuild_index(project.settings, encoder=project.hub_encoder, published=LakeHub(project.lake))
     _forget_ratings(project.settings, plan)
+    # What shows rows is made anew by whoever wants it; one on all shards may show any of them.
+    shutil.rmtree(project.settings.data / REPORTS_FOLDER, ignore_errors=True)
     delete_runs(pipeline.instance, project.settings.data / ".dagster", [run_id for run_id, _ in old_runs])
     _report_tables(pipeline, {*plan.shards, *(partition for _, partition in old_runs if partition)})
     conclude(project, plan)

@@ -1,0 +1,190 @@
+"""A report: one HTML file on one shard or all, with counts, pictures, samples, duplicates, quarantine and spend.
+
+Texts of the web and of models are escaped: nothing in them becomes markup.
+"""
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from persona_assets.descendants import list_tables
+from persona_assets.lake import WHOLE, Lake
+from persona_assets.llm.ledger_upkeep import Spending
+
+REPORTS_FOLDER = "reports"
+_SAMPLES, _DUPLICATES, _CELL = 3, 12, 600
+_TEMPLATE = Path(__file__).with_name("report.html.j2")
+_HIDDEN = ("response_keys", "license", "prompt_hash", "model_terms", "granularity")
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLine:
+    """The account of one asset over the shards of a report."""
+
+    asset: str
+    rows: int
+    planned: int
+    refused: int
+    parsed: int
+    dropped: int
+    quarantined: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One reason of one asset's quarantine."""
+
+    asset: str
+    reason: str
+    items: int
+    example: str
+
+
+def write_report(lake: Lake, spend: Sequence[Spending], path: Path, shards: Sequence[str], title: str) -> Path:
+    """Write a report.
+
+    Args:
+        lake: the tables.
+        spend: what was ever spent, by model and asset.
+        path: the HTML file; it appears whole.
+        shards: that it is about.
+        title: its heading.
+
+    Returns:
+        The file.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    tables = [name for name in list_tables(lake) if any(_places(lake, name, shards))]
+    text = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        title=title,
+        chain=[_account(lake, name, shards) for name in tables],
+        pictures=list(_draw_all(lake, tables, shards)),
+        samples=[(name, rows) for name in tables if (rows := _sample(lake, name, shards))],
+        duplicates=_list_duplicates(lake, shards),
+        quarantine=[one for name in tables for one in _list_refused(lake, name, shards)],
+        spend=spend,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.tmp")
+    staged.write_text(text, encoding="utf-8")
+    staged.replace(path)
+    return path
+
+
+def _places(lake: Lake, asset: str, shards: Sequence[str]) -> list[str]:
+    return [shard for shard in (*shards, WHOLE) if lake.exists(asset, shard)]
+
+
+def _account(lake: Lake, asset: str, shards: Sequence[str]) -> ChainLine:
+    infos = [lake.info(asset, shard) for shard in _places(lake, asset, shards)]
+    counts = [info.accounting for info in infos]
+    models = sorted({str(model) for info in infos if (model := info.attributes.get("model"))} - {"none"})
+    return ChainLine(
+        asset,
+        sum(info.rows for info in infos),
+        sum(one.planned for one in counts),
+        sum(one.refused.total() for one in counts),
+        sum(one.parsed for one in counts),
+        sum(one.dropped.total() for one in counts),
+        sum(one.quarantined.total() for one in counts),
+        ", ".join(models),
+    )
+
+
+def _sample(lake: Lake, asset: str, shards: Sequence[str]) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for shard in _places(lake, asset, shards):
+        table = lake.scan(asset, shard).head(_SAMPLES - len(rows)).collect()
+        rows += [(str(next(iter(row.values()))), "\n".join(_describe(row))) for row in table.iter_rows(named=True)]
+        if len(rows) >= _SAMPLES:
+            break
+    return rows
+
+
+def _describe(row: dict[str, Any]) -> Iterator[str]:
+    for name, value in row.items():
+        if name in _HIDDEN or name.endswith("_id") or value is None:
+            continue
+        if name in {"turns", "messages"}:
+            yield from (f"{turn['role']}: {_cut(turn['content'])}" for turn in value)
+        else:
+            yield f"{name}: {_cut(str(value))}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+
+
+def _list_duplicates(lake: Lake, shards: Sequence[str]) -> list[dict[str, Any]]:
+    parts = [lake.scan("hub_duplicates", shard) for shard in _places(lake, "hub_duplicates", shards)]
+    if not parts:
+        return []
+    return pl.concat(parts).filter(pl.col("stage") != "exact").sort("score").head(_DUPLICATES).collect().to_dicts()
+
+
+def _list_refused(lake: Lake, asset: str, shards: Sequence[str]) -> list[Refused]:
+    parts = [lake.scan_quarantine(asset, shard) for shard in _places(lake, asset, shards)]
+    counted = (
+        pl.concat(parts)
+        .group_by("reason")
+        .agg(pl.len(), pl.coalesce("detail", "raw").first().alias("example"))
+        .sort("len", "reason", descending=[True, False])
+        .collect()
+    )
+    return [Refused(asset, reason, number, _cut(example or "")) for reason, number, example in counted.iter_rows()]
+
+
+def _draw_all(lake: Lake, tables: Sequence[str], shards: Sequence[str]) -> Iterator[tuple[str, str]]:
+    rows = [(name, _account(lake, name, shards).rows) for name in tables if name != "source_instructions"]
+    yield "Rows of each asset", _draw_bars([name for name, _ in rows], [number for _, number in rows])
+    hub = [lake.scan("persona_hub", shard) for shard in _places(lake, "persona_hub", shards)]
+    if hub:
+        for column, title in (("round", "Personas by round, 0 for seeds"), ("language", "Personas by language")):
+            counted = pl.concat(hub).group_by(column).len().sort(column).collect()
+            yield title, _draw_bars([str(name) for name in counted[column]], counted["len"].to_list())
+    mix = [lake.scan("sft_mix", shard) for shard in _places(lake, "sft_mix", shards)]
+    if mix:
+        lengths = pl.concat(mix).select("task", "n_chars").collect()
+        yield "Characters of the assistant's turns", _draw_lengths(lengths)
+
+
+def _draw_bars(names: Sequence[str], counts: Sequence[int]) -> str:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 0.5 + 0.25 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(range(len(names)), counts, color="#4c72b0")
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    return _encode(figure)
+
+
+def _draw_lengths(rows: pl.DataFrame) -> str:
+    from matplotlib.figure import Figure
+
+    tasks = sorted(rows["task"].unique())
+    figure = Figure(figsize=(7, 1 + 0.3 * len(tasks)), layout="constrained")
+    axes = figure.subplots()
+    if tasks:
+        axes.boxplot(
+            [rows.filter(task=task)["n_chars"].to_list() for task in tasks], orientation="horizontal", showfliers=False
+        )
+        axes.set_yticks(range(1, len(tasks) + 1), tasks)
+        axes.invert_yaxis()
+    return _encode(figure)
+
+
+def _encode(figure: Any) -> str:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=80, metadata={"Software": None})
+    return base64.b64encode(picture.getvalue()).decode()
