@@ -24,13 +24,13 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
     """One shard end to end; the instruction sets; the release; training on it."""
     everything = dg.AssetSelection.all(include_sources=False)
     release, instructions = dg.AssetSelection.assets("sft_dataset"), dg.AssetSelection.assets("source_instructions")
-    training = dg.AssetSelection.groups(TRAINING)
+    training, reports = dg.AssetSelection.groups(TRAINING), dg.AssetSelection.assets("shard_report")
     checks = dg.AssetSelection.all_asset_checks()
     checks_of_shards = checks - dg.AssetSelection.checks_for_assets("source_instructions", "model_evaluation")
     return [
         dg.define_asset_job(
             SHARD_PIPELINE,
-            selection=everything - release - instructions - training,
+            selection=everything - release - instructions - training - reports,
             description="One shard of the corpus, from text to SFT candidates.",
             # A backfill of hundreds of shards lets pass whoever wants a release.
             tags={_PRIORITY: "-1"},

@@ -173,6 +173,9 @@ class QualitySettings(Section):
     max_near_duplicates: float = Field(
         0.1, ge=0, le=1, description="Largest share of the rows to which another one is at or above hub.cosine."
     )
+    max_name_share: float = Field(0.05, gt=0, le=1, description="Largest share of the characters of one given name.")
+    max_place_share: float = Field(0.15, gt=0, le=1, description="Largest share of them from one country.")
+    max_gender_share: float = Field(0.65, gt=0, le=1, description="Largest share of them of one gender.")
 
 
 class ReleaseSettings(Section):
@@ -338,9 +341,6 @@ class CharacterSettings(Section):
         "auto",
         description="Whether build, past and manner of each character are drawn, too; auto: for embedded models.",
     )
-    max_name_share: float = Field(0.05, gt=0, le=1, description="Largest share of the characters of one given name.")
-    max_place_share: float = Field(0.15, gt=0, le=1, description="Largest share of them from one country.")
-    max_gender_share: float = Field(0.65, gt=0, le=1, description="Largest share of them of one gender.")
 
 
 class DialogueSettings(Section):

@@ -95,6 +95,7 @@ def _build_dialogues(
         limit = config.merge(project.settings.task(name)).limit
         usable = source_instructions.filter("has_answers") if needs_answers else source_instructions
         characters, settings = character_profiles.collect(), project.settings.dialogues
+        own_share = ("dialogues.own_instructions",) if own else ()
         read = ("character_profiles", *((OWN_INSTRUCTIONS, "persona_hub") if own else ()))
         if own:
             instructions, hub = (project.lake.scan(table, shard) for table in (OWN_INSTRUCTIONS, "persona_hub"))
@@ -111,7 +112,7 @@ def _build_dialogues(
             lambda asker: make(asker, sessions),
             len(sessions),
             read_versions(project, shard, *read, whole=("source_instructions",)),
-            ("dialogues",),
+            ("dialogues.characters_per_session", "dialogues.per_character", "dialogues.seed", *own_share),
             lambda: describe_dialogues(project.lake.scan(name, shard)),
         )
 

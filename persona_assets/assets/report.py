@@ -1,4 +1,4 @@
-"""shard_report: one HTML file on a shard, to read or to send."""
+"""shard_report: one HTML file on a shard, to read or to send; whoever wants one materialises it."""
 
 import hashlib
 from typing import Any

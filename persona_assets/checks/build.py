@@ -40,7 +40,7 @@ class CheckSpec:
 
 _DESCRIPTIONS = {
     "accounting": "Every task and every item is a row or has a reason, and the file has as many rows as the account.",
-    "balanced": "No name, country or gender is had by more of the characters than [characters] allows. Its failure"
+    "balanced": "No name, country or gender is had by more of the characters than [quality] allows. Its failure"
     " stops nothing.",
     "characters_exist": "Every dialogue is one of a character of character_profiles.",
     "documents_exist": "Every persona's document is a row of web_text.",

@@ -11,9 +11,9 @@ _FEWEST: Final = 20
 
 
 def check_balance(project: Project, shard: str) -> Finding:
-    """No given name, country or gender has more of the characters than `[characters]` allows."""
+    """No given name, country or gender has more of the characters than `[quality]` allows."""
     balance = measure_balance(project.lake.scan("character_profiles", shard))
-    settings = project.settings.characters
+    settings = project.settings.quality
     facts: dict[str, str | int | float] = {"rows": balance.characters, "same_name": balance.same_name}
     problems = []
     for word, counts, bound in (
@@ -25,7 +25,7 @@ def check_balance(project: Project, shard: str) -> Finding:
         facts[f"{word}_share"] = share
         # Of few characters two of one name are a large share, and no favourite.
         if share > bound and max(counts.values(), default=0) > 2:
-            problems.append(f"{next(iter(counts))} is {share:.0%}, above characters.max_{word}_share {bound:.0%}")
+            problems.append(f"{next(iter(counts))} is {share:.0%}, above quality.max_{word}_share {bound:.0%}")
     if balance.characters < _FEWEST or not problems:
         return Finding(None, facts)
     return Finding(
