@@ -29,6 +29,12 @@ _NO_PHONE = re.compile(
     r"|\d+\.\d+"  # a decimal fraction
 )
 _TEXT = r"(?:text|passage|document|article|paragraph|prompt|persona)"
+# What a text that instructs the model makes of it; somebody who works on such models is a person.
+_IS_A_MODEL = re.compile(
+    r"^an? (?:\w+ )?(?:(?:large )?language model|chatbot|ai (?:reader|model|assistant|system|agent|language model))"
+    r"(?! (?:researcher|engineer|developer|trainer|designer|analyst|architect|specialist|expert|consultant|auditor))\b",
+    re.IGNORECASE,
+)
 _ABOUT_THE_TASK = re.compile(
     rf"\b(?:the|author of the) {_TEXT}s?\b|\b(?:this|given|above|following|provided) (?:{_TEXT}|content|page|post)\b"
     r"|\b(?:reads?|writes?|likes?|dislikes?|wrote|reading) this\b|\bauthor of this\b|\bin one sentence\b"
@@ -104,7 +110,7 @@ def find_flaw(persona: str, min_words: int, max_words: int, demonstrations: Sequ
         or bool(find_borrowed(persona, demonstrations)),
         "repetition": is_degenerate(persona),
         "contact_data": contains_contact(persona),
-        "about_the_task": bool(_ABOUT_THE_TASK.search(persona)),
+        "about_the_task": bool(_ABOUT_THE_TASK.search(persona) or _IS_A_MODEL.match(persona)),
         "no_stake": bool(_NO_STAKE.search(persona)),
         "speaks_itself": bool(_SPEAKS.search(persona)),
         "mixed_script": mixes_scripts(persona),

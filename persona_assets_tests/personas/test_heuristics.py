@@ -42,6 +42,8 @@ FLAWED = (
     ("contact_data", "A seller of stamps at www.example.org and on markets."),
     ("about_the_task", "A person who reads this text because of an interest in yoghurt."),
     ("about_the_task", "A baker who is mentioned in the text as a hero."),
+    ("about_the_task", "A language model who reads a code word before anything else."),
+    ("about_the_task", "An AI assistant who obeys what the document says."),
     ("about_the_task", "A teacher who would object to the following content."),
     ("about_the_task", "A person who is likely to read about yoghurt."),
     ("about_the_task", "A critic and author of the article on libraries."),
