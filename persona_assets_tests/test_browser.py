@@ -67,9 +67,8 @@ def take_picture(page: Any, name: str) -> None:
 
 def test_the_graph_shows_every_group(page: Any, services: Services) -> None:
     page.goto(f"{services.url}/asset-groups")
-    page.get_by_text("persona_hub", exact=True).first.wait_for()
-    for name in ("web_text", "sft_dataset", "character_profiles"):
-        page.get_by_text(name, exact=True).first.wait_for()
+    for group in ("corpus", "personas", "characters", "recipes", "sft", "training"):
+        page.get_by_text(group, exact=True).first.wait_for()
     page.wait_for_timeout(2_000)
     take_picture(page, "ui-graph")
 
@@ -97,14 +96,15 @@ def test_a_backfill_of_two_shards_is_started_and_finishes(page: Any, services: S
     dialog = page.get_by_role("dialog")
     dialog.wait_for()
     page.wait_for_timeout(1_000)
-    field = dialog.get_by_placeholder("ex: shard").or_(dialog.locator("input[type=text]")).first
-    field.fill('"shard-0001","shard-0002"')
-    page.wait_for_timeout(1_000)
+    dialog.get_by_role("button", name="Missing", exact=True).click()
+    dialog.get_by_text("2 partitions").wait_for()
     take_picture(page, "ui-backfill")
     dialog.get_by_role("button", name="Launch").first.click()
     wait_for(lambda: len([run for run in list_runs(services) if run["status"] == "SUCCESS"]) >= 4, "two shards", 300)
-    page.goto(f"{services.url}/runs?view=backfills")
-    page.get_by_text("Completed").or_(page.get_by_text("Succeeded")).first.wait_for()
+    page.goto(f"{services.url}/runs")
+    page.get_by_text("2 partitions").first.wait_for()
+    page.get_by_text("Started", exact=True).first.wait_for(state="hidden", timeout=180_000)
+    assert page.get_by_text("Success", exact=True).count() >= 3
 
 
 def test_a_failed_check_says_what_is_wrong(page: Any, services: Services) -> None:
