@@ -21,18 +21,23 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as EnvironmentValueError
 
 from persona_assets.errors import SettingsError
+from persona_assets.settings_release import (
+    AutomationSettings,
+    DecontaminationSettings,
+    EvaluationSettings,
+    QualitySettings,
+    ReleaseSettings,
+    TrainingSettings,
+)
 from persona_assets.settings_sections import (
     PACKAGE,
-    AutomationSettings,
     BatchSettings,
     BudgetSettings,
     CharacterSettings,
     Choice,
     CorpusSettings,
-    DecontaminationSettings,
     DialogueSettings,
     EmbeddingSettings,
-    EvaluationSettings,
     ExpansionSettings,
     HubSettings,
     IndexSettings,
@@ -41,14 +46,11 @@ from persona_assets.settings_sections import (
     Method,
     ModelSettings,
     PathSettings,
-    QualitySettings,
     Relation,
-    ReleaseSettings,
     SandboxSettings,
     Section,
     SeedSettings,
     TaskSettings,
-    TrainingSettings,
 )
 
 __all__ = [

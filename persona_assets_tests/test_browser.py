@@ -69,8 +69,6 @@ def test_the_graph_shows_every_group(page: Any, services: Services) -> None:
     page.goto(f"{services.url}/asset-groups")
     for group in ("corpus", "personas", "characters", "recipes", "sft", "training"):
         page.get_by_text(group, exact=True).first.wait_for()
-    page.wait_for_timeout(2_000)
-    take_picture(page, "ui-graph")
 
 
 def test_an_asset_shows_its_preview_plots_and_checks(page: Any, services: Services) -> None:
@@ -78,7 +76,7 @@ def test_an_asset_shows_its_preview_plots_and_checks(page: Any, services: Servic
     page.get_by_text("shard-0000").first.wait_for()
     page.get_by_text("preview", exact=True).first.wait_for()
     page.get_by_text("accounting", exact=True).first.wait_for()
-    take_picture(page, "ui-asset")
+    take_picture(page, "materialisation")
     page.goto(f"{services.url}/assets/persona_hub?view=checks")
     page.get_by_text("no_near_duplicates").first.wait_for()
 
@@ -98,7 +96,7 @@ def test_a_backfill_of_two_shards_is_started_and_finishes(page: Any, services: S
     page.wait_for_timeout(1_000)
     dialog.get_by_role("button", name="Missing", exact=True).click()
     dialog.get_by_text("2 partitions").wait_for()
-    take_picture(page, "ui-backfill")
+    take_picture(page, "backfill")
     dialog.get_by_role("button", name="Launch").first.click()
     wait_for(lambda: len([run for run in list_runs(services) if run["status"] == "SUCCESS"]) >= 4, "two shards", 300)
     page.goto(f"{services.url}/runs")
@@ -132,4 +130,4 @@ def test_a_failed_check_says_what_is_wrong(page: Any, services: Services) -> Non
     page.goto(f"{services.url}/assets/seed_personas?view=checks&checkDetail=unique_ids")
     page.get_by_text("unique_ids").first.wait_for()
     page.get_by_text("Failed").or_(page.get_by_text("ids occur more than once")).first.wait_for()
-    take_picture(page, "ui-check")
+    take_picture(page, "failed_check")

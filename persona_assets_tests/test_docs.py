@@ -2,10 +2,14 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
+from persona_assets.cli import app
 from persona_assets.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -36,3 +40,34 @@ def test_settings_that_are_named_exist(page: Path) -> None:
     }
     named = {(section.lower(), key.lower()) for section, key in names} - {("section", "key")}
     assert named <= known
+
+
+def list_commands(page: Path) -> list[str]:
+    """The commands of a page's code blocks and of the examples in the text, comments and redirections cut off."""
+    text = page.read_text(encoding="utf-8")
+    blocks = [
+        block
+        for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+        if language in {"", "sh"}
+    ]
+    lines = [line for block in blocks for line in block.splitlines()]
+    inline = re.findall(r"`(persona-assets [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    found = [re.search(r"(?:^|\s)persona-assets (.+)", line) for line in (*lines, *inline)]
+    return [re.split(r"\s+#|\s*>>|\s*\|", one[1])[0].strip() for one in found if one]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_are_shown_exist_with_their_options(page: Path) -> None:
+    group = typer.main.get_command(app)
+    for line in list_commands(page):
+        command, arguments = group, shlex.split(line)
+        context = group.make_context("persona-assets", [], resilient_parsing=True)
+        while isinstance(command, TyperGroup) and arguments:
+            name, found, arguments = command.resolve_command(context, arguments)
+            assert found is not None, line
+            context = found.make_context(name, list(arguments), parent=context, resilient_parsing=True)
+            if not isinstance(found, TyperGroup):
+                options = {option for parameter in found.params for option in parameter.opts}
+                named = {word for word in arguments if word.startswith("--")}
+                assert named <= options, line
+            command = found

@@ -1,11 +1,16 @@
 """What every command begins with: the settings and a console, loaded when a command needs them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from persona_assets.settings import Settings
+
+
+Shards = Annotated[list[str] | None, typer.Option("--shard", metavar="KEY", help="A shard; repeat for more.")]
 
 
 def load_settings(**overrides: Any) -> "Settings":
