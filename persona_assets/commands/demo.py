@@ -23,7 +23,7 @@ PROFILE: Mapping[str, Any] = {
     "seed_personas": {"max_words": 40},
     "expansion": {"rounds": 6, "children": 2, "max_frontier": 4},
     "characters": {"limit": 16},
-    "dialogues": {"per_character": 2.5, "characters_per_session": 1},
+    "dialogues": {"per_character": 2.5, "characters_per_session": 1, "own_instructions": 0.25},
     "tasks": {
         "seed_personas": {"candidates": 3},
         "expanded_personas": {"candidates": 3},
