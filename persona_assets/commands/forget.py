@@ -1,7 +1,7 @@
 """`persona-assets forget`: a document or persona taken out of everything, with all that was made of it."""
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -62,26 +62,32 @@ def _carry_out(pipeline: Pipeline, console: Console, plan: Plan) -> None:
     project = pipeline.project
     remember(project, plan)
     mixes = [mix for mix in pipeline.list_mixes() if (project.settings.data / DATASET / mix).is_dir()]
-    old_runs = list_runs(pipeline.instance, {*plan.shards, *mixes}, plan.texts)
+    # What is found by the texts goes first: once they have left the tables, nobody could find it any more.
+    project.close()
+    responses, vectors = _forget_responses(pipeline, plan), _forget_vectors(pipeline, plan)
+    runs = _forget_runs(pipeline, plan, mixes)
+    _forget_ratings(project.settings, plan)
+    # What shows rows is made anew by whoever wants it; one on all shards may show any of them.
+    shutil.rmtree(project.settings.data / REPORTS_FOLDER, ignore_errors=True)
     before_hub, after_hub = list_bought(project.lake)
     versions: dict[str, str] = {}
     gone = forget_in_tables(project.lake, plan, before_hub, versions)
     gone |= _decide_again(pipeline, plan, versions)
     gone |= forget_in_tables(project.lake, plan, [*after_hub, "sft_mix"], versions)
-    # Before anything runs again that could find them there.
-    project.close()
-    responses = _forget_responses(pipeline, plan)
-    vectors = _forget_vectors(pipeline, plan)
     for mix in mixes:
         _require_success(f"release {mix}", pipeline.run_release(mix))
     rebuild_index(project.settings, encoder=project.hub_encoder, published=LakeHub(project.lake))
-    _forget_ratings(project.settings, plan)
-    # What shows rows is made anew by whoever wants it; one on all shards may show any of them.
-    shutil.rmtree(project.settings.data / REPORTS_FOLDER, ignore_errors=True)
-    delete_runs(pipeline.instance, project.settings.data / ".dagster", [run_id for run_id, _ in old_runs])
-    _report_tables(pipeline, {*plan.shards, *(partition for _, partition in old_runs if partition)})
+    _report_tables(pipeline, plan.shards)
     conclude(project, plan)
-    _print_gone(console, gone, responses, vectors, len(old_runs))
+    _print_gone(console, gone, responses, vectors, runs)
+
+
+def _forget_runs(pipeline: Pipeline, plan: Plan, mixes: Sequence[str]) -> int:
+    """Delete the records of runs that show what goes; tables of other shards are told to Dagster without them."""
+    old = list_runs(pipeline.instance, {*plan.shards, *mixes}, plan.texts)
+    delete_runs(pipeline.instance, pipeline.project.settings.data / ".dagster", [run_id for run_id, _ in old])
+    _report_tables(pipeline, {partition for _, partition in old if partition} - set(plan.shards))
+    return len(old)
 
 
 def _decide_again(pipeline: Pipeline, plan: Plan, versions: dict[str, str]) -> dict[str, int]:
