@@ -11,7 +11,7 @@ import pytest
 
 from persona_assets.automation import prune_old_runs
 from persona_assets.cli.shared import make_console
-from persona_assets.commands.instance import prepare_home
+from persona_assets.commands.instance import open_instance
 from persona_assets.commands.pipeline import open_pipeline
 from persona_assets.definitions import build_definitions
 from persona_assets.settings import load_settings
@@ -111,13 +111,16 @@ def test_a_comparison_names_what_an_edited_prompt_changed(project: SmallProject,
 def tick(project: SmallProject) -> list[dg.RunRequest] | str:
     settings = load_settings()
     definitions = build_definitions(settings)
-    with open_pipeline(settings, make_console()) as pipeline:
-        context = dg.build_schedule_context(
+    with (
+        open_pipeline(settings, make_console()) as pipeline,
+        # Left open, it would stay the instance of every later test.
+        dg.build_schedule_context(
             instance=pipeline.instance,
             repository_def=definitions.get_repository_def(),
             resources={"project": pipeline.project},
             scheduled_execution_time=datetime.now(UTC),
-        )
+        ) as context,
+    ):
         result = definitions.resolve_schedule_def("backfill_shards").evaluate_tick(context)
     return list(result.run_requests or []) or str(result.skip_message)
 
@@ -133,8 +136,7 @@ def test_the_schedule_launches_what_is_due_and_never_twice(
     assert [request.partition_key for request in requests] == ["five", "four"]
     assert requests[0].tags["persona_assets/launched_for"] == "new"
     settings = load_settings()
-    prepare_home(settings)
-    with dg.DagsterInstance.get() as instance:
+    with open_instance(load_settings()) as instance:
         job = build_definitions(settings).resolve_job_def("shard_pipeline")
         instance.create_run_for_job(job, tags={"dagster/partition": "five"}, status=dg.DagsterRunStatus.STARTED)
         for _ in range(3):
@@ -152,8 +154,7 @@ def test_schedules_ship_stopped(project: SmallProject) -> None:
 
 
 def test_old_runs_are_deleted_but_the_newest_of_each_shard(project: SmallProject) -> None:
-    prepare_home(load_settings())
-    with dg.DagsterInstance.get() as instance:
+    with open_instance(load_settings()) as instance:
         before = len(instance.get_runs())
         assert prune_old_runs(instance, timedelta(days=1)) == 0
         gone = prune_old_runs(instance, timedelta(seconds=-1))
