@@ -271,6 +271,7 @@ def test_two_processes_share_a_batch(looks: int, server: BatchServer, url: str) 
 TOO_MUCH = [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached.", "line": None}]
 
 
+@pytest.mark.long
 def test_batches_that_are_too_much_become_smaller(server: BatchServer, tmp_path: Path) -> None:
     server.refuses = lambda total: TOO_MUCH if total > 1 else []
     texts = [str(number) for number in range(20)]
