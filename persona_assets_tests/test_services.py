@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -131,3 +134,21 @@ daemon, with the scripted model, an embedded index and four runs at a time at mo
         encoding="utf-8",
     )
     assert slowest < 10
+
+
+def test_the_command_hands_a_backfill_to_the_daemon(tmp_path: Path) -> None:
+    settings = write_project(tmp_path, 2)
+    lake = Lake(tmp_path / "data" / "lake")
+    with run_services(tmp_path, settings) as services:
+        instructions = [sys.executable, "-m", "persona_assets", "run", "--asset", "source_instructions"]
+        queue = [sys.executable, "-m", "persona_assets", "backfill", "--queue", "--limit", "1"]
+        for command in (instructions, queue):
+            done = subprocess.run(
+                command, env=dict(services.environment), cwd=ROOT, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        backfill = re.search(r"Backfill (\w+) of 1 shards is in the queue", done.stdout)
+        assert backfill, done.stdout
+        wait_for(lambda: status(services, backfill[1]).startswith("COMPLETED"), "the backfill", 300)
+        assert status(services, backfill[1]) == "COMPLETED_SUCCESS"
+    assert lake.shards("sft_mix") == ["shard-0000"]
