@@ -3,9 +3,8 @@
 Texts of the web and of models are escaped: nothing in them becomes markup.
 """
 
-import base64
-import io
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,12 @@ from typing import Any
 import polars as pl
 
 from persona_assets.descendants import list_tables
+from persona_assets.figures import encode_figure
 from persona_assets.lake import WHOLE, Lake
-from persona_assets.llm.ledger_upkeep import Spending
+from persona_assets.llm.ledger import LEDGER_FILE
+from persona_assets.llm.ledger_upkeep import Spending, open_upkeep
+from persona_assets.settings import Settings
+from persona_assets.streamed_file import write_whole
 
 REPORTS_FOLDER = "reports"
 _SAMPLES, _DUPLICATES, _CELL = 3, 12, 600
@@ -72,11 +75,16 @@ def write_report(lake: Lake, spend: Sequence[Spending], path: Path, shards: Sequ
         quarantine=[one for name in tables for one in _list_refused(lake, name, shards)],
         spend=spend,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.write_text(text, encoding="utf-8")
-    staged.replace(path)
+    write_whole(path, text)
     return path
+
+
+def read_spend(settings: Settings) -> list[Spending]:
+    """What was ever spent; nothing where no model was asked yet."""
+    if settings.ledger.url is None and not (settings.data / LEDGER_FILE).is_file():
+        return []
+    with closing(open_upkeep(settings.ledger.url, settings.data)) as ledger:
+        return ledger.list_spending()
 
 
 def _places(lake: Lake, asset: str, shards: Sequence[str]) -> list[str]:
@@ -166,7 +174,7 @@ def _draw_bars(names: Sequence[str], counts: Sequence[int]) -> str:
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    return _encode(figure)
+    return encode_figure(figure)
 
 
 def _draw_lengths(rows: pl.DataFrame) -> str:
@@ -181,10 +189,4 @@ def _draw_lengths(rows: pl.DataFrame) -> str:
         )
         axes.set_yticks(range(1, len(tasks) + 1), tasks)
         axes.invert_yaxis()
-    return _encode(figure)
-
-
-def _encode(figure: Any) -> str:
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=80, metadata={"Software": None})
-    return base64.b64encode(picture.getvalue()).decode()
+    return encode_figure(figure)

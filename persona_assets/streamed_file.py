@@ -19,6 +19,14 @@ _LEFTOVER_SECONDS = 86_400
 """Age from which a temporary file is what a killed run left, and not what another run is writing."""
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a small text file in place of the one that is there, at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    staged.write_text(text, encoding="utf-8")
+    staged.replace(path)
+
+
 class StreamedFile:
     """A Parquet file that grows by row groups of one size beside its place, and moves there at once.
 

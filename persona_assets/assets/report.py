@@ -6,9 +6,8 @@ from typing import Any
 import dagster as dg
 
 from persona_assets.assets.specs import CODE_VERSION, OWNERS
-from persona_assets.llm.ledger_upkeep import open_upkeep
 from persona_assets.partitions import corpus_shard
-from persona_assets.report import REPORTS_FOLDER, write_report
+from persona_assets.report import REPORTS_FOLDER, read_spend, write_report
 from persona_assets.resources import Project
 
 
@@ -26,13 +25,8 @@ from persona_assets.resources import Project
 def shard_report(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
     """Write the report of a shard."""
     shard, settings = context.partition_key, project.settings
-    upkeep = open_upkeep(settings.ledger.url, settings.data)
-    try:
-        spend = upkeep.list_spending()
-    finally:
-        upkeep.close()
     path = settings.data / REPORTS_FOLDER / f"{shard}.html"
-    write_report(project.lake, spend, path, [shard], f"Shard {shard}")
+    write_report(project.lake, read_spend(settings), path, [shard], f"Shard {shard}")
     content = path.read_bytes()
     return dg.MaterializeResult(
         data_version=dg.DataVersion(hashlib.sha256(content).hexdigest()[:32]),

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 
 from rich.console import Console
 from rich.table import Table
@@ -111,11 +112,8 @@ def _decide_again(pipeline: Pipeline, plan: Plan, versions: dict[str, str]) -> d
 
 def _forget_responses(pipeline: Pipeline, plan: Plan) -> int:
     settings = pipeline.project.settings
-    upkeep = open_upkeep(settings.ledger.url, settings.data)
-    try:
-        return upkeep.forget(map(bytes.fromhex, plan.keys), plan.stone.ids, plan.asked)
-    finally:
-        upkeep.close()
+    with closing(open_upkeep(settings.ledger.url, settings.data)) as ledger:
+        return ledger.forget(map(bytes.fromhex, plan.keys), plan.stone.ids, plan.asked)
 
 
 def _forget_vectors(pipeline: Pipeline, plan: Plan) -> int:

@@ -6,9 +6,7 @@ from rich.console import Console
 
 from persona_assets.errors import LakeError
 from persona_assets.lake import WHOLE, Lake
-from persona_assets.llm.ledger import LEDGER_FILE
-from persona_assets.llm.ledger_upkeep import open_upkeep
-from persona_assets.report import REPORTS_FOLDER, write_report
+from persona_assets.report import REPORTS_FOLDER, read_spend, write_report
 from persona_assets.settings import Settings
 
 
@@ -31,15 +29,8 @@ def run_report(settings: Settings, console: Console, shards: Sequence[str]) -> N
             f"Nothing of the shard {missing[0] if missing else ''} is in the lake {lake.root}. Materialise it first:"
             " persona-assets run."
         )
-    spend = []
-    if settings.ledger.url or (settings.data / LEDGER_FILE).is_file():
-        upkeep = open_upkeep(settings.ledger.url, settings.data)
-        try:
-            spend = upkeep.list_spending()
-        finally:
-            upkeep.close()
     name = shards[0] if len(shards) == 1 else WHOLE
     path = settings.data / REPORTS_FOLDER / f"{name}.html"
     title = f"Shard {shards[0]}" if len(shards) == 1 else f"{len(shards or there)} shards"
-    write_report(lake, spend, path, list(shards) or there, title)
+    write_report(lake, read_spend(settings), path, list(shards) or there, title)
     console.print(path.as_uri(), markup=False, soft_wrap=True)

@@ -4,7 +4,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,11 +87,10 @@ def delete_runs(instance: "dg.DagsterInstance", home: Path, run_ids: Sequence[st
 
     storage: Any = instance.event_log_storage
     for run_id in run_ids:
-        with suppress(NotImplementedError):
-            instance.compute_log_manager.delete_logs(prefix=[run_id])
         instance.delete_run(run_id)
         with storage.index_connection() as connection:
             connection.execute(delete(AssetCheckExecutionsTable).where(AssetCheckExecutionsTable.c.run_id == run_id))
+        # Where runs of the UI log to; another place, if one is configured, is its owner's to clear.
         shutil.rmtree(home / "storage" / run_id, ignore_errors=True)
     for path in sorted(home.rglob("*.db")):
         if path.stem in run_ids:

@@ -9,6 +9,7 @@ from typing import Self
 
 from persona_assets.corpus.cleaning import hash_words
 from persona_assets.errors import CorpusError
+from persona_assets.streamed_file import write_whole
 
 TOMBSTONES_FILE = "tombstones.jsonl"
 
@@ -105,8 +106,4 @@ def load_tombstones(data: Path) -> Tombstones:
 def put_tombstone(data: Path, stone: Tombstone) -> None:
     """Add a tombstone, in place of an earlier one for the same request."""
     others = [one for one in read_tombstones(data) if one.asked != stone.asked]
-    path = data / TOMBSTONES_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.write_text("".join(json.dumps(asdict(one)) + "\n" for one in (*others, stone)), encoding="utf-8")
-    staged.replace(path)
+    write_whole(data / TOMBSTONES_FILE, "".join(json.dumps(asdict(one)) + "\n" for one in (*others, stone)))

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from persona_assets.errors import LakeError
+from persona_assets.streamed_file import write_whole
 
 _ABOUT = ("row_id", "judge", "rubric", "rubric_version")
 
@@ -14,7 +15,6 @@ _ABOUT = ("row_id", "judge", "rubric", "rubric_version")
 def write_ratings(path: Path, ratings: Sequence[dict[str, object]]) -> None:
     """Add ratings to a file; a newer one of the same row, judge and rubric takes the place of an older."""
     known = {tuple(line[name] for name in _ABOUT[:3]): line for line in [*_read(path), *ratings]}
-    path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, known.values())
 
 
@@ -48,9 +48,7 @@ def drop_ratings(folder: Path, row_ids: Collection[str]) -> None:
 
 
 def _write(path: Path, ratings: Iterable[dict[str, object]]) -> None:
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.write_text("".join(json.dumps(line) + "\n" for line in ratings), encoding="utf-8")
-    staged.replace(path)
+    write_whole(path, "".join(json.dumps(line) + "\n" for line in ratings))
 
 
 def _read(path: Path) -> list[dict[str, object]]:

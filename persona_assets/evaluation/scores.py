@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 from typing import Any, Literal
 
 from persona_assets.errors import LakeError
+from persona_assets.streamed_file import write_whole
 
 Side = Literal["before", "after"]
 MATHEMATICS, ROLE_PLAY = "mathematics", "role play"
@@ -92,10 +93,7 @@ def add_evaluation(path: Path, evaluation: Evaluation) -> None:
     """Add an evaluation to a history; one of the same release, base and share is replaced."""
     key = (evaluation.release, evaluation.base, evaluation.share)
     others = [one for one in read_evaluations(path) if (one.release, one.base, one.share) != key]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.tmp")
-    staged.write_text("".join(json.dumps(asdict(one)) + "\n" for one in (*others, evaluation)), encoding="utf-8")
-    staged.replace(path)
+    write_whole(path, "".join(json.dumps(asdict(one)) + "\n" for one in (*others, evaluation)))
 
 
 def read_evaluations(path: Path) -> list[Evaluation]:

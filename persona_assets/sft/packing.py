@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,7 @@ _SCHEMA = pa.schema(
         ("position_ids", pa.list_(pa.int32())),
         ("seq_lengths", pa.list_(pa.int32())),
         ("example_ids", pa.list_(pa.string())),
+        ("synthetic", pa.bool_()),
     ]
 )
 
@@ -71,7 +73,7 @@ def pack_lengths(lengths: Sequence[int], room: int) -> list[list[int]]:
     return rows
 
 
-def _join(ids: Sequence[str], chats: Sequence[EncodedChat], length: int) -> Iterator[dict[str, list[int] | list[str]]]:
+def _join(ids: Sequence[str], chats: Sequence[EncodedChat], length: int) -> Iterator[dict[str, Any]]:
     for places in pack_lengths([len(chat.input_ids) for chat in chats], length):
         parts = [chats[place] for place in places]
         yield {
@@ -81,4 +83,5 @@ def _join(ids: Sequence[str], chats: Sequence[EncodedChat], length: int) -> Iter
             "position_ids": np.concatenate([np.arange(len(part.input_ids)) for part in parts]).tolist(),
             "seq_lengths": [len(part.input_ids) for part in parts],
             "example_ids": [ids[place] for place in places],
+            "synthetic": True,
         }

@@ -27,6 +27,7 @@ def test_packed_rows_hold_the_examples_with_labels_on_the_answers(tmp_path: Path
     rows = make_candidates([f"per_{number}" for number in range(30)], each=2)
     result = write_packed(tmp_path / "packed.parquet", rows, tokenizer, 256)
     packed = pl.read_parquet(tmp_path / "packed.parquet")
+    assert packed["synthetic"].all()
     assert packed.height == result["rows"] < 30
     assert result["filled"] > 0.75
     assert sorted(packed["example_ids"].explode()) == sorted(rows.collect()["example_id"])
