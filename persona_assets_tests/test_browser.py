@@ -10,7 +10,7 @@ import pytest
 
 from persona_assets.lake import Lake
 from persona_assets_tests.services import Services, run_services, wait_for
-from persona_assets_tests.test_services import launch, list_runs, status, write_project
+from persona_assets_tests.test_services import ADD, REPOSITORY, launch, list_runs, status, write_project
 
 pytestmark = pytest.mark.long
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
@@ -83,12 +83,7 @@ def test_an_asset_shows_its_preview_plots_and_checks(page: Any, services: Servic
 
 def test_a_backfill_of_two_shards_is_started_and_finishes(page: Any, services: Services) -> None:
     for key in ("shard-0001", "shard-0002"):
-        services.ask(
-            'mutation ($k: String!, $r: RepositorySelector!) { addDynamicPartition(partitionsDefName: "corpus_shard",'
-            " partitionKey: $k, repositorySelector: $r) { __typename } }",
-            k=key,
-            r={"repositoryName": "__repository__", "repositoryLocationName": "persona_assets"},
-        )
+        services.ask(ADD, key=key, repository=REPOSITORY)
     page.goto(f"{services.url}/locations/persona_assets/jobs/shard_pipeline")
     page.get_by_role("button", name="Materialize all…").first.click()
     dialog = page.get_by_role("dialog")
