@@ -136,5 +136,5 @@ def _count_failures(instance: dg.DagsterInstance, shard: str, most: int) -> int:
 
 
 def _find_oldest(project: Project, assets: Sequence[AssetFacts], shard: str) -> float:
-    paths = [project.lake.path(asset.name, shard) for asset in assets]
-    return min((path.stat().st_mtime for path in paths if path.is_file()), default=0.0)
+    times = [project.lake.find_time(asset.name, shard) for asset in assets]
+    return min((time for time in times if time is not None), default=0.0)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from persona_assets.lake import WHOLE, Lake
+from persona_assets.lake import Lake
+from persona_assets.tables import WHOLE
 
 _REFERENCES = (
     "doc_id",
@@ -46,7 +47,7 @@ class Descendants:
 
 def list_tables(lake: Lake) -> list[str]:
     """The assets of a lake in an order in which each comes after what it is made of, recipes among them."""
-    there = {path.name for path in lake.root.glob("*") if path.is_dir()} - {"quarantine"}
+    there = set(lake.assets())
     recipes = sorted(there - {*_FIRST, *_CHARACTERS, *_LAST})
     return [name for name in (*_FIRST, *_CHARACTERS, *_order_recipes(lake, recipes), *_LAST) if name in there]
 

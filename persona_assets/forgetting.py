@@ -22,8 +22,9 @@ from persona_assets.corpus.tombstones import (
 )
 from persona_assets.descendants import Descendants, find_descendants, list_tables, select_related
 from persona_assets.errors import CorpusError, LakeError
-from persona_assets.lake import WHOLE, Lake
+from persona_assets.lake import Lake
 from persona_assets.resources import Project
+from persona_assets.tables import WHOLE
 
 REASON = "forgotten"
 HUB_TABLES = ("persona_hub", "hub_duplicates")

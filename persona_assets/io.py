@@ -8,7 +8,8 @@ import dagster as dg
 import polars as pl
 
 from persona_assets.errors import LakeError
-from persona_assets.lake import WHOLE, Lake, TableInfo
+from persona_assets.lake import Lake
+from persona_assets.tables import WHOLE, TableInfo
 
 
 class LakeIOManager(dg.IOManager):

@@ -3,90 +3,87 @@
     <data>/lake/<asset>/<shard>.parquet               the rows
     <data>/lake/quarantine/<asset>/<shard>.parquet    what was refused, with the reason
 
+The folder may as well be one of object storage (paths.lake).
+
 A file appears atomically, when it is whole. What belongs to the table as a whole (its accounting, the
 versions of what it was made from) is written into the same file, so that rows and account never differ.
 Nothing in it depends on the time or on what was cached: equal rows make an equal file.
 """
 
-import hashlib
-import io
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from persona_assets.accounting import Accounting
 from persona_assets.errors import LakeError
 from persona_assets.records import QUARANTINE_COLUMNS
-from persona_assets.streamed_file import StreamedFile
+from persona_assets.storage import Storage
+from persona_assets.tables import (
+    QUARANTINE,
+    WHOLE,
+    Batch,
+    TableInfo,
+    TableWriter,
+    list_names,
+    name_quarantine,
+    name_table,
+    read_info,
+)
 
-WHOLE = "all"
-"""The file name of a table that is not partitioned."""
-
-_METADATA_KEY = "persona_assets"
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows of a table on their way to the lake, with what was refused and the account of both."""
-
-    rows: pl.DataFrame
-    quarantined: pl.DataFrame
-    accounting: Accounting
-
-
-@dataclass(frozen=True, slots=True)
-class TableInfo:
-    """What a table's file says of itself.
-
-    Attributes:
-        asset: name of the asset.
-        shard: partition, or `WHOLE`.
-        path: the file.
-        rows: number of rows.
-        data_version: hash of the rows' content.
-        accounting: where every task and item went.
-        attributes: further facts, for example `inputs` (data versions read), `code_version`, and `settings` (those that
-            decide the rows, by name).
-    """
-
-    asset: str
-    shard: str
-    path: Path
-    rows: int
-    data_version: str
-    accounting: Accounting
-    attributes: Mapping[str, Any]
+SHARD_COLUMN = "__shard"
+"""Of a table of several shards: where each row lies. No table has a column of this name."""
 
 
 class Lake:
-    """The folder of tables."""
+    """The folder of tables.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    Args:
+        root: a folder on disk, or its address in object storage.
+    """
 
-    def path(self, asset: str, shard: str = WHOLE) -> Path:
+    def __init__(self, root: Path | str) -> None:
+        self.storage = Storage(root)
+
+    @property
+    def root(self) -> str:
+        """Where it lies."""
+        return self.storage.root
+
+    def path(self, asset: str, shard: str = WHOLE) -> str:
         """Where a table lies, whether or not it exists."""
-        return self.root / asset / f"{shard}.parquet"
+        return self.storage.locate(name_table(asset, shard))
 
-    def quarantine_path(self, asset: str, shard: str = WHOLE) -> Path:
-        """Where a table's quarantine lies, whether or not it exists."""
-        return self.root / "quarantine" / asset / f"{shard}.parquet"
+    def assets(self) -> list[str]:
+        """The assets that have a table in the lake, in alphabetical order."""
+        return [name for name in self.storage.list_folders() if name != QUARANTINE]
 
     def shards(self, asset: str) -> list[str]:
         """The shards of an asset that are in the lake, in alphabetical order."""
-        return sorted(path.stem for path in (self.root / asset).glob("*.parquet"))
+        return sorted(Path(name).stem for name in list_names(self.storage, asset))
+
+    def require_shards(self, asset: str, wanted: Sequence[str]) -> list[str]:
+        """The shards that are asked for, or all of an asset's that are in the lake.
+
+        Raises:
+            LakeError: if one of them, or any at all, is missing.
+        """
+        there = self.shards(asset)
+        missing = [shard for shard in wanted if shard not in there]
+        if missing or not there:
+            named = f" of the shard {missing[0]}" if missing else ""
+            raise LakeError(f"Nothing{named} is in the lake {self.root}. Materialise it first: persona-assets run.")
+        return list(wanted) or there
 
     def exists(self, asset: str, shard: str = WHOLE) -> bool:
         """Whether a table is in the lake."""
-        return self.path(asset, shard).is_file()
+        return self.storage.exists(name_table(asset, shard))
+
+    def find_time(self, asset: str, shard: str = WHOLE) -> float | None:
+        """When a table was written, in seconds since 1970; None if it is not in the lake."""
+        return self.storage.find_time(name_table(asset, shard))
 
     def scan(self, asset: str, shard: str = WHOLE) -> pl.LazyFrame:
         """Read a table lazily.
@@ -94,7 +91,8 @@ class Lake:
         Raises:
             LakeError: if it was not materialised, or is no file of the lake's.
         """
-        return pl.scan_parquet(self.info(asset, shard).path)
+        self.info(asset, shard)
+        return self.storage.scan([name_table(asset, shard)])
 
     def scan_all(self, asset: str, shards: Sequence[str]) -> pl.LazyFrame:
         """Read several shards of an asset as one lazy table, in the order given.
@@ -108,8 +106,19 @@ class Lake:
 
     def scan_quarantine(self, asset: str, shard: str = WHOLE) -> pl.LazyFrame:
         """Read a table's quarantine lazily; empty when there is none."""
-        path = self.quarantine_path(asset, shard)
-        return pl.scan_parquet(path) if path.is_file() else pl.LazyFrame(schema=QUARANTINE_COLUMNS)
+        name = name_quarantine(asset, shard)
+        return self.storage.scan([name]) if self.storage.exists(name) else pl.LazyFrame(schema=QUARANTINE_COLUMNS)
+
+    def scan_found(self, asset: str, shards: Sequence[str]) -> pl.LazyFrame:
+        """Read several shards that are there as one lazy table, with the shard of each row in `SHARD_COLUMN`."""
+        names = {self.path(asset, shard): shard for shard in shards}
+        table = self.storage.scan([name_table(asset, shard) for shard in shards], path_column=SHARD_COLUMN)
+        return table.with_columns(pl.col(SHARD_COLUMN).replace_strict(names, return_dtype=pl.String))
+
+    def scan_every_file(self) -> Iterator[tuple[str, pl.LazyFrame]]:
+        """Each file of the lake, quarantine among them, with its rows."""
+        for name in list_names(self.storage):
+            yield self.storage.locate(name), self.storage.scan([name])
 
     def info(self, asset: str, shard: str = WHOLE) -> TableInfo:
         """Read what a table's file says of itself, without its rows.
@@ -117,28 +126,7 @@ class Lake:
         Raises:
             LakeError: if the table is missing or was not written by the lake.
         """
-        path = self.path(asset, shard)
-        try:
-            metadata = pq.read_metadata(path)
-        except FileNotFoundError:
-            raise LakeError(f"{asset} of shard {shard} is not in the lake ({path}). Materialise it first.") from None
-        except (pa.ArrowInvalid, OSError) as error:
-            raise LakeError(
-                f"{path} is not a readable Parquet file ({error}). Delete it and materialise again."
-            ) from None
-        stored = (metadata.metadata or {}).get(_METADATA_KEY.encode())
-        if stored is None:
-            raise LakeError(f"{path} was not written by persona_assets. Move it out of the lake.")
-        values = json.loads(stored)
-        return TableInfo(
-            asset,
-            shard,
-            path,
-            metadata.num_rows,
-            values["data_version"],
-            Accounting.from_dict(values["accounting"]),
-            values["attributes"],
-        )
+        return read_info(self.storage, asset, shard)
 
     def write(
         self, asset: str, shard: str, schema: Mapping[str, pl.DataType], batches: Iterable[Batch], **attributes: Any
@@ -160,9 +148,9 @@ class Lake:
                 writer.add(batch)
             return writer.publish(**attributes)
 
-    def open_writer(self, asset: str, shard: str, schema: Mapping[str, pl.DataType]) -> "TableWriter":
+    def open_writer(self, asset: str, shard: str, schema: Mapping[str, pl.DataType]) -> TableWriter:
         """Open a table for writing; nothing is visible until `publish`."""
-        return TableWriter(self, asset, shard, schema)
+        return TableWriter(self.storage, asset, shard, schema)
 
     def drop_rows(
         self, asset: str, shard: str, rows: pl.Expr, refused: pl.Expr, reason: str, versions: Mapping[str, str]
@@ -206,70 +194,19 @@ class Lake:
             writer.accounting = account
             return writer.publish(**attributes)
 
+    def copy_from(self, other: "Lake", asset: str, shard: str = WHOLE) -> None:
+        """Take over a table of another lake as it is, without its quarantine.
+
+        Raises:
+            LakeError: if it is not there, or cannot be written.
+        """
+        other.info(asset, shard)
+        self.storage.copy_from(other.storage, name_table(asset, shard))
+
     def remove(self, asset: str, shard: str) -> None:
         """Take a table and its quarantine out of the lake."""
-        self.path(asset, shard).unlink(missing_ok=True)
-        self.quarantine_path(asset, shard).unlink(missing_ok=True)
-
-
-class TableWriter:
-    """Writes one table batch by batch beside its final place, and moves it there at once."""
-
-    def __init__(self, lake: Lake, asset: str, shard: str, schema: Mapping[str, pl.DataType]) -> None:
-        self._lake = lake
-        self._asset = asset
-        self._shard = shard
-        self._rows = StreamedFile(lake.path(asset, shard), schema)
-        self._quarantine = StreamedFile(lake.quarantine_path(asset, shard), QUARANTINE_COLUMNS)
-        self._hash = hashlib.sha256()
-        self.accounting = Accounting()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._rows.discard()
-        self._quarantine.discard()
-
-    def add(self, batch: Batch) -> None:
-        """Append a batch.
-
-        Raises:
-            LakeError: if the disk is full or the folder cannot be written.
-        """
-        rows = self._rows.append(batch.rows)
-        self._quarantine.append(batch.quarantined)
-        self._hash.update(_to_ndjson(rows))
-        self.accounting.add(batch.accounting)
-
-    def publish(self, **attributes: Any) -> TableInfo:
-        """Make the table visible: the quarantine first, then the rows, each by one rename.
-
-        Args:
-            attributes: further facts of the table, JSON values only.
-
-        Returns:
-            What was published.
-
-        Raises:
-            LakeError: if the disk is full or the folder cannot be written.
-        """
-        values = {
-            "data_version": self._hash.hexdigest()[:32],
-            "accounting": self.accounting.to_dict(),
-            "attributes": attributes,
-        }
-        self._quarantine.publish({})
-        self._rows.publish({_METADATA_KEY: json.dumps(values, sort_keys=True)})
-        return self._lake.info(self._asset, self._shard)
-
-
-def _to_ndjson(frame: pl.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.write_ndjson(buffer)
-    return buffer.getvalue()
+        self.storage.remove(name_table(asset, shard))
+        self.storage.remove(name_quarantine(asset, shard))
 
 
 def iter_frames(frame: pl.LazyFrame, rows: int = 512) -> Iterator[pl.DataFrame]:

@@ -7,15 +7,15 @@ so the chain needs nothing but the lake and the ledger.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from persona_assets.errors import LakeError
-from persona_assets.lake import Lake, TableInfo
+from persona_assets.lake import SHARD_COLUMN, Lake
 from persona_assets.llm.ledger import Entry, Ledger
 from persona_assets.records import SCHEMAS
+from persona_assets.tables import TableInfo
 
 _ID_COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "sft": ("example_id", ("sft_mix",)),
@@ -31,7 +31,6 @@ _ORIGINS = ("source_row_id", "character_id", "source_item_id", "parent_id", "per
 """Columns that name what a row was made from, the nearest first; a row's own id is among them."""
 
 _ROWS_AT_ONCE = 10_000
-_NOT_ASSETS = {*SCHEMAS, "quarantine"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +105,8 @@ def list_named_responses(lake: Lake) -> Iterator[str]:
     Raises:
         LakeError: if a table cannot be read: what it names is then unknown.
     """
-    for path in sorted(lake.root.glob("**/*.parquet")):
+    for path, table in lake.scan_every_file():
         try:
-            table = pl.scan_parquet(path)
             names = table.collect_schema().names()
             for column in ("response_keys", "response_key"):
                 if column in names:
@@ -151,14 +149,13 @@ def _find(lake: Lake, row_id: str | None, shard: str | None = None) -> Step | No
     column, assets = _locate(lake, row_id or "")
     for asset in assets:
         shards = lake.shards(asset) if shard is None or asset == "source_instructions" else [shard]
-        paths = {lake.path(asset, key): key for key in shards if lake.exists(asset, key)}
-        if not paths:
+        there = [key for key in shards if lake.exists(asset, key)]
+        if not there:
             continue
-        table = pl.scan_parquet(list(paths), include_file_paths="__path")
-        found = table.filter(pl.col(column) == row_id).head(1).collect()
+        found = lake.scan_found(asset, there).filter(pl.col(column) == row_id).head(1).collect()
         if found.height:
             row = found.row(0, named=True)
-            home = paths[Path(row.pop("__path"))]
+            home = row.pop(SHARD_COLUMN)
             note = _describe_fate(lake, str(row_id), home) if column == "persona_id" else ""
             return Step(asset, home, str(row_id), row, lake.info(asset, home), note=note)
     return None
@@ -168,8 +165,7 @@ def _locate(lake: Lake, row_id: str) -> tuple[str, Sequence[str]]:
     prefix = row_id.partition("_")[0]
     if prefix != _ITEM:
         return _ID_COLUMNS.get(prefix, ("", ()))
-    folders = sorted(path.name for path in lake.root.glob("*") if path.is_dir())
-    return "item_id", [name for name in folders if name not in _NOT_ASSETS]
+    return "item_id", [name for name in lake.assets() if name not in SCHEMAS]
 
 
 def _describe_fate(lake: Lake, persona_id: str, shard: str) -> str:

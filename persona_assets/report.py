@@ -13,11 +13,12 @@ import polars as pl
 
 from persona_assets.descendants import list_tables
 from persona_assets.figures import encode_figure
-from persona_assets.lake import WHOLE, Lake
+from persona_assets.lake import Lake
 from persona_assets.llm.ledger import LEDGER_FILE
 from persona_assets.llm.ledger_upkeep import Spending, open_upkeep
 from persona_assets.settings import Settings
 from persona_assets.streamed_file import write_whole
+from persona_assets.tables import WHOLE
 
 REPORTS_FOLDER = "reports"
 _SAMPLES, _DUPLICATES, _CELL = 3, 12, 600

@@ -34,7 +34,7 @@ class Project:
     def __init__(self, settings: Settings, reporter: Reporter | None = None) -> None:
         self.settings = settings
         self.reporter: Reporter = reporter or SilentReporter()
-        self.lake = Lake(settings.data / "lake")
+        self.lake = Lake(settings.lake)
 
     @cached_property
     def ledger(self) -> Ledger:

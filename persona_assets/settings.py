@@ -148,6 +148,14 @@ class Settings(BaseSettings):
         return self.paths.data.expanduser().resolve()
 
     @property
+    def lake(self) -> str:
+        """Where the tables lie: an absolute folder, or an address in object storage."""
+        lake = self.paths.lake
+        if lake is None:
+            return str(self.data / "lake")
+        return lake if "://" in lake else str(Path(lake).expanduser().resolve())
+
+    @property
     def prompts(self) -> Path:
         """The folder of prompt files: the configured one, `./prompts`, or the packaged copy."""
         candidates = [self.paths.prompts] if self.paths.prompts else [Path("prompts"), PACKAGE.parent / "prompts"]

@@ -22,6 +22,10 @@ class PathSettings(Section):
     """Where things lie."""
 
     data: Path = Field(Path("data"), description="Folder of the lake, index, ledger and releases.")
+    lake: str | None = Field(
+        None,
+        description="Folder of the tables, or its address in object storage, as s3://BUCKET/PATH; none: <data>/lake.",
+    )
     prompts: Path | None = Field(
         None, description="Folder of prompt, recipe and mix files. Default: ./prompts, else the packaged ones."
     )

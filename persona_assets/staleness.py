@@ -13,11 +13,12 @@ import polars as pl
 
 from persona_assets.corpus.shards import CorpusShard
 from persona_assets.errors import LakeError
-from persona_assets.lake import WHOLE, Lake, TableInfo
+from persona_assets.lake import Lake
 from persona_assets.llm.client import name_models
 from persona_assets.settings import Settings
 from persona_assets.sft.release import read_release_facts
 from persona_assets.sft.shards import ShardChoice
+from persona_assets.tables import WHOLE, TableInfo
 
 _NAMED = 2
 
@@ -110,7 +111,7 @@ def examine_shard(present: Present, shard: str, source: CorpusShard | None, gone
         A state an asset that has a table a shard, in order.
     """
     more: Mapping[str, Compare] = {
-        "web_text": lambda info: _compare_source(info, source),
+        "web_text": lambda info: _compare_source(present.lake, info, source),
         "hub_duplicates": lambda _: _describe_gone(gone_kept),
     }
     stale: set[str] = set()
@@ -126,7 +127,8 @@ def examine_shard(present: Present, shard: str, source: CorpusShard | None, gone
 def examine_whole(present: Present, name: str, files: Sequence[Path]) -> TableState:
     """Say the same of a table that is not partitioned and is read from files."""
     asset = next(asset for asset in present.assets if asset.name == name)
-    return _examine(present, asset, WHOLE, set(), lambda info: _compare_files(info, [f.name for f in files], files))
+    names = [file.name for file in files]
+    return _examine(present, asset, WHOLE, set(), lambda info: _compare_files(present.lake, info, names, files))
 
 
 def count_gone_kept(lake: Lake) -> Mapping[str, int]:
@@ -224,21 +226,17 @@ def _describe_gone(kept: int) -> list[str]:
     return [f"{kept} kept_id are in the hub no more: materialise persona_hub of this shard again"] if kept else []
 
 
-def _compare_source(info: TableInfo, source: CorpusShard | None) -> list[str]:
+def _compare_source(lake: Lake, info: TableInfo, source: CorpusShard | None) -> list[str]:
     if source is None:
         return ["its file is in the corpus no more"]
     records = [source.start, source.stop]
     if info.attributes.get("records", records) != records:
         return ["its part of the file is another now"]
-    return _compare_files(info, source.names, source.files)
+    return _compare_files(lake, info, source.names, source.files)
 
 
-def _compare_files(info: TableInfo, names: Sequence[str], files: Sequence[Path]) -> list[str]:
+def _compare_files(lake: Lake, info: TableInfo, names: Sequence[str], files: Sequence[Path]) -> list[str]:
     if info.attributes.get("files", list(names)) != list(names):
         return ["its files are others now"]
-    return _find_newer(info.path, files)
-
-
-def _find_newer(table: Path, files: Sequence[Path]) -> list[str]:
-    made = table.stat().st_mtime
+    made = lake.find_time(info.asset, info.shard) or 0.0
     return [f"{path.name} changed since" for path in files if path.is_file() and path.stat().st_mtime > made][:3]

@@ -10,13 +10,13 @@ from typing import TypeVar
 import polars as pl
 
 from persona_assets.accounting import Accounting
-from persona_assets.lake import Batch
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.client import ModelClient
 from persona_assets.llm.ledger import Ledger
 from persona_assets.llm.usage import Usage
 from persona_assets.prompts import Prompt, PromptFile
 from persona_assets.settings import PACKAGE, ModelSettings, TaskSettings
+from persona_assets.tables import Batch
 
 PROMPTS = PACKAGE.parent / "prompts"
 P = TypeVar("P", bound=PromptFile)

@@ -187,7 +187,7 @@ def test_bad_input_is_named_and_costs_nothing_else(
     good = make_settings(project)
     lake = Lake(good.data / "lake")
     path = project / "corpus" / case.file
-    before = read_files(lake.root)
+    before = read_files(Path(lake.root))
     try:
         with case.world(path, monkeypatch) as model:
             bad = make_settings(project, model=model)
@@ -196,9 +196,9 @@ def test_bad_input_is_named_and_costs_nothing_else(
         heights = tuple(lake.info(asset, BAD).rows if lake.exists(asset, BAD) else None for asset in ASSETS)
         assert heights == case.rows
         # Whatever happened to the bad shard, the good one is as it was, and can still be run.
-        assert read_files(lake.root).items() >= before.items()
+        assert read_files(Path(lake.root)).items() >= before.items()
         assert list_failures(materialise_shard(good, GOOD, *ASSETS)) == {}
-        assert read_files(lake.root).items() >= before.items()
+        assert read_files(Path(lake.root)).items() >= before.items()
         if case.answers:
             assert_paid_once(case, bad)
     finally:

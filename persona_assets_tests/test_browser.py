@@ -105,7 +105,7 @@ def test_a_failed_check_says_what_is_wrong(page: Any, services: Services) -> Non
     import pyarrow.parquet as pq
 
     lake = Lake(services.logs / "data" / "lake")
-    path = lake.path("seed_personas", "shard-0000")
+    path = Path(lake.path("seed_personas", "shard-0000"))
     facts = (pq.read_metadata(path).metadata or {})[b"persona_assets"].decode()
     table = pl.read_parquet(path)
     pl.concat([table, table]).write_parquet(path, metadata={"persona_assets": facts})

@@ -15,8 +15,9 @@ import pytest
 
 from persona_assets.accounting import Accounting
 from persona_assets.errors import LakeError
-from persona_assets.lake import Batch, Lake, TableInfo, iter_frames
+from persona_assets.lake import Lake, iter_frames
 from persona_assets.records import QUARANTINE_COLUMNS
+from persona_assets.tables import Batch, TableInfo
 
 SCHEMA = {"id": pl.String(), "n": pl.Int64(), "turns": pl.List(pl.Struct({"role": pl.String, "content": pl.String}))}
 
@@ -49,7 +50,7 @@ def split(rows: pl.DataFrame, size: int) -> Iterator[Batch]:
 
 
 def files(lake: Lake) -> list[str]:
-    return sorted(path.name for path in lake.root.rglob("*") if path.is_file())
+    return sorted(path.name for path in Path(lake.root).rglob("*") if path.is_file())
 
 
 def test_a_table_says_what_it_is(lake: Lake) -> None:
@@ -59,7 +60,7 @@ def test_a_table_says_what_it_is(lake: Lake) -> None:
     assert info == TableInfo(
         "personas",
         "shard_a",
-        lake.root / "personas" / "shard_a.parquet",
+        str(Path(lake.root) / "personas" / "shard_a.parquet"),
         10,
         info.data_version,
         Accounting(11, 11, Counter(), 11, 10, Counter(), Counter(malformed=1)),
@@ -75,7 +76,7 @@ def test_equal_rows_make_an_equal_file_whatever_the_batches(lake: Lake) -> None:
     rows = make_rows(9_000)
     infos = [lake.write(f"a{size}", "s", SCHEMA, split(rows, size)) for size in (1_000, 4_096, 7_001, 9_000)]
     assert len({info.data_version for info in infos}) == 1
-    assert len({info.path.read_bytes() for info in infos}) == 1
+    assert len({Path(info.path).read_bytes() for info in infos}) == 1
     assert lake.scan("a1000", "s").collect().equals(rows)
 
 
@@ -123,7 +124,7 @@ os.kill(os.getpid(), 9)
 """
     done = subprocess.run([sys.executable, "-c", program, str(lake.root)], check=False)
     assert done.returncode == -signal.SIGKILL
-    (leftover,) = lake.root.rglob("*.tmp")
+    (leftover,) = Path(lake.root).rglob("*.tmp")
     assert (lake.exists("a", "s"), lake.shards("a")) == (False, [])
     lake.write("a", "s", SCHEMA, split(make_rows(3), 3))
     assert leftover.exists()
@@ -179,7 +180,7 @@ def test_a_missing_table_is_named(lake: Lake) -> None:
 
 
 def test_a_corrupt_file_is_named(lake: Lake) -> None:
-    path = lake.write("a", "s", SCHEMA, split(make_rows(5_000), 5_000)).path
+    path = Path(lake.write("a", "s", SCHEMA, split(make_rows(5_000), 5_000)).path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     for read in (lake.info, lake.scan):

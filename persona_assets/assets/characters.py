@@ -13,11 +13,11 @@ from persona_assets.characters.dialogues import answer_sessions, rewrite_session
 from persona_assets.characters.profile_prompt import ProfilePrompt, load_profile_prompt
 from persona_assets.characters.profiles import make_profiles
 from persona_assets.characters.sessions import Session, draw_sessions, draw_with_own, make_own_sessions
-from persona_assets.lake import Batch, TableInfo
 from persona_assets.llm.asker import Asker
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.records import CharacterProfiles, Dialogues, polars_schema
 from persona_assets.resources import Project
+from persona_assets.tables import Batch, TableInfo
 
 OWN_INSTRUCTIONS = "instructions"
 """The recipe whose rows are what the shard's own personas ask."""

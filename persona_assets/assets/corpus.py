@@ -10,9 +10,9 @@ from persona_assets.corpus.documents import read_shard
 from persona_assets.corpus.instructions import read_instructions
 from persona_assets.corpus.shards import CorpusShard
 from persona_assets.corpus.tombstones import load_tombstones
-from persona_assets.lake import WHOLE, Batch, TableInfo
 from persona_assets.records import SourceInstructions, WebText, polars_schema
 from persona_assets.resources import Project
+from persona_assets.tables import WHOLE, Batch, TableInfo
 
 _CLEANING = (
     "corpus.min_chars",

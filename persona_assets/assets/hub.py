@@ -14,11 +14,11 @@ from persona_assets.assets.preview import describe_search, describe_stages
 from persona_assets.assets.specs import INDEX_POOL, RULE, asset_options
 from persona_assets.dedup.hub import HubDecision, decide_shard
 from persona_assets.dedup.published import LakeHub, describe_contribution
-from persona_assets.lake import Batch, TableInfo
 from persona_assets.partitions import corpus_shard
 from persona_assets.personas.hub import gather_personas
 from persona_assets.records import QUARANTINE_COLUMNS, HubDuplicates, PersonaHub, polars_schema
 from persona_assets.resources import Project
+from persona_assets.tables import Batch, TableInfo
 
 _ROWS = 8_192
 _SETTINGS = (*RULE, "embedding.proposer", "embedding.proposer_margin")

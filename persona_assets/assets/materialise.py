@@ -10,12 +10,12 @@ from pydantic import Field
 from persona_assets.accounting import Accounting
 from persona_assets.assets.interrupts import run_interruptibly
 from persona_assets.assets.preview import describe_table, describe_usage
-from persona_assets.lake import WHOLE, Batch, TableInfo, TableWriter
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.usage import Usage
 from persona_assets.prompts import Prompt, PromptFile
 from persona_assets.resources import Project
 from persona_assets.settings import TaskSettings
+from persona_assets.tables import WHOLE, Batch, TableInfo, TableWriter
 
 P = TypeVar("P", bound=PromptFile)
 Schema = Mapping[str, pl.DataType]

@@ -18,7 +18,6 @@ from persona_assets.assets.materialise import (
 from persona_assets.assets.specs import MODEL_KIND, RULE, table_asset
 from persona_assets.corpus.personas import read_persona_shard
 from persona_assets.corpus.tombstones import load_tombstones
-from persona_assets.lake import Batch, TableInfo
 from persona_assets.llm.asker import Asker
 from persona_assets.personas.expand import RoundReport, expand_personas
 from persona_assets.personas.hub import remember_new
@@ -31,6 +30,7 @@ from persona_assets.personas.persona_prompts import (
 from persona_assets.personas.seed import count_seed_tasks, make_seed_personas, take_personas
 from persona_assets.records import ExpandedPersonas, SeedPersonas, polars_schema
 from persona_assets.resources import Project
+from persona_assets.tables import Batch, TableInfo
 
 
 def build_persona_assets(prompts: Path, pool: str | None) -> list[dg.AssetsDefinition]:

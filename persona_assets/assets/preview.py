@@ -11,8 +11,9 @@ import polars as pl
 from persona_assets.accounting import Accounting
 from persona_assets.dedup.match import STAGES
 from persona_assets.dedup.violations import ViolationSample
-from persona_assets.lake import Lake, TableInfo
+from persona_assets.lake import Lake
 from persona_assets.llm.usage import Usage
+from persona_assets.tables import TableInfo
 
 _ROWS = 5
 _CELL = 240
@@ -39,7 +40,7 @@ def describe_table(lake: Lake, info: TableInfo) -> dict[str, Any]:
         "dropped": counts.dropped.total(),
         "quarantined": counts.quarantined.total(),
         **describe_answers(counts),
-        "path": dg.MetadataValue.path(str(info.path)),
+        "path": dg.MetadataValue.path(info.path),
     }
 
 

@@ -11,7 +11,6 @@ from persona_assets.assets.materialise import TaskConfig, materialise_with_model
 from persona_assets.assets.quality_preview import describe_quality
 from persona_assets.assets.specs import MODEL_KIND, table_asset
 from persona_assets.evaluation.quality import measure_recipe
-from persona_assets.lake import TableInfo
 from persona_assets.personas.persona_prompts import SeedPrompt, load_seed_prompt
 from persona_assets.prompts import Prompt
 from persona_assets.recipes.conversations import make_conversations
@@ -21,6 +20,7 @@ from persona_assets.recipes.recipe import HUB, Recipe
 from persona_assets.records import polars_schema
 from persona_assets.resources import Project
 from persona_assets.settings import TaskSettings
+from persona_assets.tables import TableInfo
 
 
 class RecipeConfig(TaskConfig):

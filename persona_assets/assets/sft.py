@@ -10,7 +10,6 @@ from persona_assets.assets.materialise import publish_batches, read_versions, to
 from persona_assets.assets.preview import preview_rows
 from persona_assets.assets.specs import OWNERS, table_asset
 from persona_assets.evaluation.ratings import read_ratings
-from persona_assets.lake import Batch, TableInfo
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.records import SftMix, polars_schema
 from persona_assets.resources import Project
@@ -21,6 +20,7 @@ from persona_assets.sft.families import find_families
 from persona_assets.sft.mixes import Mix, join_versions
 from persona_assets.sft.release import Release, scan_split, write_release
 from persona_assets.sft.shards import ShardChoice, choose_shards, require_shards
+from persona_assets.tables import Batch, TableInfo
 
 _ROLE_PLAY = ("dialogues_r", "dialogues_g")
 

@@ -21,7 +21,6 @@ from persona_assets.characters.answer_flaws import (
     strip_name_label,
 )
 from persona_assets.characters.sessions import Session
-from persona_assets.lake import Batch
 from persona_assets.llm.answers import copies_any, find_borrowed
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
@@ -37,6 +36,7 @@ from persona_assets.llm.tasks import (
 )
 from persona_assets.prompts import Message, PromptFile
 from persona_assets.records import Dialogues, content_id, polars_schema
+from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(Dialogues)
 _MOST_COPIED = 0.6

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from persona_assets.characters.contradictions import find_contradiction, read_gender
 from persona_assets.characters.draws import Drawn, draw_character
 from persona_assets.characters.profile_prompt import ProfilePrompt
-from persona_assets.lake import Batch, iter_frames
+from persona_assets.lake import iter_frames
 from persona_assets.llm.answers import copies_any, find_borrowed, speaks_as_model
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
@@ -29,6 +29,7 @@ from persona_assets.llm.tasks import (
 from persona_assets.personas.heuristics import contains_contact, mixes_scripts
 from persona_assets.records import CharacterProfiles, content_id, polars_schema
 from persona_assets.settings import CharacterSettings
+from persona_assets.tables import Batch
 
 ATTRIBUTES = ("name", "age", "gender", "race", "birthplace", "appearance", "experience", "personality")
 

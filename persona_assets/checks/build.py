@@ -20,11 +20,11 @@ from persona_assets.checks.tables import (
     check_unique_ids,
     check_user_turns,
 )
-from persona_assets.lake import WHOLE
 from persona_assets.partitions import corpus_shard
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.records import SCHEMAS
 from persona_assets.resources import Project
+from persona_assets.tables import WHOLE
 
 ProjectCheck = Callable[[Project, str], Finding]
 

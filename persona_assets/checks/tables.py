@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import dataframely as dy
 import polars as pl
 
-from persona_assets.lake import WHOLE, Lake, iter_frames
+from persona_assets.lake import Lake, iter_frames
 from persona_assets.records import polars_schema
+from persona_assets.tables import WHOLE
 
 _SESSIONS = "source_instructions"
 """The one table that is not partitioned."""

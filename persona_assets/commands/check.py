@@ -7,7 +7,6 @@ from rich.table import Table
 
 from persona_assets.commands.pipeline import open_pipeline
 from persona_assets.commands.run import RunFailedError
-from persona_assets.errors import LakeError
 from persona_assets.settings import Settings
 
 
@@ -25,15 +24,9 @@ def run_checks(settings: Settings, console: Console, shards: Sequence[str]) -> N
     """
     failed: list[str] = []
     with open_pipeline(settings, console) as pipeline:
-        there = pipeline.project.lake.shards("web_text")
-        missing = [shard for shard in shards if shard not in there]
-        if missing or not there:
-            raise LakeError(
-                f"Nothing of the shard {missing[0] if missing else ''} is in the lake {pipeline.project.lake.root}."
-                " Materialise it first: persona-assets run."
-            )
-        pipeline.register_shards(list(shards) or there)
-        for shard in shards or there:
+        meant = pipeline.project.lake.require_shards("web_text", shards)
+        pipeline.register_shards(meant)
+        for shard in meant:
             report = pipeline.run_checks(shard)
             table = Table("", "asset", "check", "message", title=f"Shard {shard}", box=None, pad_edge=False)
             for check in report.checks:

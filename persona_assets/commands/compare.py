@@ -8,8 +8,9 @@ from rich.console import Console
 
 from persona_assets.backfills import list_table_assets
 from persona_assets.errors import LakeError
-from persona_assets.lake import Lake, TableInfo
+from persona_assets.lake import Lake
 from persona_assets.settings import Settings
+from persona_assets.tables import TableInfo
 
 _CELL = 400
 _HIDDEN = ("_id", "_keys", "_hash", "license", "model")
@@ -29,10 +30,10 @@ def print_comparison(settings: Settings, console: Console, before: Path, rows: i
     """
     from persona_assets.definitions import build_definitions
 
-    old, new = Lake(before / "lake"), Lake(settings.data / "lake")
+    old, new = Lake(before / "lake"), Lake(settings.lake)
     for lake in (old, new):
-        if not lake.root.is_dir():
-            raise LakeError(f"There is no lake in {lake.root.parent}. Run a shard into it first: persona-assets run.")
+        if not lake.assets():
+            raise LakeError(f"The lake {lake.root} has no table. Run a shard into it first: persona-assets run.")
     graph = build_definitions(settings).resolve_asset_graph()
     for line in describe_changes(old, new, [asset.name for asset in list_table_assets(graph)], rows):
         console.print(line, markup=False, soft_wrap=True, highlight=False)

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from persona_assets.commands.run import RunFailedError, run_pipeline
-from persona_assets.lake import WHOLE, Lake
+from persona_assets.lake import Lake
 from persona_assets.recipes.load import load_recipes
 from persona_assets.settings import PACKAGE, Settings
 from persona_assets.sft.release import scan_split
+from persona_assets.tables import WHOLE
 
 SHARD = "sample"
 MIX = "default"
@@ -119,7 +120,7 @@ def run_demo(settings: Settings, console: Console) -> DemoResult:
 
 def gather_result(settings: Settings) -> DemoResult:
     """Read what the demo left in the lake and the release."""
-    lake = Lake(settings.data / "lake")
+    lake = Lake(settings.lake)
     recipes = [recipe.content.asset for recipe in load_recipes(settings.prompts / "recipes")]
     assets = (*_ASSETS, *recipes, "sft_mix")
     infos = [lake.info(asset, WHOLE if asset == "source_instructions" else SHARD) for asset in assets]

@@ -24,10 +24,10 @@ from persona_assets.forgetting import (
     plan_to_forget,
     remember,
 )
-from persona_assets.lake import WHOLE
 from persona_assets.llm.ledger_upkeep import open_upkeep
 from persona_assets.report import REPORTS_FOLDER
 from persona_assets.settings import Settings
+from persona_assets.tables import WHOLE
 
 
 def run_forget(

@@ -113,7 +113,7 @@ def _open(settings: Settings) -> Iterator[tuple[PersonaIndex, TextEncoder]]:
 
 
 def _open_lake(settings: Settings) -> Lake:
-    return Lake(settings.data / "lake")
+    return Lake(settings.lake)
 
 
 def _name_place(settings: Settings) -> str:

@@ -73,11 +73,11 @@ def run_prune(
             "ledger prune: no filter is given, and the whole ledger would be meant. Give --model, --asset, --before or"
             " --unreferenced."
         )
-    lake = Lake(settings.data / "lake")
-    if unreferenced and not any(lake.root.glob("*/*.parquet")):
+    lake = Lake(settings.lake)
+    if unreferenced and not lake.assets():
         raise LakeError(
             f"ledger prune --unreferenced: the lake {lake.root} has no table, so that every response would go. If it"
-            " lies elsewhere, correct paths.data; else take another filter."
+            " lies elsewhere, correct paths.lake or paths.data; else take another filter."
         )
     with _open(settings) as ledger:
         selection = _select(ledger, model, asset, before)

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from persona_assets.accounting import Accounting
 from persona_assets.errors import PromptError
-from persona_assets.lake import Batch
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.usage import Usage
 from persona_assets.personas.persona_prompts import load_seed_prompt
@@ -22,6 +21,7 @@ from persona_assets.recipes.recipe import HUB, Recipe
 from persona_assets.records import content_id
 from persona_assets.resources import Project
 from persona_assets.settings import Settings
+from persona_assets.tables import Batch
 
 _PARTNER = "A retired postman who knows every dog of his old round by name."
 _NEW = """\

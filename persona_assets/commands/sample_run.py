@@ -1,7 +1,6 @@
 """A run of a part of a shard, for what it shows of the whole: its tables are thrown away, its responses stay."""
 
 import random
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from persona_assets.commands.execution import JobReport
 from persona_assets.commands.pipeline import INSTRUCTIONS, open_pipeline
 from persona_assets.errors import PersonaAssetsError
 from persona_assets.forecast import Flow, Rates
-from persona_assets.lake import WHOLE, Batch, Lake
+from persona_assets.lake import Lake
 from persona_assets.llm import price_table
 from persona_assets.llm.client import asks_in_batches
 from persona_assets.llm.ledger import LEDGER_FILE
@@ -25,6 +24,7 @@ from persona_assets.llm.usage import Usage
 from persona_assets.progress import Reporter
 from persona_assets.records import QUARANTINE_COLUMNS, SeedPersonas, WebText, polars_schema
 from persona_assets.settings import BatchSettings, Settings
+from persona_assets.tables import WHOLE, Batch
 
 
 class SampleFailedError(PersonaAssetsError):
@@ -91,9 +91,9 @@ def run_sample(settings: Settings, console: Console, shards: Sequence[str], numb
     with _open_copy(settings) as copy, open_pipeline(copy, console, Recorder) as pipeline:
         recorder = pipeline.project.reporter
         assert isinstance(recorder, Recorder)  # noqa: S101 - it was wrapped so
-        whole, part = Lake(settings.data / "lake"), pipeline.project.lake
+        whole, part = Lake(settings.lake), pipeline.project.lake
         pipeline.register_shards(shards)
-        _copy_table(whole, part, INSTRUCTIONS)
+        part.copy_from(whole, INSTRUCTIONS)
         for shard in shards:
             given = _write_part(whole, part, shard, number, seed)
             assets = [asset.name for asset in pipeline.list_assets() if asset.is_partitioned]
@@ -154,7 +154,7 @@ def _open_copy(settings: Settings) -> Iterator[Settings]:
     ledger = settings.ledger.url or sa.URL.create("sqlite", database=str(settings.data / LEDGER_FILE))
     url = ledger if isinstance(ledger, str) else ledger.render_as_string(hide_password=False)
     with tempfile.TemporaryDirectory(prefix=".sample-", dir=settings.data) as folder:
-        paths = settings.paths.model_copy(update={"data": Path(folder)})
+        paths = settings.paths.model_copy(update={"data": Path(folder), "lake": None})
         yield settings.model_copy(
             update={
                 "paths": paths,
@@ -177,11 +177,9 @@ def _write_part(whole: Lake, part: Lake, shard: str, number: int, seed: int) -> 
     account = Accounting.of_rows(rows.height, rows.height, {}, {})
     part.write(asset, shard, schema, [Batch(rows, pl.DataFrame(schema=QUARANTINE_COLUMNS), account)], **attributes)
     if not has_texts:
-        _copy_table(whole, part, "web_text", shard)
+        part.copy_from(whole, "web_text", shard)
     return ["web_text"] if has_texts else ["web_text", "seed_personas"]
 
 
 def _copy_table(whole: Lake, part: Lake, asset: str, shard: str = WHOLE) -> None:
-    target = part.path(asset, shard)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(whole.path(asset, shard), target)
+    part.copy_from(whole, asset, shard)

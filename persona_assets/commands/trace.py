@@ -38,7 +38,7 @@ def print_trace(settings: Settings, console: Console, row_id: str) -> list[Step]
     """
     ledger = open_ledger(settings.ledger.url, settings.data)
     try:
-        steps = trace_row(Lake(settings.data / "lake"), ledger, row_id)
+        steps = trace_row(Lake(settings.lake), ledger, row_id)
     finally:
         ledger.close()
     for number, step in enumerate(steps):
@@ -60,7 +60,7 @@ def print_descendants(settings: Settings, console: Console, row_id: str) -> list
     Raises:
         LakeError: if no table has the id.
     """
-    lake = Lake(settings.data / "lake")
+    lake = Lake(settings.lake)
     found = find_descendants(lake, [row_id])
     if not found:
         raise LakeError(f"{row_id} is in no table of {lake.root}. `persona-assets status` shows which there are.")

@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 import polars as pl
 
 from persona_assets.accounting import Accounting
-from persona_assets.lake import Batch
 from persona_assets.llm.answers import copies_any, is_degenerate, is_refusal
 from persona_assets.llm.outcomes import Accepted, Judge, Outcome, Refusal, Rejected, Scorer, Task, Values, Verdict
 from persona_assets.llm.request import ChatRequest, RefusedError, Reply
 from persona_assets.llm.structured import MalformedError, correction, parse_answer
 from persona_assets.llm.team import Answerer
 from persona_assets.records import QUARANTINE_COLUMNS
+from persona_assets.tables import Batch
 
 __all__ = [
     "Accepted",

@@ -12,7 +12,6 @@ from typing import Any
 import polars as pl
 
 from persona_assets.corpus.language import detect_language
-from persona_assets.lake import Batch
 from persona_assets.llm.answers import copies_any, shares_run
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
@@ -34,6 +33,7 @@ from persona_assets.personas.persona_prompts import ExpansionPrompt
 from persona_assets.personas.seed import identify_persona
 from persona_assets.records import ExpandedPersonas, polars_schema
 from persona_assets.settings import ExpansionSettings, SeedSettings
+from persona_assets.tables import Batch
 
 FindNew = Callable[[pl.DataFrame], pl.Series]
 """Decides for a frame of persona_id and persona which rows are new, and remembers them."""

@@ -9,7 +9,7 @@ import polars as pl
 from persona_assets.accounting import Accounting
 from persona_assets.corpus.language import detect_language
 from persona_assets.dedup.text import normalise
-from persona_assets.lake import Batch, iter_frames
+from persona_assets.lake import iter_frames
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
     Accepted,
@@ -28,6 +28,7 @@ from persona_assets.personas.heuristics import clean_persona, find_flaw, find_fl
 from persona_assets.personas.persona_prompts import SeedPrompt
 from persona_assets.records import QUARANTINE_COLUMNS, SeedPersonas, content_id, polars_schema
 from persona_assets.settings import Relation, SeedSettings
+from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(SeedPersonas)
 # Beyond it a persona is no nearer to its document but more of a copy.

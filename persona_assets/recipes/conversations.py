@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from persona_assets.lake import Batch
 from persona_assets.llm.answers import copies_any, speaks_as_model
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.outcomes import Accepted, Outcome, Rejected, Task, Values, Verdict
@@ -22,6 +21,7 @@ from persona_assets.recipes.demonstrations import Demonstrator, prepare_demonstr
 from persona_assets.recipes.make import SourceRow, Workshop, iter_sources, make_common_columns
 from persona_assets.recipes.recipe import Conversation, RecipeFile
 from persona_assets.records import content_id, polars_schema
+from persona_assets.tables import Batch
 
 _LABEL = re.compile(r"^\W*(?:you|user|person|me|assistant|they|other)\W{0,2}:\s*", re.IGNORECASE)
 _FEWEST_TURNS = 2

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from persona_assets.errors import PromptError
-from persona_assets.lake import Batch, iter_frames
+from persona_assets.lake import iter_frames
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.outcomes import Accepted, Outcome, Rejected, Scorer, Task, Values, Verdict
 from persona_assets.llm.tasks import answer_task, collect_batches, run_tasks
@@ -24,6 +24,7 @@ from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.recipes.sandbox import ProgramError, run_program
 from persona_assets.records import content_id, polars_schema
 from persona_assets.settings import SandboxSettings
+from persona_assets.tables import Batch
 
 _PROGRAM = re.compile(r"```(?:python|py)?\s*\n(.*?)```", re.DOTALL)
 

@@ -12,12 +12,13 @@ import polars as pl
 from persona_assets.accounting import Accounting
 from persona_assets.characters.profiles import ATTRIBUTES
 from persona_assets.corpus.language import detect_language
-from persona_assets.lake import Batch, TableInfo, iter_frames
+from persona_assets.lake import iter_frames
 from persona_assets.llm.answers import measure_compression
 from persona_assets.prompts import Message, render_template
 from persona_assets.recipes.recipe import Recipe, TrainingExample
 from persona_assets.records import QUARANTINE_COLUMNS, RECIPE_COLUMNS, SftMix, content_id, polars_schema
 from persona_assets.sft.benchmarks import Benchmarks
+from persona_assets.tables import Batch, TableInfo
 
 _SCHEMA = polars_schema(SftMix)
 _SOURCE_ITEM = "source_item_id"

@@ -8,11 +8,11 @@ import pytest
 
 from persona_assets.accounting import Accounting
 from persona_assets.checks.quality import check_quality
-from persona_assets.lake import Batch
 from persona_assets.recipes.load import load_recipes
 from persona_assets.records import QUARANTINE_COLUMNS, polars_schema
 from persona_assets.resources import Project
 from persona_assets.settings import load_settings
+from persona_assets.tables import Batch
 from persona_assets_tests.asking import PROMPTS
 from persona_assets_tests.evaluation.test_quality import TRADES
 

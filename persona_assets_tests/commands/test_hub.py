@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_the_index_is_built_anew_and_no_verdict_changes(kind: str, project: Smal
     damage(project, kind)
     if kind in {"damaged", "of another model"}:
         assert "hub rebuild" in " ".join(call("run", "--shard", "one", "--asset", "persona_hub").out.split())
-    before = {path: path.read_bytes() for path in project.lake.root.glob("persona_hub/*.parquet")}
+    before = {path: path.read_bytes() for path in Path(project.lake.root).glob("persona_hub/*.parquet")}
     called = call("hub", "rebuild")
     assert called.code == 0, called.err
     rows = sum(project.lake.info("persona_hub", shard).rows for shard in ("one", "two"))

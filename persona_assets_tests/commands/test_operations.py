@@ -78,7 +78,7 @@ def test_checks_are_run_as_a_table_with_an_exit_code(project: SmallProject, call
     assert good.code == 0, good.out + good.err
     assert "checks passed." in good.out
     assert "unique_ids" in good.out
-    path = project.lake.path("dialogues_g", "one")
+    path = Path(project.lake.path("dialogues_g", "one"))
     table = pl.read_parquet(path)
     import pyarrow.parquet as pq
 

@@ -1,6 +1,7 @@
 """The report: one file that holds everything, and in which nothing of a text becomes markup."""
 
 import re
+from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -34,7 +35,7 @@ def test_a_report_on_all_shards_adds_them_up(project: SmallProject, call: Call) 
 
 
 def test_markup_in_a_text_is_text(project: SmallProject, call: Call) -> None:
-    path = project.lake.path("persona_hub", "two")
+    path = Path(project.lake.path("persona_hub", "two"))
     facts = (pq.read_metadata(path).metadata or {})[b"persona_assets"].decode()
     evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
     pl.read_parquet(path).with_columns(persona=pl.lit(evil)).write_parquet(path, metadata={"persona_assets": facts})

@@ -141,7 +141,7 @@ def test_other_instruction_files_are_shown_and_read(
 def test_duplicates_of_what_is_gone_are_shown(project: SmallProject, call: Call) -> None:
     duplicates = project.lake.scan("hub_duplicates", "two").collect()
     assert duplicates.height
-    path = project.lake.path("persona_hub", "two")
+    path = Path(project.lake.path("persona_hub", "two"))
     facts = pl.read_parquet_metadata(path)["persona_assets"]
     hub = pl.read_parquet(path).filter(~pl.col("persona_id").is_in(duplicates["kept_id"].implode()))
     hub.write_parquet(path, metadata={"persona_assets": facts})

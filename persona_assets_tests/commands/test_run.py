@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -89,7 +90,7 @@ def test_damaged_shard_does_not_keep_others_from_running(project: SmallProject, 
 
 
 def test_failed_blocking_check_is_shown_and_fails_the_command(project: SmallProject, call: Call) -> None:
-    path = project.lake.path("expanded_personas", "one")
+    path = Path(project.lake.path("expanded_personas", "one"))
     facts = pl.read_parquet_metadata(path)["persona_assets"]
     orphans = pl.read_parquet(path).with_columns(parent_id=pl.lit("per_00000000000000000000"))
     orphans.write_parquet(path, metadata={"persona_assets": facts})

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from persona_assets.io import LakeIOManager
-from persona_assets.lake import TableInfo
+from persona_assets.tables import TableInfo
 
 ChangeRows = Callable[[pl.DataFrame], pl.DataFrame]
 

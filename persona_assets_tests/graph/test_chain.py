@@ -9,8 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from persona_assets.lake import WHOLE, Lake
+from persona_assets.lake import Lake
 from persona_assets.settings import PACKAGE, Settings
+from persona_assets.tables import WHOLE
 from persona_assets_tests.graph.runs import (
     MIX,
     MODEL_BACKED,
@@ -63,7 +64,7 @@ def test_every_materialisation_shows_rows_preview_and_account(finished: Chain) -
         assert f"| rows | {info.rows} | |" in metadata["accounting"]
         assert metadata["preview"].startswith("- **" if info.rows else "_No rows._")
         assert len(metadata["preview"]) < 1000
-        assert metadata["path"] == str(info.path)
+        assert metadata["path"] == info.path
         if asset in MODEL_BACKED:
             assert metadata["model"] == "scripted/plain"
             assert metadata["calls"] > 0

@@ -128,7 +128,7 @@ def test_two_kills_lose_nothing_and_buy_nothing_twice(empty: Settings, tmp_path:
 
 DIE_AT_PUBLISHING = """
 import os
-from persona_assets.lake import TableWriter
+from persona_assets.tables import TableWriter
 publish = TableWriter.publish
 def die(self, **attributes):
     if self._asset == {asset!r}:

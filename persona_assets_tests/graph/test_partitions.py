@@ -48,7 +48,7 @@ def test_two_shards_share_a_hub_and_a_split(copied: Settings, tmp_path: Path) ->
     assert list_failures(result) == {}
     assert list_failed_checks(result) == {}
     lake = Lake(copied.data / "lake")
-    assert read_files(lake.root).items() >= before.items()
+    assert read_files(Path(lake.root)).items() >= before.items()
     duplicates = lake.scan("hub_duplicates", "later").collect()
     small = lake.scan("persona_hub", SHARD).collect()
     assert duplicates.filter(pl.col("kept_id").is_in(small["persona_id"].implode())).height >= 2
@@ -56,11 +56,11 @@ def test_two_shards_share_a_hub_and_a_split(copied: Settings, tmp_path: Path) ->
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert checks["no_near_duplicates"].metadata["shards_compared"].value == 2
 
-    later = read_shard(read_files(lake.root), "later")
+    later = read_shard(read_files(Path(lake.root)), "later")
     again = materialise_shard(copied, SHARD, "persona_hub", "hub_duplicates", "character_profiles", instance=instance)
     assert list_failures(again) == {}
-    assert read_shard(read_files(lake.root), "later") == later
-    assert read_files(lake.root).items() >= before.items()
+    assert read_shard(read_files(Path(lake.root)), "later") == later
+    assert read_files(Path(lake.root)).items() >= before.items()
 
     release = materialise_release(copied, instance)
     assert read_metadata(release)["sft_dataset"]["shards"] == 2
@@ -98,11 +98,11 @@ def test_a_published_persona_set_enters_without_a_model_call(tmp_path: Path) -> 
     assert duplicates == [("exact", BAKER), ("minhash", PILOT)]
 
     # A shard that comes back smaller takes its own away and nothing else's.
-    second = read_shard(read_files(lake.root), "second")
+    second = read_shard(read_files(Path(lake.root)), "second")
     write_rows(tmp_path / "corpus" / "first.jsonl", [{"persona": PILOT}])
     assert list_failures(materialise_shard(settings, "first", *HUB, instance=instance)) == {}
     assert lake.scan("persona_hub", "first").collect()["persona"].to_list() == [PILOT]
-    assert read_shard(read_files(lake.root), "second") == second
+    assert read_shard(read_files(Path(lake.root)), "second") == second
     # What was its duplicate is decided anew when its shard is.
     assert list_failures(materialise_shard(settings, "second", *HUB, instance=instance)) == {}
     assert lake.scan("persona_hub", "second").collect().height == 2

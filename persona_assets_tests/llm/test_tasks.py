@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from persona_assets.errors import ModelError
-from persona_assets.lake import Batch
 from persona_assets.llm.client import ModelClient
 from persona_assets.llm.request import ChatRequest, RefusedError, Reply
 from persona_assets.llm.tasks import (
@@ -27,6 +26,7 @@ from persona_assets.llm.tasks import (
     make_batch,
     run_tasks,
 )
+from persona_assets.tables import Batch
 
 T = TypeVar("T")
 SCHEMA = {"text": pl.String()}

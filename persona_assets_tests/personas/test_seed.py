@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 from persona_assets.errors import PromptError
-from persona_assets.lake import Batch
 from persona_assets.personas.draws import draw
 from persona_assets.personas.persona_prompts import load_seed_prompt
 from persona_assets.personas.seed import count_seed_tasks, make_seed_personas, take_personas
 from persona_assets.records import SeedPersonas
 from persona_assets.settings import SeedSettings, TaskSettings
+from persona_assets.tables import Batch
 from persona_assets_tests.asking import PROMPTS, Made, ask, compare_by_length, put_together
 from persona_assets_tests.scripted import ScriptedReply, teach
 

@@ -10,11 +10,11 @@ import pytest
 from persona_assets.accounting import Accounting
 from persona_assets.embedding.encoder import Encoder
 from persona_assets.errors import CorpusError
-from persona_assets.lake import Batch
 from persona_assets.records import QUARANTINE_COLUMNS
 from persona_assets.settings import DecontaminationSettings, EmbeddingSettings
 from persona_assets.sft.benchmarks import Benchmarks, describe_benchmarks
 from persona_assets.sft.examples import take_out_benchmarks
+from persona_assets.tables import Batch
 
 DATA = Path(os.environ.get("PERSONA_ASSETS_TEST_DATA", "nowhere")) / "benchmarks"
 DUCKS = (

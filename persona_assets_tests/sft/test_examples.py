@@ -7,12 +7,12 @@ import pytest
 
 from persona_assets.accounting import Accounting
 from persona_assets.errors import PromptError
-from persona_assets.lake import TableInfo
 from persona_assets.prompts import Prompt
 from persona_assets.recipes.load import load_recipes
 from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.records import SftMix
 from persona_assets.sft.examples import Origin, make_recipe_examples, make_role_play_examples
+from persona_assets.tables import TableInfo
 from persona_assets_tests.asking import PROMPTS, put_together
 from persona_assets_tests.characters.people import make_characters, make_turns
 

@@ -19,6 +19,7 @@ from persona_assets.settings import ReleaseSettings
 from persona_assets.sft.publish import find_forbidden, publish_release
 from persona_assets.sft.release import write_release
 from persona_assets.sft.shards import ShardChoice
+from persona_assets_tests.object_storage import BUCKET, open_object_storage
 from persona_assets_tests.sft.candidates import make_candidates, make_families, make_mix
 
 ALLOWED = ReleaseSettings().licenses
@@ -127,26 +128,12 @@ def test_a_folder_gets_every_file(tmp_path: Path) -> None:
 
 
 def test_object_storage_gets_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server_module = pytest.importorskip("moto.server")
-    import boto3
-
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     release = make(tmp_path, ["MIT"])
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
-        client.create_bucket(Bucket="releases")
-        address = f"s3://releases/m?scheme=http&endpoint_override={host}:{port}&region=us-east-1"
+    with open_object_storage(monkeypatch) as objects:
+        address = f"s3://{BUCKET}/m?scheme=http&endpoint_override={objects.host}&region=us-east-1"
         publish_release(release, address, ALLOWED, None, private=True)
-        keys = {one["Key"] for one in client.list_objects_v2(Bucket="releases", Prefix="m/")["Contents"]}
         names = {f"m/{path.relative_to(release).as_posix()}" for path in release.rglob("*") if path.is_file()}
-        assert names <= keys
-    finally:
-        server.stop()
+        assert names <= set(objects.list_keys("m/"))
 
 
 @pytest.mark.parametrize(

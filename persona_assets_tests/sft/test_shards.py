@@ -7,9 +7,10 @@ import pytest
 
 from persona_assets.accounting import Accounting
 from persona_assets.errors import LakeError
-from persona_assets.lake import Batch, Lake
+from persona_assets.lake import Lake
 from persona_assets.records import QUARANTINE_COLUMNS, SftMix, polars_schema
 from persona_assets.sft.shards import choose_shards, require_shards
+from persona_assets.tables import Batch
 from persona_assets_tests.sft.candidates import make_candidates
 
 

@@ -1,0 +1,53 @@
+"""The lake in object storage: the same tables as on disk, and every command that reads or writes them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from persona_assets.lake import Lake
+from persona_assets_tests.commands.conftest import Call, SmallProject
+from persona_assets_tests.object_storage import BUCKET, ObjectStorage, open_object_storage
+
+ADDRESS = f"s3://{BUCKET}/personas/lake"
+
+
+@pytest.fixture
+def objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStorage]:
+    with open_object_storage(monkeypatch) as storage:
+        monkeypatch.setenv("PERSONA_ASSETS__PATHS__LAKE", ADDRESS)
+        yield storage
+
+
+def test_the_chain_makes_the_same_files_and_every_command_reads_them(
+    made_once: Path, empty_project: SmallProject, objects: ObjectStorage, call: Call
+) -> None:
+    assert call("run").code == 0
+    on_disk = made_once / "data" / "lake"
+    names = {path.relative_to(on_disk).as_posix() for path in on_disk.rglob("*.parquet")}
+    assert {key.removeprefix("personas/lake/") for key in objects.list_keys()} == names
+    assert not (empty_project.data / "lake").exists()
+    for name in names:
+        assert objects.read(f"personas/lake/{name}") == (on_disk / name).read_bytes(), name
+    again = call("run")
+    assert again.code == 0
+    assert call("status").out.count("▲") == 1, "the legend alone"
+    assert call("check", "--shard", "one").code == 0
+    assert call("report", "--shard", "one").code == 0
+    lake = Lake(ADDRESS)
+    persona = lake.scan("seed_personas", "one").collect().row(0, named=True)
+    assert persona["doc_id"] in call("trace", persona["persona_id"]).out
+    assert call("trace", "--down", persona["doc_id"]).code == 0
+    assert call("hub", "rebuild").code == 0
+    assert call("forget", "--doc", persona["doc_id"], "--yes").code == 0
+    left = [lake.scan("web_text", "one").filter(pl.col("doc_id") == persona["doc_id"]).collect().height]
+    assert left == [0]
+    assert not any(persona["persona"].encode() in objects.read(key) for key in objects.list_keys())
+
+
+def test_storage_that_is_gone_is_named(empty_project: SmallProject, objects: ObjectStorage, call: Call) -> None:
+    objects.client.delete_bucket(Bucket=BUCKET)
+    called = call("run", "--asset", "source_instructions")
+    assert called.code != 0
+    assert "paths.lake" in " ".join((called.out + called.err).split())
