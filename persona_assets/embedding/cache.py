@@ -111,7 +111,7 @@ def make_encoder(settings: Settings) -> TextEncoder:
 
     A static model is not cached: it computes a vector faster than it is read.
     """
-    encoder = Encoder(settings.embedding)
+    encoder = Encoder(settings.embedding, settings.data / "index" / "compiled")
     if is_static(settings.embedding.model):
         return encoder
     return CachedEncoder(encoder, settings.data / "index" / "vectors.sqlite")

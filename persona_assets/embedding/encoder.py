@@ -1,16 +1,23 @@
 """Vectors of texts by a sentence-transformers model (arXiv 1908.10084), loaded when first needed."""
 
+import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from persona_assets.embedding.compiled_model import CompiledModel, compile_model
+from persona_assets.embedding.compiled_model import (
+    CompiledModel,
+    compile_model,
+    load_compiled,
+    locate_compiled,
+)
 from persona_assets.embedding.model_folder import PACKAGED_MODEL, find_model_folder, identify_model, is_static
 from persona_assets.embedding.readability import Readability
 from persona_assets.errors import SettingsError
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
+
+_log = logging.getLogger(__name__)
 
 _PARALLEL = "TOKENIZERS_PARALLELISM"
 _STATIC_BATCH = 4_096
@@ -59,10 +68,12 @@ class Encoder:
 
     Args:
         settings: the section `embedding`.
+        store: folder of compiled models. Default: a model is compiled in each process.
     """
 
-    def __init__(self, settings: EmbeddingSettings) -> None:
+    def __init__(self, settings: EmbeddingSettings, store: Path | None = None) -> None:
         self._settings = settings
+        self._store = store
         # Neither loading nor the tokenizer can be shared by threads.
         self._guard = threading.RLock()
 
@@ -91,10 +102,10 @@ class Encoder:
             SettingsError: if the model cannot be loaded.
         """
         with self._guard:
+            if texts and not self._is_static and self._compiled:
+                return self._compiled.encode(texts, 1 if alone else self._settings.batch_size)
             is_alone = alone and self._model.device.type == "cpu"
             batch_size = 1 if is_alone else _STATIC_BATCH if self._is_static else self._settings.batch_size
-            if self._compiled and texts:
-                return self._compiled.encode(texts, batch_size)
             with _parallel_tokenizer() if self._is_static else nullcontext():
                 vectors = self._model.encode(
                     list(texts),
@@ -119,7 +130,19 @@ class Encoder:
 
     @cached_property
     def _compiled(self) -> CompiledModel | None:
-        return compile_model(self._model) if self._settings.engine == "auto" else None
+        if self._settings.engine == "torch":
+            return None
+        folder = locate_compiled(self._store, self.identity) if self._store else None
+        stored = load_compiled(folder) if folder else None
+        if stored:
+            return stored
+        compiled = compile_model(self._model)
+        if compiled and folder:
+            try:
+                compiled.save(folder)
+            except OSError as error:
+                _log.warning("The compiled embedding model is not stored (%s): each run compiles it anew.", error)
+        return compiled
 
     @cached_property
     def _model(self) -> "SentenceTransformer":

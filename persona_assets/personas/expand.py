@@ -172,8 +172,7 @@ def _plan(asker: Asker[ExpansionPrompt], frontier: pl.DataFrame, children: int) 
         names = draw(row["persona_id"], list(relationships), children)
         for sample, name in enumerate(names):
             question = relationships[name].question
-            openings = relationships[name].list_openings(read_calling(row["persona"]))
-            opening = draw(f"{name} of {row['persona_id']}", openings, 1)[0] if openings else None
+            opening = asker.prompt.content.draw_opening(name, row["persona_id"], read_calling(row["persona"]))
             parent = Parent(**row, relationship=name, question=question, opening=opening, sample=sample)
             values = {"persona": row["persona"], "question": question, "opening": opening}
             yield asker.make_task(row["persona_id"], parent, values, sample)

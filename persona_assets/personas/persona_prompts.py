@@ -5,10 +5,12 @@ from typing import Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from persona_assets.personas.draws import draw
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.settings import Relation
 
 _CALLING = "{{ calling }}"
+_UNFINISHED = (" and", " and who")
 _GRANULARITIES = ("coarse", "fine")
 SEED_PROMPT_FILE = "seed_personas.yaml"
 
@@ -59,9 +61,34 @@ class Relationship(BaseModel):
 
 
 class ExpansionPrompt(PromptFile):
-    """Persona-to-Persona: the relationships that are drawn."""
+    """Persona-to-Persona: the relationships that are drawn.
+
+    Attributes:
+        relationships: by name.
+        endings: how a sentence may go on where its opening ends in `and`: what is left is a few words.
+    """
 
     relationships: dict[str, Relationship] = Field(min_length=1)
+    endings: tuple[str, ...] = ()
+
+    def draw_opening(self, relationship: str, persona_id: str, calling: str | None) -> str | None:
+        """Draw how the sentence about a related persona begins; equal for an equal persona.
+
+        Args:
+            relationship: its name.
+            persona_id: of the first person.
+            calling: who that is, in a few words, if it is known.
+
+        Returns:
+            The opening; None where the model begins its sentences itself.
+        """
+        openings = self.relationships[relationship].list_openings(calling)
+        if not openings:
+            return None
+        opening = draw(f"{relationship} of {persona_id}", openings, 1)[0]
+        if not self.endings or not opening.endswith(_UNFINISHED):
+            return opening
+        return f"{opening} {draw(f'ending of {relationship} of {persona_id}', self.endings, 1)[0]}"
 
     def without_openings(self) -> Self:
         """The same prompt for a model that begins its sentences itself."""
@@ -69,7 +96,7 @@ class ExpansionPrompt(PromptFile):
         demonstrations = tuple(
             one.model_copy(update={"values": {**one.values, "opening": None}}) for one in self.demonstrations
         )
-        return self.model_copy(update={"relationships": relationships, "demonstrations": demonstrations})
+        return self.model_copy(update={"relationships": relationships, "demonstrations": demonstrations, "endings": ()})
 
 
 def load_seed_prompt(folder: Path) -> Prompt[SeedPrompt]:
