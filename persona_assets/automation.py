@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from persona_assets.assets.pools import set_provider_limits
 from persona_assets.backfills import JOB, PARTITION, find_due, list_table_assets
 from persona_assets.errors import CorpusError
 from persona_assets.partitions import corpus_shard
@@ -60,13 +61,15 @@ def build_shard_sensor() -> dg.SensorDefinition:
 
     @dg.sensor(
         name="register_corpus_shards",
-        description="Registers new files of the corpus folder as partitions.",
+        description="Registers new files of the corpus folder as partitions; gives the pools of providers their limit.",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def register_corpus_shards(
         context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]
     ) -> dg.SensorResult | dg.SkipReason:
+        for pool, limit in set_provider_limits(context.instance, project.settings).items():
+            context.log.info(f"Pool {pool}: {limit} steps at a time.")
         try:
             found = project.list_shards()
         except CorpusError as error:

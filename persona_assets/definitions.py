@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -14,10 +15,11 @@ from persona_assets.assets.characters import OWN_INSTRUCTIONS, build_character_a
 from persona_assets.assets.corpus import source_instructions, web_text  # noqa: E402
 from persona_assets.assets.hub import persona_hub  # noqa: E402
 from persona_assets.assets.personas import build_persona_assets  # noqa: E402
+from persona_assets.assets.pools import name_pool  # noqa: E402
 from persona_assets.assets.recipes import build_recipe_assets  # noqa: E402
 from persona_assets.assets.report import shard_report  # noqa: E402
 from persona_assets.assets.sft import build_sft_assets  # noqa: E402
-from persona_assets.assets.specs import EMBEDDED_MODEL_POOL, MODEL_KIND  # noqa: E402
+from persona_assets.assets.specs import MODEL_KIND  # noqa: E402
 from persona_assets.assets.training import build_regression_check, build_training_assets  # noqa: E402
 from persona_assets.automation import build_jobs, build_schedules, build_shard_sensor  # noqa: E402
 from persona_assets.checks.build import build_checks  # noqa: E402
@@ -48,8 +50,7 @@ def build_definitions(
     settings = settings or load_settings()
     prompts = settings.prompts
     recipes, mixes = load_recipes(prompts / "recipes"), load_mixes(prompts / "mixes")
-    # An embedded model is loaded once a process and uses every core: runs that need it wait for each other.
-    pool = EMBEDDED_MODEL_POOL if settings.model.name.startswith("embedded/") else None
+    pool = partial(name_pool, settings)
     assets = [
         web_text,
         source_instructions,

@@ -38,5 +38,9 @@ class LakeError(PersonaAssetsError):
     """A table of the lake is missing, unreadable or could not be written."""
 
 
+class UndecidedShardError(LakeError):
+    """A shard of the hub has to wait for one that is not decided yet."""
+
+
 class IndexUnavailableError(PersonaAssetsError):
     """The vector index is down, locked by another process or holds vectors of another model."""

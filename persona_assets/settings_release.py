@@ -40,6 +40,9 @@ class AutomationSettings(Section):
     timezone: str = Field("UTC", description="Of cron, as the IANA database names it.")
     shards_per_tick: int = Field(20, ge=1, description="Shards launched at one time, at most.")
     retries: int = Field(2, ge=0, description="Failed runs of a shard, beyond the first, before it is left alone.")
+    runs_per_provider: int = Field(
+        4, ge=1, description="Steps that may ask one model provider at a time, until the UI sets its pool otherwise."
+    )
     keep_runs_days: int = Field(90, ge=1, description="Age at which prune_runs deletes the records of a run.")
     hub_days: int = Field(30, ge=1, description="Days after which a shard of the hub counts as old.")
     release_days: int = Field(30, ge=1, description="The same of a release.")

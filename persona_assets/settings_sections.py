@@ -243,6 +243,9 @@ class HubSettings(Section):
     order: Literal["decision", "registration"] = Field(
         "decision", description="registration: a shard waits until every shard registered before it is decided."
     )
+    wait_minutes: float = Field(
+        30.0, ge=0, description="How long a run waits for shards registered before its own, where the order says so."
+    )
     exact_rows: int = Field(
         200_000,
         ge=0,

@@ -59,6 +59,7 @@ def test_pipeline_file_shows_the_true_defaults(monkeypatch: pytest.MonkeyPatch, 
         if default[section][key] != value
     }
     assert differ == {
+        "paths.lake",
         "paths.prompts",
         "corpus.path",
         "corpus.languages",

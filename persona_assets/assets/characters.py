@@ -8,6 +8,7 @@ import polars as pl
 
 from persona_assets.assets.character_preview import describe_balance, describe_dialogues
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
+from persona_assets.assets.pools import PoolOf
 from persona_assets.assets.specs import MODEL_KIND, table_asset
 from persona_assets.characters.dialogues import answer_sessions, rewrite_sessions
 from persona_assets.characters.profile_prompt import ProfilePrompt, load_profile_prompt
@@ -25,12 +26,12 @@ OWN_INSTRUCTIONS = "instructions"
 MakeDialogues = Callable[[Asker[PromptFile], Sequence[Session]], AsyncIterator[Batch]]
 
 
-def build_character_assets(prompts: Path, pool: str | None, own: bool) -> list[dg.AssetsDefinition]:
+def build_character_assets(prompts: Path, pool: PoolOf, own: bool) -> list[dg.AssetsDefinition]:
     """Build the assets of this group from their prompt files.
 
     Args:
         prompts: their folder.
-        pool: of the embedded model, if that is asked.
+        pool: that an asset waits in, by its name.
         own: whether there is a recipe of persona-driven instructions, which dialogues_g then answers, too.
     """
     rewritten = load_prompt(prompts / "dialogues_r.yaml", PromptFile)
@@ -42,9 +43,14 @@ def build_character_assets(prompts: Path, pool: str | None, own: bool) -> list[d
     ]
 
 
-def _build_profiles(prompt: Prompt[ProfilePrompt], pool: str | None) -> dg.AssetsDefinition:
+def _build_profiles(prompt: Prompt[ProfilePrompt], pool: PoolOf) -> dg.AssetsDefinition:
     @table_asset(
-        "characters", prompt.content.description, CharacterProfiles, prompt.version, kinds=(MODEL_KIND,), pool=pool
+        "characters",
+        prompt.content.description,
+        CharacterProfiles,
+        prompt.version,
+        kinds=(MODEL_KIND,),
+        pool=pool("character_profiles"),
     )
     def character_profiles(
         context: dg.AssetExecutionContext,
@@ -72,7 +78,12 @@ def _build_profiles(prompt: Prompt[ProfilePrompt], pool: str | None) -> dg.Asset
 
 
 def _build_dialogues(
-    name: str, prompt: Prompt[PromptFile], pool: str | None, make: MakeDialogues, needs_answers: bool, own: bool
+    name: str,
+    prompt: Prompt[PromptFile],
+    pool: PoolOf,
+    make: MakeDialogues,
+    needs_answers: bool,
+    own: bool,
 ) -> dg.AssetsDefinition:
     @table_asset(
         "characters",
@@ -81,7 +92,7 @@ def _build_dialogues(
         prompt.version,
         kinds=(MODEL_KIND,),
         name=name,
-        pool=pool,
+        pool=pool(name),
         deps=[OWN_INSTRUCTIONS, "persona_hub"] if own else [],
     )
     def dialogues(

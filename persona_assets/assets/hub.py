@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import dagster as dg
@@ -10,10 +11,12 @@ import polars as pl
 from persona_assets.accounting import Accounting
 from persona_assets.assets.hub_preview import describe_hub
 from persona_assets.assets.materialise import publish_batches, read_versions, to_result
+from persona_assets.assets.pools import INDEX_POOL
 from persona_assets.assets.preview import describe_search, describe_stages
-from persona_assets.assets.specs import INDEX_POOL, RULE, asset_options
+from persona_assets.assets.specs import RULE, asset_options
 from persona_assets.dedup.hub import HubDecision, decide_shard
 from persona_assets.dedup.published import LakeHub, describe_contribution
+from persona_assets.errors import UndecidedShardError
 from persona_assets.partitions import corpus_shard
 from persona_assets.personas.hub import gather_personas
 from persona_assets.records import QUARANTINE_COLUMNS, HubDuplicates, PersonaHub, polars_schema
@@ -28,6 +31,7 @@ _HUB = asset_options(
 _DUPLICATES = asset_options(
     "personas", "The personas dropped, each with the kept one it duplicates, the stage and the score.", HubDuplicates
 )
+_WAIT_SECONDS = 15
 _OUT_OPTIONS = ("group_name", "description", "code_version", "kinds", "owners", "tags", "metadata", "io_manager_key")
 
 
@@ -52,14 +56,17 @@ def persona_hub(
     personas = gather_personas(seed_personas, expanded_personas)
     inputs = read_versions(project, shard, "seed_personas", "expanded_personas")
     registered = context.instance.get_dynamic_partitions("corpus_shard")
-    with decide_shard(
-        project.settings,
-        shard,
-        personas,
-        encoder=project.hub_encoder,
-        published=LakeHub(project.lake),
-        registered=registered,
-    ) as decision:
+    with (
+        _wait_for_earlier(context, project.settings.hub.wait_minutes),
+        decide_shard(
+            project.settings,
+            shard,
+            personas,
+            encoder=project.hub_encoder,
+            published=LakeHub(project.lake),
+            registered=registered,
+        ) as decision,
+    ):
         attributes = {
             "contribution": describe_contribution(decision.contribution),
             "inputs": inputs,
@@ -88,6 +95,22 @@ def persona_hub(
         **describe_hub(personas, decision.kept, decision.duplicates, decision.portrait, project.settings.hub),
     )
     yield to_result(project, duplicates)
+
+
+@contextmanager
+def _wait_for_earlier(context: dg.AssetExecutionContext, minutes: float) -> Iterator[None]:
+    """Give the step's place in the pool back and try again later, while a shard that comes first is not decided.
+
+    A run of the command line does not wait: nobody else would decide that shard meanwhile.
+    """
+    try:
+        yield
+    except UndecidedShardError as error:
+        most = round(minutes * 60 / _WAIT_SECONDS) if context.run.remote_job_origin else 0
+        if context.retry_number >= most:
+            raise
+        context.log.info(f"{error} Next attempt in {_WAIT_SECONDS} s.")
+        raise dg.RetryRequested(max_retries=most, seconds_to_wait=_WAIT_SECONDS) from error
 
 
 def _list_kept(decision: HubDecision) -> Iterator[Batch]:

@@ -15,6 +15,7 @@ from persona_assets.assets.materialise import (
     read_versions,
     to_result,
 )
+from persona_assets.assets.pools import PoolOf
 from persona_assets.assets.specs import MODEL_KIND, RULE, table_asset
 from persona_assets.corpus.personas import read_persona_shard
 from persona_assets.corpus.tombstones import load_tombstones
@@ -33,13 +34,18 @@ from persona_assets.resources import Project
 from persona_assets.tables import Batch, TableInfo
 
 
-def build_persona_assets(prompts: Path, pool: str | None) -> list[dg.AssetsDefinition]:
+def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinition]:
     """Build the two assets from their prompt files."""
     seed_prompt = load_seed_prompt(prompts)
     expansion_prompt = load_expansion_prompt(prompts)
 
     @table_asset(
-        "personas", seed_prompt.content.description, SeedPersonas, seed_prompt.version, kinds=(MODEL_KIND,), pool=pool
+        "personas",
+        seed_prompt.content.description,
+        SeedPersonas,
+        seed_prompt.version,
+        kinds=(MODEL_KIND,),
+        pool=pool("seed_personas"),
     )
     def seed_personas(
         context: dg.AssetExecutionContext,
@@ -76,7 +82,7 @@ def build_persona_assets(prompts: Path, pool: str | None) -> list[dg.AssetsDefin
         ExpandedPersonas,
         expansion_prompt.version,
         kinds=(MODEL_KIND,),
-        pool=pool,
+        pool=pool("expanded_personas"),
     )
     def expanded_personas(
         context: dg.AssetExecutionContext,

@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
+from persona_assets.assets.pools import PoolOf
 from persona_assets.assets.quality_preview import describe_quality
 from persona_assets.assets.specs import MODEL_KIND, table_asset
 from persona_assets.evaluation.quality import measure_recipe
@@ -37,13 +38,13 @@ class RecipeConfig(TaskConfig):
         return TaskSettings(**{**super().merge(settings).model_dump(), "draws": draws})
 
 
-def build_recipe_assets(recipes: Sequence[Recipe], prompts: Path, pool: str | None) -> list[dg.AssetsDefinition]:
+def build_recipe_assets(recipes: Sequence[Recipe], prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinition]:
     """Build the assets of recipe files."""
     seed_prompt = load_seed_prompt(prompts)
     return [_build_recipe(recipe, seed_prompt, pool) for recipe in recipes]
 
 
-def _build_recipe(recipe: Recipe, seed_prompt: Prompt[SeedPrompt], pool: str | None) -> dg.AssetsDefinition:
+def _build_recipe(recipe: Recipe, seed_prompt: Prompt[SeedPrompt], pool: PoolOf) -> dg.AssetsDefinition:
     content = recipe.content
     schema = content.schema_class()
     reads = [content.reads, *([HUB] if _wants_partners(recipe) and content.reads != HUB else [])]
@@ -56,7 +57,7 @@ def _build_recipe(recipe: Recipe, seed_prompt: Prompt[SeedPrompt], pool: str | N
         kinds=(MODEL_KIND,),
         name=content.asset,
         deps=reads,
-        pool=pool,
+        pool=pool(recipe.content.asset),
     )
     def items(
         context: dg.AssetExecutionContext, config: RecipeConfig, project: dg.ResourceParam[Project]

@@ -9,8 +9,6 @@ import dataframely as dy
 from persona_assets.partitions import corpus_shard
 
 OWNERS = ["team:persona-assets"]
-INDEX_POOL = "persona_index"
-EMBEDDED_MODEL_POOL = "embedded_model"
 MODEL_KIND = "llm"
 """Kind of the assets that ask a model: those that a table `[tasks.NAME]` may be of."""
 

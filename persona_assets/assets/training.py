@@ -8,7 +8,8 @@ import dagster as dg
 
 from persona_assets.assets.interrupts import run_interruptibly
 from persona_assets.assets.pictures import embed_figure
-from persona_assets.assets.specs import CODE_VERSION, EMBEDDED_MODEL_POOL, OWNERS
+from persona_assets.assets.pools import EMBEDDED_MODEL_POOL
+from persona_assets.assets.specs import CODE_VERSION, OWNERS
 from persona_assets.errors import LakeError
 from persona_assets.evaluation.judge import load_rubric
 from persona_assets.evaluation.models import Questionnaire, make_questionnaire, score_model

@@ -167,10 +167,12 @@ def open_pipeline(
         The pipeline.
     """
     with open_instance(settings) as instance, claim_process(instance, settings.data / ".dagster") as tags:
+        from persona_assets.assets.pools import set_provider_limits
         from persona_assets.definitions import build_definitions
 
         with open_reporter(console) as reporter:
             project = Project(settings, wrap(reporter))
+            set_provider_limits(instance, settings)
             try:
                 yield Pipeline(project, build_definitions(settings, {"project": project}), instance, tags)
             finally:

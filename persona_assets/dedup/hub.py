@@ -31,7 +31,7 @@ from persona_assets.dedup.violations import SAMPLE_WITHIN, ViolationSample, samp
 from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.proposer import find_judge
-from persona_assets.errors import LakeError
+from persona_assets.errors import LakeError, UndecidedShardError
 from persona_assets.index.interface import PersonaIndex, name_contribution
 from persona_assets.index.open import open_index
 from persona_assets.settings import Settings
@@ -124,7 +124,7 @@ def decide_shard(
 
     Raises:
         IndexUnavailableError: if the index is down, locked or of another model.
-        LakeError: if an earlier shard is not decided yet and the order of registration is set.
+        UndecidedShardError: if an earlier shard is not decided yet and the order of registration is set.
     """
     require_unique(personas["persona_id"])
     spec = make_spec(encoder, settings.hub.jaccard)
@@ -261,7 +261,7 @@ def _require_earlier(shard: str, registered: Sequence[str], decided: Mapping[str
         raise LakeError(f"hub.order is 'registration', but the shard {shard} is not registered. Register it first.")
     missing = [earlier for earlier in registered[: registered.index(shard)] if earlier not in decided]
     if missing:
-        raise LakeError(
+        raise UndecidedShardError(
             f"hub.order is 'registration': before the shard {shard} come {len(missing)} that are not decided yet "
             f"({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}). Materialise their persona_hub first, or "
             "set hub.order to 'decision'."

@@ -10,7 +10,7 @@ from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.settings import Relation
 
 _CALLING = "{{ calling }}"
-_UNFINISHED = (" and", " and who")
+_UNFINISHED = (" and", " who")
 _GRANULARITIES = ("coarse", "fine")
 SEED_PROMPT_FILE = "seed_personas.yaml"
 
@@ -65,7 +65,7 @@ class ExpansionPrompt(PromptFile):
 
     Attributes:
         relationships: by name.
-        endings: how a sentence may go on where its opening ends in `and`: what is left is a few words.
+        endings: how a sentence may go on where its opening ends in `and` or `who`: what is left is a few words.
     """
 
     relationships: dict[str, Relationship] = Field(min_length=1)
