@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,7 +87,12 @@ def test_shards_on_two_nodes_one_of_which_dies(tmp_path: Path, monkeypatch: pyte
     address = f"http://127.0.0.1:{dashboard}"
     alone = tmp_path / "alone"
     alone.mkdir()
-    with run_postgres() as url, open_object_storage(monkeypatch) as objects:
+    with (
+        run_postgres() as url,
+        open_object_storage(monkeypatch) as objects,
+        # Ray's sockets lie there, whose paths may have 107 characters.
+        tempfile.TemporaryDirectory(prefix="ray-") as short,
+    ):
         names = [*(f"PERSONA_ASSETS__{name}" for name in (*settings, "PATHS__DATA", "PATHS__LAKE", "LEDGER__URL"))]
         launcher = {
             "module": "dagster_ray",
@@ -104,7 +110,7 @@ def test_shards_on_two_nodes_one_of_which_dies(tmp_path: Path, monkeypatch: pyte
             "--head",
             f"--port={gcs}",
             f"--dashboard-port={dashboard}",
-            f"--temp-dir={tmp_path / 'ray'}",
+            f"--temp-dir={short}",
         )
         with head:
             wait_for(lambda: _is_up(address), "Ray's dashboard")

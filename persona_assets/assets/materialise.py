@@ -73,13 +73,15 @@ def account_for_files(rows: pl.DataFrame, dropped: pl.DataFrame) -> Batch:
     return Batch(rows, apart, Accounting.of_rows(rows.height + sum(reasons.values()), rows.height, reasons, {}))
 
 
-def to_result(project: Project, info: TableInfo, **metadata: Any) -> dg.MaterializeResult[TableInfo]:
-    """Tell Dagster what was published."""
+def to_result(
+    project: Project, info: TableInfo, usage: Usage | None = None, **metadata: Any
+) -> dg.MaterializeResult[TableInfo]:
+    """Tell Dagster what was published, and what it cost if a model was asked."""
     return dg.MaterializeResult(
         asset_key=info.asset,
         value=info,
         data_version=dg.DataVersion(info.data_version),
-        metadata={**describe_table(project.lake, info), **metadata},
+        metadata={**describe_table(project.lake, info, usage), **metadata},
     )
 
 
@@ -146,7 +148,7 @@ def materialise_with_model(
         run_interruptibly(_drain(asker, make, writer, lambda: project.reporter.update(asset, writer.accounting, usage)))
         info = writer.publish(**attributes)
     project.reporter.finish(asset, info.accounting, usage)
-    return to_result(project, info, **describe_usage(usage, " + ".join(client.names)), **describe())
+    return to_result(project, info, usage, **describe_usage(usage, " + ".join(client.names)), **describe())
 
 
 async def _drain(

@@ -9,6 +9,7 @@ import dagster as dg
 import polars as pl
 
 from persona_assets.accounting import Accounting
+from persona_assets.assets.overview import draw_overview
 from persona_assets.dedup.match import STAGES
 from persona_assets.dedup.violations import ViolationSample
 from persona_assets.lake import Lake
@@ -25,13 +26,15 @@ _TIERS = ("clean", "repaired", "asked_again", "malformed")
 _HIDDEN = {"response_keys", "license", "source", "prompt_hash"}
 
 
-def describe_table(lake: Lake, info: TableInfo) -> dict[str, Any]:
-    """The metadata of a published table."""
+def describe_table(lake: Lake, info: TableInfo, usage: Usage | None = None) -> dict[str, Any]:
+    """The metadata of a published table, with what its calls cost if a model was asked."""
     counts = info.accounting
+    rows = lake.scan(info.asset, info.shard)
     row_count = "dagster/row_count" if info.shard == "all" else "dagster/partition_row_count"
     return {
         row_count: info.rows,
-        "preview": dg.MetadataValue.md(preview_rows(lake.scan(info.asset, info.shard))),
+        "preview": dg.MetadataValue.md(preview_rows(rows)),
+        "overview": dg.MetadataValue.md(draw_overview(rows, counts, usage)),
         "accounting": dg.MetadataValue.md(describe_accounting(counts)),
         "planned": counts.planned,
         "answered": counts.answered,

@@ -1,0 +1,141 @@
+"""One picture of every table: where its items went, the spend, and its rows by length, language and round."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import polars as pl
+
+from persona_assets.accounting import Accounting
+from persona_assets.assets.pictures import embed_figure
+from persona_assets.llm.usage import Usage
+
+_BLUE, _RED, _GREY = "#3b6ea5", "#b03a2e", "#8a8f98"
+_BARS = 8
+_BINS = 24
+_LANGUAGES = 5
+_WIDTH, _HEIGHT = 3.4, 2.6
+_NO_TEXT = ("_id", "license", "source", "url", "language", "response_keys")
+
+Panel = Callable[[Any], None]
+"""Draws into one pair of axes."""
+
+
+def draw_overview(rows: pl.LazyFrame, accounting: Accounting, usage: Usage | None) -> str:
+    """Draw a published table.
+
+    Args:
+        rows: of the table; only counts and lengths are held in memory.
+        accounting: where every task and item went.
+        usage: what its calls cost; none of a table that asks no model.
+
+    Returns:
+        Markdown with the picture in it.
+    """
+    from matplotlib.figure import Figure
+
+    panels = [*_plan_panels(rows, accounting, usage)]
+    figure = Figure(figsize=(_WIDTH * len(panels), _HEIGHT))
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        panel(axes)
+        axes.tick_params(labelsize=7)
+    # Set by hand: a layout that is computed takes as long as all the rest.
+    figure.subplots_adjust(left=0.42 / len(panels), right=0.99, wspace=0.6, bottom=0.2, top=0.88)
+    return embed_figure(figure, "Yield, spend, lengths, languages and rounds of this table")
+
+
+def _plan_panels(rows: pl.LazyFrame, accounting: Accounting, usage: Usage | None) -> Iterator[Panel]:
+    schema = rows.collect_schema()
+    yield lambda axes: _draw_yield(axes, accounting)
+    if usage is not None:
+        yield lambda axes: _draw_spend(axes, usage)
+    if not accounting.rows:
+        return
+    lengths = rows.select(_measure(schema)).collect().to_series()
+    yield lambda axes: _draw_histogram(axes, lengths, "characters of a row")
+    if "score" in schema:
+        scores = rows.select("score").collect().to_series()
+        yield lambda axes: _draw_histogram(axes, scores, "score")
+    kinds = [name for name in ("round", "language") if name in schema]
+    if kinds:
+        counted = rows.group_by(kinds).len("rows").collect()
+        yield lambda axes: _draw_kinds(axes, counted, kinds)
+
+
+def _measure(schema: pl.Schema) -> pl.Expr:
+    """Characters of all that was written for a row, turns among it."""
+    texts = [name for name, kind in schema.items() if kind == pl.String and not name.endswith(_NO_TEXT)]
+    lengths = [pl.col(name).str.len_chars().fill_null(0) for name in texts]
+    lengths += [
+        pl.col(name).list.eval(pl.element().struct.field("content").str.len_chars()).list.sum().fill_null(0)
+        for name, kind in schema.items()
+        if isinstance(kind, pl.List)
+        and isinstance(kind.inner, pl.Struct)
+        and "content" in {one.name for one in kind.inner.fields}
+    ]
+    return pl.sum_horizontal(lengths).alias("characters") if lengths else pl.lit(0).alias("characters")
+
+
+def _draw_yield(axes: Any, accounting: Accounting) -> None:
+    bars = [("rows", accounting.rows, _BLUE)]
+    for counts, color in ((accounting.dropped, _GREY), (accounting.quarantined, _RED), (accounting.refused, _RED)):
+        bars += [(reason.replace("_", " "), count, color) for reason, count in counts.most_common(_BARS)]
+    first, *others = bars
+    shown = [first, *sorted(others, key=lambda bar: -bar[1])[: _BARS - 1]]
+    _draw_bars(axes, [(name, count) for name, count, _ in shown], [color for _, _, color in shown])
+    axes.set_title("where every item went", fontsize=8)
+
+
+def _draw_spend(axes: Any, usage: Usage) -> None:
+    bars = [
+        ("calls sent", usage.calls),
+        ("from the ledger", usage.cached),
+        ("tries again", usage.retries),
+        ("tokens read / 1000", usage.prompt_tokens / 1000),
+        ("tokens written / 1000", usage.completion_tokens / 1000),
+    ]
+    _draw_bars(axes, bars, [_BLUE] * len(bars))
+    axes.set_title("price unknown" if usage.unpriced else f"spent: ${usage.cost:,.4f}", fontsize=8)
+
+
+def _draw_bars(axes: Any, bars: Sequence[tuple[str, float]], colors: Sequence[str]) -> None:
+    drawn = axes.barh([name for name, _ in bars], [number for _, number in bars], color=colors)
+    axes.bar_label(drawn, fmt="{:,.0f}", fontsize=7, padding=2)
+    axes.margins(x=0.2)
+    axes.invert_yaxis()
+
+
+def _draw_histogram(axes: Any, values: pl.Series, title: str) -> None:
+    axes.hist(values.to_numpy(), bins=_BINS, color=_BLUE)
+    axes.set_title(f"{title}, median {float(values.median() or 0):,.4g}", fontsize=8)  # type: ignore[arg-type]
+
+
+def _draw_kinds(axes: Any, counted: pl.DataFrame, kinds: Sequence[str]) -> None:
+    first, *second = kinds
+    places = counted[first].unique().sort().to_list()
+    if first == "language":
+        places = counted.sort("rows", descending=True)["language"].to_list()[:_BARS]
+    left = dict.fromkeys(places, 0)
+    for name, part in _split(counted, second):
+        numbers = dict(part.group_by(first).agg(pl.col("rows").sum()).iter_rows())
+        widths = [numbers.get(place, 0) for place in places]
+        axes.barh([str(place) for place in places], widths, left=[*left.values()], label=name)
+        left = {place: left[place] + width for place, width in zip(places, widths, strict=True)}
+    axes.invert_yaxis()
+    axes.set_title(" and ".join(f"rows by {kind}" if kind == first else kind for kind in kinds), fontsize=8)
+    if second and counted[second[0]].n_unique() > 1:
+        axes.legend(fontsize=6)
+
+
+def _split(counted: pl.DataFrame, second: Sequence[str]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The most frequent languages, and the others together."""
+    if not second:
+        yield "", counted
+        return
+    (column,) = second
+    totals = counted.group_by(column).agg(pl.col("rows").sum()).sort("rows", column, descending=[True, False])
+    names = totals[column].to_list()[:_LANGUAGES]
+    for name in names:
+        yield str(name), counted.filter(pl.col(column) == name)
+    others = counted.filter(~pl.col(column).is_in(names))
+    if others.height:
+        yield "others", others

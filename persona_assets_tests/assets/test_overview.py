@@ -1,0 +1,49 @@
+"""The picture that every materialisation has: it is a picture, the same for the same table, of any table."""
+
+import base64
+import io
+import re
+from collections import Counter
+
+import polars as pl
+import pytest
+
+from persona_assets.accounting import Accounting
+from persona_assets.assets.overview import draw_overview
+from persona_assets.llm.usage import Usage
+
+TABLES = {
+    "empty": pl.DataFrame(schema={"doc_id": pl.String, "text": pl.String}),
+    "texts": pl.DataFrame({"doc_id": ["a", "b"], "text": ["one", None], "language": ["en", "de"]}),
+    "rounds": pl.DataFrame(
+        {"persona": [f"p{n}" for n in range(9)], "round": [1, 2, 3] * 3, "language": list("abcdefghi")}
+    ),
+    "scores": pl.DataFrame({"persona_id": ["a"], "score": [0.95]}),
+    "turns": pl.DataFrame({"turns": [[{"role": "user", "content": "Hello"}], []]}),
+}
+
+
+def open_picture(markdown: str) -> tuple[int, int]:
+    from PIL import Image
+
+    found = re.fullmatch(r"!\[[^\]]+\]\(data:image/png;base64,([^)]+)\)", markdown)
+    assert found
+    size: tuple[int, int] = Image.open(io.BytesIO(base64.b64decode(found[1]))).size
+    return size
+
+
+@pytest.mark.parametrize("usage", [None, Usage(calls=3, cost=0.2), Usage(calls=1, unpriced=1)])
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_has_a_picture(name: str, usage: Usage | None) -> None:
+    rows = TABLES[name]
+    account = Accounting.of_rows(rows.height + 3, rows.height, {"too_short": 2}, {"malformed": 1})
+    drawn = draw_overview(rows.lazy(), account, usage)
+    assert drawn == draw_overview(rows.lazy(), account, usage)
+    wide, high = open_picture(drawn)
+    assert wide >= 200
+    assert high == 208
+
+
+def test_many_reasons_are_cut_to_the_most_frequent() -> None:
+    account = Accounting(rows=5, dropped=Counter({f"reason_{n}": n for n in range(40)}))
+    assert open_picture(draw_overview(TABLES["texts"].lazy(), account, None))[1] == 208
