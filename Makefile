@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 export LITELLM_LOCAL_MODEL_COST_MAP ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long trainers bench-calls bench-peers bench-dedup bench-dedup-peers dev lint format clean
+.PHONY: help install demo test test-long trainers bench-calls bench-peers bench-dedup bench-dedup-peers api-docs dev lint format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ bench-dedup-peers: ## environments of the tools that bench-dedup compares with, 
 
 bench-dedup: $(VENV)/.stamp ## deduplication beside peers: labelled pairs, and hubs of ROWS="100000"
 	@$(BIN)/python -m benchmarks.bench_dedup --labelled --rows $(or $(ROWS),100000)
+
+api-docs: $(VENV)/.stamp ## pages of every module's docstrings, in docs/api
+	@HF_HUB_OFFLINE=1 $(BIN)/pdoc --docformat google --output-directory docs/api persona_assets
 
 format: $(VENV)/.stamp ## put the source in its format
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

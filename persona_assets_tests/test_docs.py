@@ -1,10 +1,15 @@
 """What the documentation says is what the code says."""
 
 import importlib.util
+import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
 import typer
 from typer.core import TyperGroup
@@ -71,3 +76,47 @@ def test_commands_that_are_shown_exist_with_their_options(page: Path) -> None:
                 named = {word for word in arguments if word.startswith("--")}
                 assert named <= options, line
             command = found
+
+
+def load_shown_module(page: Path, name: str) -> dict[str, Any]:
+    """Run the block of Python that a page shows as a file of this name."""
+    blocks = re.findall(r"^```python\n(# (\S+)\n.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    (source,) = [block for block, file in blocks if file == name]
+    module: dict[str, Any] = {"__name__": name}
+    exec(compile(source, name, "exec"), module)
+    return module
+
+
+def test_the_alerts_that_are_shown_are_sensors_of_the_project() -> None:
+    defs = load_shown_module(ROOT / "docs" / "alerts.md", "alerts.py")["defs"]
+    dg.Definitions.validate_loadable(defs)
+    names = {sensor.name for sensor in defs.sensors}
+    assert {"note_failed_shard", "email_on_run_failure", "register_corpus_shards"} <= names
+
+
+def test_the_metrics_that_are_shown_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    defs = load_shown_module(ROOT / "docs" / "alerts.md", "metrics.py")["defs"]
+    sensor = defs.resolve_sensor_def("metrics_of_persona_hub")
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = dg.AssetMaterialization("persona_hub", partition="one", metadata={"violation_rate": 0.5, "note": "text"})
+        instance.report_runless_asset_event(made)
+        with dg.build_sensor_context(instance) as context:
+            (skipped,) = sensor(context)
+    assert "1 numbers" in skipped.skip_message
+    assert json.loads(Path("metrics.jsonl").read_text()) == {
+        "asset": "persona_hub",
+        "shard": "one",
+        "violation_rate": 0.5,
+    }
+
+
+@pytest.mark.long
+def test_the_interface_has_pages_of_its_docstrings(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("pdoc")
+    subprocess.run([program, "--docformat", "google", "-o", tmp_path, "persona_assets"], check=True, timeout=300)
+    modules = [path for path in (ROOT / "persona_assets").rglob("*.py") if not path.name.startswith("__")]
+    pages = [tmp_path / path.relative_to(ROOT).with_suffix(".html") for path in modules]
+    assert [page for page in pages if not page.is_file()] == []
+    hub = (tmp_path / "persona_assets" / "dedup" / "hub.html").read_text(encoding="utf-8")
+    assert "decide_shard" in hub

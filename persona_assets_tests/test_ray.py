@@ -29,7 +29,8 @@ INHERITED = ("DAGSTER_HOME", "HF_HUB_OFFLINE", "PYTHONPATH")
 def run_ray_node(folder: Path, name: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     ray = Path(sys.executable).with_name("ray")
     command = [str(ray), "start", "--block", "--disable-usage-stats", "--num-cpus=2", *options]
-    environment = {**os.environ, "RAY_DISABLE_IMPORT_WARNING": "1", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+    # A job's command is `dagster api execute_run ...`, found on the PATH of the node.
+    environment = {**os.environ, "PATH": f"{ray.parent}{os.pathsep}{os.environ['PATH']}"}
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
     try:
