@@ -47,18 +47,20 @@ class Services:
 
 
 @contextmanager
-def run_services(folder: Path, settings: Mapping[str, str], instance: str = "") -> Iterator[Services]:
+def run_services(folder: Path, settings: Mapping[str, str], instance: str = "", runs: int = 4) -> Iterator[Services]:
     """Start all three on a data folder, and end them.
 
     Args:
         folder: of the project's data and of logs.
         settings: PERSONA_ASSETS__* without the prefix.
         instance: YAML put before the project's dagster.yaml, for example storage in PostgreSQL.
+        runs: at a time, at most.
     """
     home = folder / "data" / ".dagster"
     home.mkdir(parents=True, exist_ok=True)
     text = (ROOT / "dagster.yaml").read_text(encoding="utf-8")
-    (home / "dagster.yaml").write_text(f"{instance}\n{text}", encoding="utf-8")
+    limited = text.replace("max_concurrent_runs: 4", f"max_concurrent_runs: {runs}")
+    (home / "dagster.yaml").write_text(f"{instance}\n{limited}", encoding="utf-8")
     code, web = find_port(), find_port()
     workspace = folder / "workspace.yaml"
     location = {"host": "127.0.0.1", "port": code, "location_name": "persona_assets"}

@@ -8,16 +8,19 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from persona_assets.commands.pipeline import open_pipeline
 from persona_assets.lake import Lake
+from persona_assets.settings import load_settings
 from persona_assets_tests.llm.postgres import run_postgres
 from persona_assets_tests.object_storage import BUCKET, open_object_storage
-from persona_assets_tests.services import ROOT, Services, find_port, run_services, wait_for
+from persona_assets_tests.services import find_port, run_services, wait_for
 from persona_assets_tests.test_services import ASSETS, launch, list_runs, status, write_project
 
 pytestmark = pytest.mark.long
@@ -66,17 +69,16 @@ def count_jobs_per_node(address: str) -> dict[str, int]:
     return counts
 
 
-def call(services: Services, *command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "persona_assets", *command],
-        env=dict(services.environment),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def run_alone(folder: Path, settings: Mapping[str, str], keys: list[str], monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """Make the same shards one after the other in this process, on disk."""
+    for name, value in {**settings, "PATHS__DATA": str(folder)}.items():
+        monkeypatch.setenv(f"PERSONA_ASSETS__{name}", value)
+    with open_pipeline(load_settings(), Console(quiet=True)) as pipeline:
+        pipeline.register_shards(keys)
+        for key in keys:
+            report = pipeline.run_shard(key, ASSETS)
+            assert report.is_success, report
+        return pipeline.project.lake
 
 
 def test_shards_on_two_nodes_one_of_which_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,9 +132,7 @@ def test_shards_on_two_nodes_one_of_which_dies(tmp_path: Path, monkeypatch: pyte
                     backfill = launch(services, missing, ASSETS)
                     wait_for(lambda: status(services, backfill).startswith("COMPLETED"), "what had failed", 1_200)  # noqa: B023
                 assert any(run["status"] == "FAILURE" for run in list_runs(services)), "the killed runs are recorded"
-        with run_services(alone, {**settings, "CORPUS__PATH": str(tmp_path / "corpus")}) as one:
-            call(one, "run", "--no-release", *(part for asset in ASSETS for part in ("--asset", asset)))
-        ours, theirs = Lake(remote["PATHS__LAKE"]), Lake(alone / "data" / "lake")
+        ours, theirs = Lake(remote["PATHS__LAKE"]), run_alone(alone, settings, keys, monkeypatch)
         dropped = 0
         for asset in ASSETS:
             assert ours.shards(asset) == theirs.shards(asset) == keys
