@@ -132,8 +132,8 @@ def test_hundreds_of_shards_in_one_backfill(tmp_path: Path) -> None:
         f"""# A backfill of {SHARDS} shards
 
 Written by `make test-long` (`persona_assets_tests/test_services.py`): one backfill from the UI's interface, through the
-daemon, with the scripted model, an embedded index and two runs at a time, on {os.cpu_count()} cores. Each run is a process of
-its own.
+daemon, with the scripted model, an embedded index and two runs at a time, on {os.cpu_count()} cores. Each run is a
+process of its own.
 
 | | |
 |---|---|

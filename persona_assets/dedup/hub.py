@@ -24,7 +24,7 @@ import polars as pl
 from persona_assets.dedup.established import IndexView, make_spec, upsert_kept, upsert_rows
 from persona_assets.dedup.match import Thresholds
 from persona_assets.dedup.portrait import Portrait, draw_portrait
-from persona_assets.dedup.preparation import embed_personas, prepare_personas, require_unique
+from persona_assets.dedup.preparation import embed_personas, prepare_ahead, require_unique
 from persona_assets.dedup.rule import VERDICTS, Deduplicator
 from persona_assets.dedup.summary import count_verdicts, split_verdicts
 from persona_assets.dedup.violations import SAMPLE_WITHIN, ViolationSample, sample_violations
@@ -185,6 +185,8 @@ class _Session:
         verdicts, rule = self._judge(personas, [contribution.name for contribution in others])
         kept, duplicates = split_verdicts(personas, verdicts)
         violations = self._sample_violations(kept, [contribution.name for contribution in others], rule)
+        # The index's own pages come on top while it is written.
+        rule.kept.end_search()
         contribution = self._name(kept, valid.get(self._shard), max((c.order for c in others), default=0) + 1)
         if self._index.count(contribution.name) != contribution.rows:
             upsert_kept(
@@ -227,10 +229,8 @@ class _Session:
     def _judge(self, personas: pl.DataFrame, established: Sequence[str]) -> tuple[pl.DataFrame, Deduplicator]:
         view = IndexView(self._index, established) if established else None
         rule = Deduplicator(self._thresholds, view, find_judge(self._encoder), self._settings.hub.exact_rows)
-        parts = [
-            rule.decide(prepare_personas(part, self._encoder, self._thresholds.jaccard))
-            for part in personas.iter_slices(_ASKED_AT_ONCE if established else _SLICE)
-        ]
+        slices = personas.iter_slices(_ASKED_AT_ONCE if established else _SLICE)
+        parts = [rule.decide(part) for part in prepare_ahead(slices, self._encoder, self._thresholds.jaccard)]
         return pl.concat([VERDICTS.to_frame(), *parts]), rule
 
     def _sample_violations(

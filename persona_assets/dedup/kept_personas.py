@@ -148,6 +148,11 @@ class KeptPersonas:
                 found[rows[row]] = Found("embedding", score, position)
         return found
 
+    def end_search(self) -> None:
+        """Let go of what only searches need, half of the memory; the kept ones stay, to be named and taken."""
+        self._by_text, self._by_band, self._tokens = KeyIndex(), KeyIndex(), TokenSets()
+        self._vectors.end_search()
+
     def iter_parts(self) -> Iterator[KeptPart]:
         """All kept personas in order, some at a time."""
         start, n_vectors = 0, 0

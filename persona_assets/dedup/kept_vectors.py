@@ -15,6 +15,9 @@ class KeptVectors:
     Args:
         threshold: least cosine of what is found.
         exact_rows: up to how many of them the search is exhaustive; none: however many there are.
+
+    Attributes:
+        is_exhaustive: whether every search compared all rows so far.
     """
 
     def __init__(self, threshold: float, exact_rows: int | None = None) -> None:
@@ -24,16 +27,12 @@ class KeptVectors:
         self._chunks: list[Vectors] = []
         self._short: list[Vectors] = []
         self._cells: Cells | None = None
+        self.is_exhaustive = True
         self._n = 0
         self._positions = np.empty(_CHUNK, dtype=np.int64)
 
     def __len__(self) -> int:
         return self._n
-
-    @property
-    def is_exhaustive(self) -> bool:
-        """Whether every search compared all rows."""
-        return self._cells is None
 
     def add(self, vectors: Vectors, positions: list[int]) -> None:
         """Append the vectors of newly kept personas, with their positions among all kept ones."""
@@ -59,6 +58,10 @@ class KeptVectors:
             self._short = [self._pairs.shorten(chunk) for chunk in self._chunks]
         if not self._cells and self._exact_rows is not None and self._n > max(self._exact_rows, _FEWEST_IN_CELLS):
             self._open_cells()
+
+    def end_search(self) -> None:
+        """Let go of what only searches need; the vectors stay, to be taken."""
+        self._short, self._cells = [], None
 
     def take(self, start: int, stop: int) -> Vectors:
         """The vectors that were added as number `start` up to `stop`."""
@@ -147,7 +150,7 @@ class KeptVectors:
             self._short.append(np.zeros((_CHUNK, width), dtype=np.float32) if is_short else self._chunks[-1])
 
     def _open_cells(self) -> None:
-        self._cells = Cells(self.take(0, self._n))
+        self._cells, self.is_exhaustive = Cells(self.take(0, self._n)), False
         for number, chunk in enumerate(self._chunks):
             n = min(self._n - number * _CHUNK, _CHUNK)
             numbers = np.arange(number * _CHUNK, number * _CHUNK + n)

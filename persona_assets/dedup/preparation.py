@@ -1,6 +1,7 @@
 """Personas made ready for comparison: all that depends on one text alone, so it needs no lock and no order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +73,30 @@ def prepare_personas(personas: pl.DataFrame, encoder: TextEncoder | None, jaccar
         readable=readable,
         vectors=vectors,
     )
+
+
+def prepare_ahead(frames: Iterable[pl.DataFrame], encoder: TextEncoder | None, jaccard: float) -> Iterator[Prepared]:
+    """Prepare personas part by part, the next one while the caller is at work on the last.
+
+    Args:
+        frames: columns persona_id and persona, in order.
+        encoder: the embedding model; none to compare lexically alone.
+        jaccard: the threshold that the bands are made for.
+
+    Yields:
+        The prepared parts, in order.
+
+    Raises:
+        LakeError: if a persona_id occurs twice in a part or is missing.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as worker:
+        following: Future[Prepared] | None = None
+        for frame in frames:
+            current, following = following, worker.submit(prepare_personas, frame, encoder, jaccard)
+            if current:
+                yield current.result()
+        if following:
+            yield following.result()
 
 
 def embed_personas(personas: pl.Series, encoder: TextEncoder) -> None:

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +20,7 @@ from persona_assets.embedding.compiled_model import (
 )
 from persona_assets.embedding.model_folder import PACKAGED_MODEL, find_model_folder, identify_model, is_static
 from persona_assets.embedding.readability import Readability
+from persona_assets.embedding.static_model import StaticModel, load_static
 from persona_assets.errors import SettingsError
 from persona_assets.settings import EmbeddingSettings
 
@@ -31,8 +32,6 @@ Vectors = npt.NDArray[np.float32]
 _log = logging.getLogger(__name__)
 
 _PARALLEL = "TOKENIZERS_PARALLELISM"
-_STATIC_BATCH = 4_096
-"""Texts that a static model, which fills no window, looks up at once."""
 
 
 class TextEncoder(Protocol):
@@ -102,18 +101,19 @@ class Encoder:
             SettingsError: if the model cannot be loaded.
         """
         with self._guard:
-            if texts and not self._is_static and self._compiled:
+            if self._static:
+                with _parallel_tokenizer():
+                    return self._static.encode(texts)
+            if texts and self._compiled:
                 return self._compiled.encode(texts, 1 if alone else self._settings.batch_size)
             is_alone = alone and self._model.device.type == "cpu"
-            batch_size = 1 if is_alone else _STATIC_BATCH if self._is_static else self._settings.batch_size
-            with _parallel_tokenizer() if self._is_static else nullcontext():
-                vectors = self._model.encode(
-                    list(texts),
-                    batch_size=batch_size,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                )
+            vectors = self._model.encode(
+                list(texts),
+                batch_size=1 if is_alone else self._settings.batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
     def readable(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -125,8 +125,10 @@ class Encoder:
         return Readability(self._settings.scripts, find_model_folder(self._settings.model))
 
     @cached_property
-    def _is_static(self) -> bool:
-        return is_static(self._settings.model)
+    def _static(self) -> StaticModel | None:
+        folder = find_model_folder(self._settings.model)
+        is_read = folder is not None and is_static(self._settings.model) and self._settings.engine == "auto"
+        return load_static(folder) if is_read and folder else None
 
     @cached_property
     def _compiled(self) -> CompiledModel | None:
