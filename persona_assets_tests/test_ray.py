@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from polars.testing import assert_frame_equal
 from rich.console import Console
 
 from persona_assets.commands.pipeline import open_pipeline
@@ -138,7 +139,9 @@ def test_shards_on_two_nodes_one_of_which_dies(tmp_path: Path, monkeypatch: pyte
             assert ours.shards(asset) == theirs.shards(asset) == keys
             for key in keys:
                 rows = theirs.scan(asset, key).collect()
-                assert ours.scan(asset, key).collect().equals(rows), (asset, key)
+                # The sixth decimal of a cosine may depend on which texts were embedded in one batch, and a run that was
+                # killed left another part of them to its successor.
+                assert_frame_equal(ours.scan(asset, key).collect(), rows, abs_tol=2e-6)
                 dropped += rows.height if asset == "hub_duplicates" else 0
         assert dropped, "the order of the shards mattered"
 
