@@ -151,6 +151,12 @@ def test_a_drawn_opening_begins_each_persona(
     assert len(drawn) > 5 or reason
 
 
+def test_no_ending_that_is_drawn_stands_in_a_demonstration() -> None:
+    """Whoever is given one would be taken for a copy of the demonstration, in every draw."""
+    shown = " ".join(PROMPT.demonstration_texts())
+    assert [ending for ending in PROMPT.content.endings if ending in shown] == []
+
+
 def test_an_opening_says_who_the_first_person_is_where_that_is_known() -> None:
     for relationship in RELATIONSHIPS.values():
         named = relationship.list_openings("a ferry captain")
