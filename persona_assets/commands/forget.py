@@ -88,7 +88,7 @@ def _forget_runs(pipeline: Pipeline, plan: Plan, mixes: Sequence[str]) -> int:
     old = list_runs(pipeline.instance, {*plan.shards, *mixes}, plan.texts)
     delete_runs(pipeline.instance, pipeline.project.settings.data / ".dagster", [run_id for run_id, _ in old])
     _report_tables(pipeline, {partition for _, partition in old if partition} - set(plan.shards))
-    return len(old)
+    return len({run_id for run_id, _ in old if run_id})
 
 
 def _decide_again(pipeline: Pipeline, plan: Plan, versions: dict[str, str]) -> dict[str, int]:

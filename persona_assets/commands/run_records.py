@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
 _PARTITION = "dagster/partition"
+_NO_RUN = ""
+"""What Dagster calls the run of an event that was told without one."""
+
 _EVENTS_AT_ONCE = 1_000
 _HEAD = 40
 """Characters of a text by which it is known: previews cut long ones, and write some signs otherwise."""
@@ -44,6 +47,8 @@ def list_runs(
 ) -> list[tuple[str, str | None]]:
     """The finished runs of some partitions, those of none, and those whose records quote a text.
 
+    What `report_tables` told is of no run: where any of it quotes a text, all of it is listed, by its partitions.
+
     Args:
         instance: of the data folder.
         partitions: shards and mixes.
@@ -53,11 +58,25 @@ def list_runs(
         Id and partition of each.
     """
     quoting = _find_quoting(instance, texts)
+    told = _list_told(instance) if _NO_RUN in quoting else []
     return [
-        (run.run_id, run.tags.get(_PARTITION))
-        for run in instance.get_runs()
-        if run.is_finished and (run.tags.get(_PARTITION) in {None, *partitions} or run.run_id in quoting)
+        *((_NO_RUN, partition) for partition in told),
+        *(
+            (run.run_id, run.tags.get(_PARTITION))
+            for run in instance.get_runs()
+            if run.is_finished and (run.tags.get(_PARTITION) in {None, *partitions} or run.run_id in quoting)
+        ),
     ]
+
+
+def _list_told(instance: "dg.DagsterInstance") -> list[str | None]:
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
+    from sqlalchemy import select
+
+    storage: Any = instance.event_log_storage
+    with storage.index_connection() as connection:
+        rows = connection.execute(select(Events.c.partition).where(Events.c.run_id == _NO_RUN).distinct())
+        return [row[0] for row in rows]
 
 
 def _find_quoting(instance: "dg.DagsterInstance", texts: Sequence[str]) -> set[str]:
@@ -86,7 +105,9 @@ def delete_runs(instance: "dg.DagsterInstance", home: Path, run_ids: Sequence[st
     from sqlalchemy import delete
 
     storage: Any = instance.event_log_storage
-    for run_id in run_ids:
+    if _NO_RUN in run_ids:
+        storage.delete_events(_NO_RUN)
+    for run_id in filter(None, run_ids):
         instance.delete_run(run_id)
         with storage.index_connection() as connection:
             connection.execute(delete(AssetCheckExecutionsTable).where(AssetCheckExecutionsTable.c.run_id == run_id))

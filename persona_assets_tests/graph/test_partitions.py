@@ -38,7 +38,7 @@ def read_shard(files: dict[str, bytes], shard: str) -> dict[str, bytes]:
 
 def test_two_shards_share_a_hub_and_a_split(copied: Settings, tmp_path: Path) -> None:
     mix = copied.prompts / "mixes" / f"{MIX}.yaml"
-    mix.write_text(mix.read_text().replace("validation_share: 0.05", "validation_share: 0.4"))
+    mix.write_text(mix.read_text().replace("validation_share: 0.05", "validation_share: 0.6"))
     # The first two are asked as the small shard asked for them: the same text, the same relation, the same persona.
     write_documents(tmp_path / "corpus" / "later.jsonl", [0, 1, 6, 7])
     before = read_files(copied.data / "lake")
