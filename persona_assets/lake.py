@@ -3,11 +3,7 @@
     <data>/lake/<asset>/<shard>.parquet               the rows
     <data>/lake/quarantine/<asset>/<shard>.parquet    what was refused, with the reason
 
-The folder may as well be one of object storage (paths.lake).
-
-A file appears atomically, when it is whole. What belongs to the table as a whole (its accounting, the
-versions of what it was made from) is written into the same file, so that rows and account never differ.
-Nothing in it depends on the time or on what was cached: equal rows make an equal file.
+The folder may as well be one of object storage (paths.lake). What a file holds says `tables`.
 """
 
 from collections import Counter

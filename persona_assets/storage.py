@@ -1,4 +1,4 @@
-"""Where the tables' files lie: a folder on disk, or a prefix of object storage. Both behave alike.
+"""Where files lie: a folder on disk, or a prefix of object storage. Both behave alike.
 
 Object storage is reached by two well-kept clients, Arrow's for files as a whole and Polars' for rows of them. Each
 takes address and credentials from the environment variables that are usual for them (AWS_ENDPOINT_URL,
@@ -117,8 +117,11 @@ class Storage:
         from pyarrow import fs
 
         if not self.is_local:
+            target = f"{self._base}/{name}"
             with self._explain(name):
-                fs.copy_files(str(staged), f"{self._base}/{name}", fs.LocalFileSystem(), self._files)
+                if isinstance(self._files, fs.LocalFileSystem):
+                    self._files.create_dir(target.rpartition("/")[0], recursive=True)
+                fs.copy_files(str(staged), target, fs.LocalFileSystem(), self._files)
 
     def copy_from(self, other: "Storage", name: str) -> None:
         """Copy a file of another storage to the same name.
@@ -172,7 +175,7 @@ class Storage:
     def _describe(self, error: Exception) -> str:
         reason = " ".join(str(error).split())[:300]
         return (
-            f"{self.root} cannot be used ({reason}). Nothing that was there before is lost. Correct paths.lake, or give"
-            " this machine the rights; object storage takes its credentials from the environment (AWS_ACCESS_KEY_ID,"
-            " AWS_ENDPOINT_URL, ...)."
+            f"{self.root} could not be used ({reason}). Nothing that was there before is lost. Correct the address"
+            " (paths.lake of the tables, --to of publish), or give this machine the rights; object storage takes its"
+            " credentials from the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...)."
         )

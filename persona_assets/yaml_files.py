@@ -11,6 +11,9 @@ from persona_assets.errors import PromptError
 
 M = TypeVar("M", bound=BaseModel)
 
+# The parser in C, where PyYAML was built with it: in Python the prompts take half of the code location's start.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 def read_yaml(path: Path) -> tuple[bytes, Any]:
     """Read a YAML file.
@@ -23,7 +26,7 @@ def read_yaml(path: Path) -> tuple[bytes, Any]:
     """
     try:
         source = path.read_bytes()
-        return source, yaml.safe_load(source) or {}
+        return source, yaml.load(source, _LOADER) or {}  # noqa: S506 - both are safe loaders
     except FileNotFoundError:
         raise PromptError(f"The prompt file {path} is missing. Restore it or set paths.prompts.") from None
     except OSError as error:

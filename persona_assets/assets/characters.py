@@ -9,7 +9,7 @@ import polars as pl
 from persona_assets.assets.character_preview import describe_balance, describe_dialogues
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
 from persona_assets.assets.pools import PoolOf
-from persona_assets.assets.specs import MODEL_KIND, table_asset
+from persona_assets.assets.specs import model_asset
 from persona_assets.characters.dialogues import answer_sessions, rewrite_sessions
 from persona_assets.characters.profile_prompt import ProfilePrompt, load_profile_prompt
 from persona_assets.characters.profiles import make_profiles
@@ -44,14 +44,7 @@ def build_character_assets(prompts: Path, pool: PoolOf, own: bool) -> list[dg.As
 
 
 def _build_profiles(prompt: Prompt[ProfilePrompt], pool: PoolOf) -> dg.AssetsDefinition:
-    @table_asset(
-        "characters",
-        prompt.content.description,
-        CharacterProfiles,
-        prompt.version,
-        kinds=(MODEL_KIND,),
-        pool=pool("character_profiles"),
-    )
+    @model_asset("character_profiles", "characters", prompt, CharacterProfiles, pool)
     def character_profiles(
         context: dg.AssetExecutionContext,
         config: TaskConfig,
@@ -85,16 +78,7 @@ def _build_dialogues(
     needs_answers: bool,
     own: bool,
 ) -> dg.AssetsDefinition:
-    @table_asset(
-        "characters",
-        prompt.content.description,
-        Dialogues,
-        prompt.version,
-        kinds=(MODEL_KIND,),
-        name=name,
-        pool=pool(name),
-        deps=[OWN_INSTRUCTIONS, "persona_hub"] if own else [],
-    )
+    @model_asset(name, "characters", prompt, Dialogues, pool, [OWN_INSTRUCTIONS, "persona_hub"] if own else [])
     def dialogues(
         context: dg.AssetExecutionContext,
         config: TaskConfig,
@@ -107,8 +91,9 @@ def _build_dialogues(
         usable = source_instructions.filter("has_answers") if needs_answers else source_instructions
         characters, settings = character_profiles.collect(), project.settings.dialogues
         own_share = ("dialogues.own_instructions",) if own else ()
-        read = ("character_profiles", *((OWN_INSTRUCTIONS, "persona_hub") if own else ()))
-        if own:
+        takes_own = own and settings.own_instructions > 0
+        read = ("character_profiles", *((OWN_INSTRUCTIONS, "persona_hub") if takes_own else ()))
+        if takes_own:
             instructions, hub = (project.lake.scan(table, shard) for table in (OWN_INSTRUCTIONS, "persona_hub"))
             sessions = draw_with_own(characters, usable, make_own_sessions(instructions, hub), settings, shard)
         else:

@@ -50,15 +50,15 @@ def _plan_panels(rows: pl.LazyFrame, accounting: Accounting, usage: Usage | None
         yield lambda axes: _draw_spend(axes, usage)
     if not accounting.rows:
         return
-    lengths = rows.select(_measure(schema)).collect().to_series()
-    yield lambda axes: _draw_histogram(axes, lengths, "characters of a row")
-    if "score" in schema:
-        scores = rows.select("score").collect().to_series()
-        yield lambda axes: _draw_histogram(axes, scores, "score")
     kinds = [name for name in ("round", "language") if name in schema]
+    shown = [name for name in ("score", *kinds) if name in schema]
+    # The table is read once.
+    measured = rows.select(_measure(schema), *shown).collect()
+    yield lambda axes: _draw_histogram(axes, measured["characters"], "characters of a row")
+    if "score" in schema:
+        yield lambda axes: _draw_histogram(axes, measured["score"], "score")
     if kinds:
-        counted = rows.group_by(kinds).len("rows").collect()
-        yield lambda axes: _draw_kinds(axes, counted, kinds)
+        yield lambda axes: _draw_kinds(axes, measured.group_by(kinds).len("rows"), kinds)
 
 
 def _measure(schema: pl.Schema) -> pl.Expr:
@@ -113,7 +113,7 @@ def _draw_kinds(axes: Any, counted: pl.DataFrame, kinds: Sequence[str]) -> None:
     first, *second = kinds
     places = counted[first].unique().sort().to_list()
     if first == "language":
-        places = counted.sort("rows", descending=True)["language"].to_list()[:_BARS]
+        places = counted.sort("rows", "language", descending=[True, False])["language"].to_list()[:_BARS]
     left = dict.fromkeys(places, 0)
     for name, part in _split(counted, second):
         numbers = dict(part.group_by(first).agg(pl.col("rows").sum()).iter_rows())

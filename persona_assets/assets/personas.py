@@ -16,7 +16,7 @@ from persona_assets.assets.materialise import (
     to_result,
 )
 from persona_assets.assets.pools import PoolOf
-from persona_assets.assets.specs import MODEL_KIND, RULE, table_asset
+from persona_assets.assets.specs import RULE, model_asset
 from persona_assets.corpus.personas import read_persona_shard
 from persona_assets.corpus.tombstones import load_tombstones
 from persona_assets.llm.asker import Asker
@@ -39,14 +39,7 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
     seed_prompt = load_seed_prompt(prompts)
     expansion_prompt = load_expansion_prompt(prompts)
 
-    @table_asset(
-        "personas",
-        seed_prompt.content.description,
-        SeedPersonas,
-        seed_prompt.version,
-        kinds=(MODEL_KIND,),
-        pool=pool("seed_personas"),
-    )
+    @model_asset("seed_personas", "personas", seed_prompt, SeedPersonas, pool)
     def seed_personas(
         context: dg.AssetExecutionContext,
         config: TaskConfig,
@@ -76,14 +69,7 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
             ("seed_personas", *list_choosers(seed_prompt, task)),
         )
 
-    @table_asset(
-        "personas",
-        expansion_prompt.content.description,
-        ExpandedPersonas,
-        expansion_prompt.version,
-        kinds=(MODEL_KIND,),
-        pool=pool("expanded_personas"),
-    )
+    @model_asset("expanded_personas", "personas", expansion_prompt, ExpandedPersonas, pool)
     def expanded_personas(
         context: dg.AssetExecutionContext,
         config: TaskConfig,

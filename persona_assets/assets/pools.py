@@ -28,7 +28,7 @@ def name_pool(settings: Settings, asset: str) -> str:
 
     An embedded model is loaded once a process and uses every core, so that runs that need it wait for each other.
     """
-    pools = _list_pools(settings, asset)
+    pools = [_name(model.name) for model in resolve_task(settings.model, settings.task(asset))]
     return EMBEDDED_MODEL_POOL if EMBEDDED_MODEL_POOL in pools else pools[0]
 
 
@@ -46,15 +46,11 @@ def set_provider_limits(instance: dg.DagsterInstance, settings: Settings) -> dic
     if not storage.supports_global_concurrency_limits:
         return {}
     has_limit = {limit.name for limit in storage.get_pool_limits() if not limit.from_default}
-    providers = {pool for asset in ("", *settings.tasks) for pool in _list_pools(settings, asset)}
-    new = dict.fromkeys(sorted(providers - has_limit - {EMBEDDED_MODEL_POOL}), settings.automation.runs_per_provider)
+    pools = {_name(settings.model.name), *(name_pool(settings, asset) for asset in settings.tasks)}
+    new = dict.fromkeys(sorted(pools - has_limit - {EMBEDDED_MODEL_POOL}), settings.automation.runs_per_provider)
     for pool, limit in new.items():
         storage.set_concurrency_slots(pool, limit)
     return new
-
-
-def _list_pools(settings: Settings, asset: str) -> list[str]:
-    return [_name(model.name) for model in resolve_task(settings.model, settings.task(asset))]
 
 
 def _name(model: str) -> str:

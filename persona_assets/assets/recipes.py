@@ -10,7 +10,7 @@ from pydantic import Field
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
 from persona_assets.assets.pools import PoolOf
 from persona_assets.assets.quality_preview import describe_quality
-from persona_assets.assets.specs import MODEL_KIND, table_asset
+from persona_assets.assets.specs import model_asset
 from persona_assets.evaluation.quality import measure_recipe
 from persona_assets.personas.persona_prompts import SeedPrompt, load_seed_prompt
 from persona_assets.prompts import Prompt
@@ -49,16 +49,7 @@ def _build_recipe(recipe: Recipe, seed_prompt: Prompt[SeedPrompt], pool: PoolOf)
     schema = content.schema_class()
     reads = [content.reads, *([HUB] if _wants_partners(recipe) and content.reads != HUB else [])]
 
-    @table_asset(
-        "recipes",
-        content.description,
-        schema,
-        recipe.version,
-        kinds=(MODEL_KIND,),
-        name=content.asset,
-        deps=reads,
-        pool=pool(recipe.content.asset),
-    )
+    @model_asset(content.asset, "recipes", recipe, schema, pool, reads)
     def items(
         context: dg.AssetExecutionContext, config: RecipeConfig, project: dg.ResourceParam[Project]
     ) -> dg.MaterializeResult[TableInfo]:

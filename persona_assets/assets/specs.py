@@ -1,12 +1,14 @@
 """What every asset carries in the catalogue: group, kinds, owners, tags, columns and a code version."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import dagster as dg
 import dataframely as dy
 
+from persona_assets.assets.pools import PoolOf
 from persona_assets.partitions import corpus_shard
+from persona_assets.prompts import Prompt
 
 OWNERS = ["team:persona-assets"]
 MODEL_KIND = "llm"
@@ -78,6 +80,27 @@ def table_asset(
     """
     options = asset_options(group, description, schema, code_version, kinds, partitioned)
     return cast("Callable[[Callable[..., Any]], dg.AssetsDefinition]", dg.asset(**options, **more))
+
+
+def model_asset(
+    name: str, group: str, prompt: Prompt[Any], schema: type[dy.Schema], pool: PoolOf, deps: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """`table_asset` for rows that a model answers: described and versioned by its prompt file.
+
+    Args:
+        name: of the asset.
+        group: as there.
+        prompt: its file.
+        schema: as there.
+        pool: names the pool that its steps wait in.
+        deps: assets that it reads beside its inputs.
+
+    Returns:
+        The decorator.
+    """
+    content, version = prompt.content, prompt.version
+    kinds = (MODEL_KIND,)
+    return table_asset(group, content.description, schema, version, kinds, name=name, pool=pool(name), deps=[*deps])
 
 
 def describe_columns(schema: type[dy.Schema]) -> dg.TableSchema:

@@ -46,7 +46,7 @@ _LONG: Final = "A text that is longer than the window of the model, whatever its
 _AT_ONCE: Final = 4_096
 """Texts whose tokens are held at once."""
 
-_ACCELERATORS: Final = ("/dev/nvidiactl", "/dev/kfd", "/dev/dri/renderD128")
+_ACCELERATORS: Final = ("/dev/nvidiactl", "/dev/kfd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,10 @@ def load_compiled(folder: Path) -> CompiledModel | None:
         folder: that it was stored in.
 
     Returns:
-        The model; none if it is not there or cannot be read, or this machine has something faster than its CPU.
+        The model; none if it is not there or cannot be read.
     """
     path = folder / _DESCRIPTION
-    if not path.is_file() or has_accelerator():
+    if not path.is_file():
         return None
     try:
         import openvino

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from persona_assets.embedding.compiled_model import (
     CompiledModel,
     compile_model,
+    has_accelerator,
     load_compiled,
     locate_compiled,
 )
@@ -134,17 +135,19 @@ class Encoder:
     def _compiled(self) -> CompiledModel | None:
         if self._settings.engine == "torch":
             return None
-        folder = locate_compiled(self._store, self.identity) if self._store else None
-        stored = load_compiled(folder) if folder else None
-        if stored:
+        # Where there may be a GPU, the model's library has to be asked for the device anyway.
+        if self._store is None or has_accelerator():
+            return compile_model(self._model)
+        folder = locate_compiled(self._store, self.identity)
+        stored = load_compiled(folder)
+        if stored or not (compiled := compile_model(self._model)):
             return stored
-        compiled = compile_model(self._model)
-        if compiled and folder:
-            try:
-                compiled.save(folder)
-            except OSError as error:
-                _log.warning("The compiled embedding model is not stored (%s): each run compiles it anew.", error)
-        return compiled
+        try:
+            compiled.save(folder)
+        except OSError as error:
+            _log.warning("The compiled embedding model is not stored (%s): each run compiles it anew.", error)
+        # As later runs will: what was stored differs in the last bits from what it was made of.
+        return load_compiled(folder) or compiled
 
     @cached_property
     def _model(self) -> "SentenceTransformer":

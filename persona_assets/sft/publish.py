@@ -9,6 +9,7 @@ import polars as pl
 from persona_assets.errors import LakeError, SettingsError
 from persona_assets.sft.choice import SPLITS, matches
 from persona_assets.sft.release import read_release_facts, scan_split
+from persona_assets.storage import Storage
 
 HUB = "hf://datasets/"
 _NEVER = ("*-ND*",)
@@ -80,7 +81,7 @@ def publish_release(release: Path, address: str, allowed: Sequence[str], token: 
     if address.startswith(HUB):
         _upload_to_hub(release, address.removeprefix(HUB), token, private)
     elif "://" in address:
-        _copy_to_storage(release, address)
+        _copy_to_storage(release, files, address)
     else:
         raise SettingsError(
             f"publish --to {address}: write {HUB}OWNER/NAME, or s3://BUCKET/PATH, gs://..., file://...."
@@ -113,22 +114,11 @@ def _upload_to_hub(release: Path, repository: str, token: str | None, private: b
         ) from None
 
 
-def _copy_to_storage(release: Path, address: str) -> None:
-    from pyarrow import ArrowException, fs
-
+def _copy_to_storage(release: Path, files: Sequence[Path], address: str) -> None:
+    storage = Storage(address)
     try:
-        storage, folder = fs.FileSystem.from_uri(address)
-        storage.create_dir(folder, recursive=True)
         # Facts go last: whoever reads them finds all that they name.
-        for path in sorted(release.rglob("*"), key=lambda path: (path.name == "release.json", str(path))):
-            name = path.relative_to(release).as_posix()
-            if path.is_dir():
-                storage.create_dir(f"{folder}/{name}", recursive=True)
-            elif not path.name.startswith("."):
-                fs.copy_files(str(path), f"{folder}/{name}", fs.LocalFileSystem(), storage)
-    except (ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise LakeError(
-            f"{address} could not be written ({reason}). Correct the address, or give this machine the rights: object"
-            " storage is reached with the credentials of its own tools (AWS_ACCESS_KEY_ID, ...)."
-        ) from None
+        for path in sorted(files, key=lambda path: (path.name == "release.json", str(path))):
+            storage.publish(path, path.relative_to(release).as_posix())
+    except LakeError as error:
+        raise LakeError(f"The release {release.name} could not be written. {error}") from None

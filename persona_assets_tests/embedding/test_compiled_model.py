@@ -73,6 +73,17 @@ def test_where_it_cannot_be_stored_it_is_used(tmp_path: Path, caplog: pytest.Log
     assert "is not stored" in caplog.text
 
 
-def test_a_machine_with_something_faster_does_not_read_it(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_with_something_faster_neither_reads_nor_stores_it(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("persona_assets.embedding.encoder.load_compiled", lambda _: pytest.fail("it was read"))
     monkeypatch.setattr("persona_assets.embedding.compiled_model._ACCELERATORS", (str(store),))
-    assert load_compiled(locate(store)) is None
+    assert Encoder(EmbeddingSettings(), store).encode(["A nurse."]).shape == (1, 384)
+    Encoder(EmbeddingSettings(), tmp_path).encode(["A nurse."])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_process_that_stores_it_has_the_vectors_of_later_ones(tmp_path: Path) -> None:
+    texts = [f"A persona of district {number} who keeps {number} maps." for number in range(300)]
+    first, later = (Encoder(EmbeddingSettings(), tmp_path).encode(texts) for _ in range(2))
+    assert np.array_equal(first, later)
