@@ -14,7 +14,7 @@ from persona_assets.index.interface import Hit, IndexPart, IndexSpec, PersonaInd
 TOKENS_VERSION: Final = 1
 """Counts up when `normalise`, `tokenise` or the band hashes change, since the stored bands then no longer fit."""
 
-_PAYLOAD_VERSION: Final = 2
+_PAYLOAD_VERSION: Final = 3
 """Counts up when what is stored beside the vectors changes."""
 
 

@@ -96,7 +96,8 @@ class Readability:
     def _bound_tokens(self, text: str) -> int:
         if not self._pieces or not text.isascii():
             return len(text) if self._reads_all else _MANY
-        return sum(1 if piece in self._pieces else len(piece) for piece in _ASCII_PIECE.findall(text.lower()))
+        pieces, known = _ASCII_PIECE.findall(text.lower()), self._pieces
+        return len(pieces) + sum([len(piece) - 1 for piece in pieces if piece not in known])
 
     def _fits(self, text: str, n_tokens: int) -> bool:
         if self._window is not None and n_tokens + 2 > self._window:

@@ -52,15 +52,13 @@ class Point:
     @property
     def payload(self) -> dict[str, str | int | None]:
         """What is stored beside the vectors."""
-        shard, _, generation = self.contribution.rpartition("/")
+        # Each key costs a twentieth of the time that the point takes on its way into Edge.
         return {
             "persona_id": self.persona_id,
             "persona": self.persona,
-            "shard": shard,
-            "generation": generation,
+            "shard": self.contribution.rpartition("/")[0],
             "contribution": self.contribution,
-            "order": self.order,
-            "position": self.position,
+            "rank": self.order << _POSITION_BITS | self.position,
             "language": self.language,
             "round": self.round,
         }
@@ -226,8 +224,15 @@ class PersonaIndex(Protocol):
         ...
 
 
+_POSITION_BITS = 32
+
 TIE = 1e-5
 """Dot products closer than this may be the same after rounding: whoever asks decides between them."""
+
+
+def read_rank(stored: int) -> tuple[int, int]:
+    """Order of the decision and position in it, of the number that is stored for both."""
+    return stored >> _POSITION_BITS, stored & ((1 << _POSITION_BITS) - 1)
 
 
 def name_contribution(shard: str, generation: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from persona_assets.index.interface import TIE, Bands, Hit, IndexPart, Neighbour, Point, Vectors
+from persona_assets.index.interface import TIE, Bands, Hit, IndexPart, Neighbour, Point, Vectors, read_rank
 
 DENSE: Final = "dense"
 SPARSE: Final = "bands"
@@ -205,7 +205,7 @@ def read_part(points: Sequence[Any], dimension: int) -> IndexPart:
     return IndexPart(
         persona_ids=[payload["persona_id"] for payload in payloads],
         personas=[payload["persona"] for payload in payloads],
-        ranks=[(payload["order"], payload["position"]) for payload in payloads],
+        ranks=[read_rank(payload["rank"]) for payload in payloads],
         bands=np.array([point.vector[SPARSE].indices for point in points], dtype=np.uint32),
         readable=readable,
         vectors=vectors,
@@ -215,7 +215,7 @@ def read_part(points: Sequence[Any], dimension: int) -> IndexPart:
 def read_hit(score: float, payload: Any, vectors: Any) -> ScoredHit:
     """Make a hit of a scored point: its payload, and its named vectors where they were asked for."""
     vector = vectors[DENSE] if vectors else None
-    hit = Hit(payload["persona_id"], payload["persona"], (payload["order"], payload["position"]), vector)
+    hit = Hit(payload["persona_id"], payload["persona"], read_rank(payload["rank"]), vector)
     return ScoredHit(score, hit, payload)
 
 
