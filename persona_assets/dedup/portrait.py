@@ -82,9 +82,12 @@ def place_personas(vectors: Vectors) -> npt.NDArray[np.float64]:
     if len(vectors) < 4:
         return np.zeros((len(vectors), 2)) + np.arange(len(vectors))[:, None]
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
-    places = TSNE(perplexity=perplexity, init="pca", metric="cosine", random_state=0).fit_transform(vectors)
+    # Its thousand steps are short: a second thread waits for the first, and beside another run for seconds in all.
+    with threadpool_limits(1):
+        places = TSNE(perplexity=perplexity, init="pca", metric="cosine", random_state=0).fit_transform(vectors)
     return np.asarray(places, dtype=np.float64)
 
 

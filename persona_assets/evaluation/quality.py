@@ -134,7 +134,9 @@ def _measure_distinct(texts: list[list[str]], length: int) -> float:
 def _measure_vendi(vectors: Vectors) -> float:
     if not len(vectors):
         return 0.0
-    values = np.linalg.eigvalsh(vectors.T.astype(np.float64) @ vectors / len(vectors))
+    # Of two products with the same eigenvalues, but for zeros, the smaller one.
+    wide = vectors if len(vectors) < vectors.shape[1] else vectors.T
+    values = np.linalg.eigvalsh(wide.astype(np.float64) @ wide.T / len(vectors))
     values = values[values > 1e-12]
     return float(np.exp(-np.sum(values * np.log(values))))
 
