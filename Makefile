@@ -50,7 +50,7 @@ test: lint ## lint, the code location, and the tests
 
 test-long: $(VENV)/.stamp ## the tests that take minutes
 	@# Hundreds of shards take an hour: the limit on one test that stands still is for the others.
-	@HF_HUB_OFFLINE=1 $(BIN)/pytest -m long -o faulthandler_timeout=7200
+	@HF_HUB_OFFLINE=1 $(BIN)/pytest -m long -o faulthandler_timeout=7200 -p persona_assets_tests.long_results
 
 trainers: ## environments of LLaMA-Factory and Axolotl, which test-long loads a release with, in .bench
 	@$(PYTHON) -m venv .bench/llamafactory && .bench/llamafactory/bin/pip install -qq llamafactory==0.9.5
