@@ -194,7 +194,7 @@ class _Session:
                 contribution=contribution.name,
                 order=contribution.order,
                 kept=kept,
-                parts=rule.kept.iter_parts(),
+                parts=rule.kept.hand_over(),
             )
         self._index.flush()
         is_unchanged = contribution == valid.get(self._shard)

@@ -149,12 +149,12 @@ class KeptPersonas:
         return found
 
     def end_search(self) -> None:
-        """Let go of what only searches need, half of the memory; the kept ones stay, to be named and taken."""
+        """Let go of what only searches need, half of the memory; the kept ones stay, to be named and handed over."""
         self._by_text, self._by_band, self._tokens = KeyIndex(), KeyIndex(), TokenSets()
         self._vectors.end_search()
 
-    def iter_parts(self) -> Iterator[KeptPart]:
-        """All kept personas in order, some at a time."""
+    def hand_over(self) -> Iterator[KeptPart]:
+        """All kept personas in order, some at a time, for the last time: their vectors are let go of on the way."""
         start, n_vectors = 0, 0
         for bands, readable in self._parts:
             stop = start + len(bands)
@@ -163,6 +163,7 @@ class KeptPersonas:
             vectors[readable] = known
             yield KeptPart(self._ids[start:stop], self._personas[start:stop], bands, readable, vectors)
             start, n_vectors = stop, n_vectors + len(known)
+            self._vectors.let_go(n_vectors)
 
     def _find_equal(self, batch: Prepared, block: range) -> tuple[list[int], list[int]]:
         rows, positions = self._by_text.find(_hash_texts(batch, block))

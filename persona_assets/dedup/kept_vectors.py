@@ -3,10 +3,12 @@
 import numpy as np
 
 from persona_assets.embedding.cells import Cells
-from persona_assets.embedding.near_pairs import MARGIN, NearPairs, Rows, Scores, Vectors, compare_rows
+from persona_assets.embedding.near_pairs import MARGIN, MAX_SURVIVORS, NearPairs, Rows, Scores, Vectors, compare_rows
+from persona_assets.embedding.threads import map_in_threads
 
 _CHUNK = 8_192
 _FIT_ROWS = 4_096
+_NEARER = 100
 
 
 class KeptVectors:
@@ -71,7 +73,12 @@ class KeptVectors:
             count = min(_CHUNK - place, stop - start)
             parts.append(self._chunks[start // _CHUNK][place : place + count])
             start += count
-        return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
+        return np.concatenate(parts) if parts else _NO_VECTORS
+
+    def let_go(self, stop: int) -> None:
+        """Free the memory of those before number `stop`, chunk by chunk: nothing asks for them again."""
+        for number in range(stop // _CHUNK):
+            self._chunks[number] = _NO_VECTORS
 
     def find_near(self, vectors: Vectors) -> tuple[Rows, Rows, Scores]:
         """Find the kept ones that are at or above the threshold: all of them, or those in the cells that are read.
@@ -113,24 +120,26 @@ class KeptVectors:
         return np.concatenate(later), np.concatenate(earlier)
 
     def _find_in_all(self, vectors: Vectors) -> tuple[Rows, Rows, Scores]:
-        found = []
         short = self._pairs.shorten(vectors)
-        for number, chunk in enumerate(self._chunks):
+
+        def search(number: int) -> tuple[Rows, Rows, Scores]:
             first = number * _CHUNK
-            n = min(self._n - first, _CHUNK)
-            rows, places = self._pairs.find_candidates(short, self._short[number][:n])
-            found.append(self._verify(vectors, rows, chunk, places, self._positions[places + first]))
-        return _order(found)
+            rows, places = self._pairs.find_candidates(short, self._short[number][: self._n - first])
+            return self._verify(vectors, rows, self._chunks[number], places, self._positions[places + first])
+
+        return _order(map_in_threads(search, range(len(self._chunks))))
 
     def _find_in_cells(self, vectors: Vectors) -> tuple[Rows, Rows, Scores]:
         assert self._cells is not None  # noqa: S101 - asked for only where there are some
         short = self._pairs.shorten(vectors)
-        asked, numbers = [_NO_ROWS], [_NO_ROWS]
-        for rows, others, names in self._cells.iter_read(vectors):
-            left, right = self._pairs.find_candidates(short[rows], others)
-            asked.append(rows[left])
-            numbers.append(names[right])
-        rows, kept = np.concatenate(asked), np.concatenate(numbers)
+
+        def search(cell: tuple[Rows, Vectors, Rows]) -> tuple[Rows, Rows]:
+            asking, others, numbers = cell
+            left, right = self._pairs.find_candidates(short[asking], others)
+            return asking[left], numbers[right]
+
+        found = [(_NO_ROWS, _NO_ROWS), *map_in_threads(search, [*self._cells.iter_read(vectors)])]
+        rows, kept = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return _order([self._verify(vectors, rows, self._gather(kept), np.arange(len(kept)), self._positions[kept])])
 
     def _verify(
@@ -151,10 +160,12 @@ class KeptVectors:
 
     def _open_cells(self) -> None:
         self._cells, self.is_exhaustive = Cells(self.take(0, self._n)), False
+        # In a cell all are near to each other: more pairs are left there than of any two.
+        self._pairs.fit(self._chunks[0][:_FIT_ROWS], MAX_SURVIVORS / _NEARER)
         for number, chunk in enumerate(self._chunks):
             n = min(self._n - number * _CHUNK, _CHUNK)
             numbers = np.arange(number * _CHUNK, number * _CHUNK + n)
-            self._cells.add(chunk[:n], self._short[number][:n], numbers)
+            self._cells.add(chunk[:n], self._pairs.shorten(chunk[:n]), numbers)
         self._short = []
 
     def _gather(self, numbers: Rows) -> Vectors:
@@ -180,4 +191,5 @@ def _order(found: list[tuple[Rows, Rows, Scores]]) -> tuple[Rows, Rows, Scores]:
 _FEWEST_IN_CELLS = 10_000
 """Below this the centres would be learned from too few."""
 
+_NO_VECTORS: Vectors = np.empty((0, 0), dtype=np.float32)
 _NO_ROWS: Rows = np.empty(0, dtype=np.int64)

@@ -45,9 +45,12 @@ class KeyIndex:
         ordered, asked = keys.ravel()[order], order // max(1, keys.shape[1])
         rows, positions = [_NONE], [_NONE]
         for run_keys, run_positions in self._runs:
-            first = np.searchsorted(run_keys, ordered, side="left")
-            counts = np.searchsorted(run_keys, ordered, side="right") - first
-            rows.append(np.repeat(asked, counts))
+            first = np.searchsorted(run_keys, ordered)
+            # Most keys are nobody's: they are not searched for a second time.
+            known = np.flatnonzero(run_keys[np.minimum(first, len(run_keys) - 1)] == ordered)
+            first, having = first[known], asked[known]
+            counts = np.searchsorted(run_keys, ordered[known], side="right") - first
+            rows.append(np.repeat(having, counts))
             starts = np.repeat(first - np.cumsum(counts) + counts, counts)
             positions.append(run_positions[starts + np.arange(len(starts))].astype(np.int64))
         pairs = np.unique((np.concatenate(rows) << 32) | np.concatenate(positions))

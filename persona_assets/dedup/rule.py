@@ -22,6 +22,7 @@ from persona_assets.dedup.kept_personas import Found, KeptPersonas, YoungPersona
 from persona_assets.dedup.match import STAGES, Match, Thresholds, choose, is_lexical
 from persona_assets.dedup.preparation import Prepared
 from persona_assets.embedding.proposer import Judge
+from persona_assets.embedding.threads import one_blas_thread
 
 VERDICTS = pl.Schema(
     {
@@ -72,6 +73,10 @@ class Deduplicator:
         Returns:
             A row a persona with the columns of `VERDICTS`.
         """
+        with one_blas_thread():
+            return _frame_verdicts(batch, self._decide(batch))
+
+    def _decide(self, batch: Prepared) -> list[Match | None]:
         outside: Sequence[Match | None] = [None] * len(batch)
         if self._established is not None:
             outside = match_established(batch, self._established, self._thresholds, self._judge)
@@ -79,7 +84,7 @@ class Deduplicator:
         for start in range(0, len(batch), _BLOCK):
             block = range(start, min(start + _BLOCK, len(batch)))
             matches += self._decide_block(batch, block, outside)
-        return _frame_verdicts(batch, matches)
+        return matches
 
     def _decide_block(self, batch: Prepared, block: range, outside: Sequence[Match | None]) -> list[Match | None]:
         known = self.kept.find_lexically(batch, block)

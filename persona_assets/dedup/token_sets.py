@@ -15,17 +15,22 @@ _TOKENS_AT_ONCE = 4_000_000
 
 
 class TokenSets:
-    """Sets of tokens in order, 4 bytes a token."""
+    """Sets of tokens in order: 4 bytes a token, and a sketch of 8 bytes a set, a bit a token.
+
+    A token that only one of two sets has changes one bit of its sketch at most, so the bits in which two sketches
+    differ are never more than the tokens in which the sets do.
+    """
 
     def __init__(self) -> None:
         self._hashes = np.empty(1_024, dtype=np.uint32)
         self._ends = np.zeros(128, dtype=np.int64)
+        self._sketches = np.zeros(128, dtype=np.uint64)
         self._n = 0
         self._longest = 0
 
     @classmethod
     def of(cls, sets: Sequence[frozenset[str]]) -> "TokenSets":
-        """Make them of sets of strings."""
+        """Make them of sets of strings, none of them empty."""
         made = cls()
         # Within one process alone, so the hash of strings serves.
         hashes = np.array([hash(token) & _HASH_MASK for tokens in sets for token in tokens], dtype=np.uint32)
@@ -42,6 +47,8 @@ class TokenSets:
         self._hashes[start : start + len(hashes)] = hashes
         self._ends = _grow(self._ends, self._n + len(counts))
         self._ends[self._n : self._n + len(counts)] = start + np.cumsum(counts)
+        self._sketches = _grow(self._sketches, self._n + len(counts))
+        self._sketches[self._n : self._n + len(counts)] = _sketch(hashes, counts)
         self._n += len(counts)
         self._longest = max(self._longest, int(counts.max(initial=0)))
 
@@ -54,13 +61,15 @@ class TokenSets:
             rows: a set of these for each pair.
             others: the sets of the other side.
             places: a set of those for each pair.
-            least: similarity that matters; sets whose sizes rule it out are not compared.
+            least: similarity that matters; sets whose sizes or sketches rule it out are not compared.
 
         Returns:
-            The similarity itself, or more where the hashes of two tokens collide, or where sizes alone rule it out.
+            The similarity itself, or more where the hashes of two tokens collide, or where it is ruled out.
         """
         mine, theirs = self.count(rows), others.count(places)
-        bounds: npt.NDArray[np.float64] = np.minimum(mine, theirs) / np.maximum(1, np.maximum(mine, theirs))
+        differing = np.bitwise_count(self._sketches[rows] ^ others._sketches[places])
+        differing = np.maximum(differing, np.abs(mine - theirs))
+        bounds: npt.NDArray[np.float64] = (mine + theirs - differing) / np.maximum(1, mine + theirs + differing)
         compared = np.flatnonzero(bounds >= least)
         bounds[compared] = self._compare(rows[compared], others, places[compared])
         return bounds
@@ -97,6 +106,13 @@ def _bound(
     common = np.bincount(twice.astype(np.int64), minlength=len(n_left))
     bounds: npt.NDArray[np.float64] = common / np.maximum(1, n_left + n_right - common)
     return bounds
+
+
+def _sketch(hashes: npt.NDArray[np.uint32], counts: Rows) -> npt.NDArray[np.uint64]:
+    if not len(hashes):
+        return np.zeros(len(counts), dtype=np.uint64)
+    bits = np.uint64(1) << (hashes & np.uint32(63)).astype(np.uint64)
+    return np.bitwise_or.reduceat(bits, np.cumsum(counts) - counts)
 
 
 def _grow(array: npt.NDArray[_T], size: int) -> npt.NDArray[_T]:

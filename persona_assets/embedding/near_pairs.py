@@ -6,6 +6,7 @@ pair whose short product is below the threshold is none, and only the few others
 a fraction of the work.
 """
 
+import threading
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,8 @@ MARGIN: Final = 1e-4
 _WIDTHS: Final = (32, 40, 48, 64, 96, 128, 192)
 _LOST: Final = 1e-5
 """More than a difference of squares loses in float32: with it the last coordinate is never too short."""
-_MAX_SURVIVORS: Final = 2e-4
+MAX_SURVIVORS: Final = 2e-4
+"""Of all pairs: each one that is left costs some thousand times what a product of short vectors does."""
 _SAMPLE: Final = 4_096
 _PAIRS: Final = 16_384
 _LEFT: Final = 512
@@ -84,6 +86,14 @@ def find_pairs_within(vectors: Vectors, threshold: float) -> tuple[Rows, Rows, S
     return later[above], earlier[above], scores[above]
 
 
+class _Buffers(threading.local):
+    """A thread's own, since a fresh one for each block costs as much as the product."""
+
+    def __init__(self) -> None:
+        self.products = np.empty(_LEFT * _RIGHT, dtype=np.float32)
+        self.is_near = np.empty(_LEFT * _RIGHT, dtype=np.bool_)
+
+
 class NearPairs:
     """Finds pairs whose product is at or above a threshold.
 
@@ -95,19 +105,19 @@ class NearPairs:
         self._least = least
         self._axes: Vectors | None = None
         self._width = 0
-        self._products = np.empty(0, dtype=np.float32)
-        self._is_near = np.empty(0, dtype=np.bool_)
+        self._buffers = _Buffers()
 
     @property
     def is_fitted(self) -> bool:
         """Whether vectors are shortened already, or cannot be."""
         return self._width > 0
 
-    def fit(self, sample: Vectors) -> None:
+    def fit(self, sample: Vectors, survivors: float = MAX_SURVIVORS) -> None:
         """Learn the principal axes, and the least width that leaves few pairs to multiply in full.
 
         Args:
             sample: some thousand vectors of the kind that is searched.
+            survivors: share of the sample's pairs that may be left. Default: what suits an exhaustive search.
         """
         sample = sample[:_SAMPLE]
         self._width = sample.shape[1]
@@ -117,7 +127,7 @@ class NearPairs:
             if width >= sample.shape[1]:
                 break
             self._width = width
-            if self._share_survivors(sample) <= _MAX_SURVIVORS:
+            if self._share_survivors(sample) <= survivors:
                 return
         self._width, self._axes = sample.shape[1], None
 
@@ -164,13 +174,10 @@ class NearPairs:
         return is_near
 
     def _find_block(self, left: Vectors, right: Vectors) -> tuple[Rows, Rows]:
-        # Buffers of its own: a fresh one for each block costs as much as the product.
-        size = len(left) * len(right)
-        if size > len(self._products):
-            self._products, self._is_near = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.bool_)
-        products = self._products[:size].reshape(len(left), len(right))
-        np.matmul(left, right.T, out=products)
-        is_near = np.greater_equal(self._products[:size], self._least - MARGIN, out=self._is_near[:size])
+        size, buffers = len(left) * len(right), self._buffers
+        products = buffers.products[:size]
+        np.matmul(left, right.T, out=products.reshape(len(left), len(right)))
+        is_near = np.greater_equal(products, self._least - MARGIN, out=buffers.is_near[:size])
         return np.divmod(np.flatnonzero(is_near), max(1, len(right)))
 
     def _share_survivors(self, sample: Vectors) -> float:

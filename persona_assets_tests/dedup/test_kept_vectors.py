@@ -54,6 +54,8 @@ def test_above_it_cells_find_nearly_all_and_nothing_else(vectors: np.ndarray) ->
 def test_vectors_are_given_back_as_they_were_added(vectors: np.ndarray) -> None:
     kept = fill(vectors, 11_000)
     assert np.array_equal(kept.take(8_000, 13_500), vectors[8_000:13_500])
+    kept.let_go(9_000)
+    assert np.array_equal(kept.take(9_000, 13_500), vectors[9_000:13_500])
 
 
 def test_pairs_among_the_kept_are_found_again(vectors: np.ndarray) -> None:
