@@ -184,9 +184,11 @@ class _Session:
         self._repair([*valid.values()])
         verdicts, rule = self._judge(personas, [contribution.name for contribution in others])
         kept, duplicates = split_verdicts(personas, verdicts)
+        counts = count_verdicts(verdicts, personas["language"])
         violations = self._sample_violations(kept, [contribution.name for contribution in others], rule)
-        # The index's own pages come on top while it is written.
+        # The index's own pages come on top while it is written, and when it is read.
         rule.kept.end_search()
+        del verdicts
         contribution = self._name(kept, valid.get(self._shard), max((c.order for c in others), default=0) + 1)
         if self._index.count(contribution.name) != contribution.rows:
             upsert_kept(
@@ -197,8 +199,8 @@ class _Session:
                 parts=rule.kept.hand_over(),
             )
         self._index.flush()
+        del rule
         is_unchanged = contribution == valid.get(self._shard)
-        counts = count_verdicts(verdicts, personas["language"])
         portrait = draw_portrait(self._index, self._encoder, kept)
         return HubDecision(contribution, kept, duplicates, counts, is_unchanged, violations, portrait)
 
