@@ -15,7 +15,8 @@ def prepare(model: str) -> Deduplicate:
 
     def run(texts: Sequence[str]) -> Sequence[int]:
         folder = Path(tempfile.mkdtemp())
-        rows = (json.dumps({"text": text, "row": row}) for row, text in enumerate(texts))
+        # It keeps the last of those that it takes for one, where the others keep the first.
+        rows = [json.dumps({"text": text, "row": row}) for row, text in enumerate(texts)][::-1]
         (folder / "in.jsonl").write_text("\n".join(rows))
         source = ["--path", "json", "--data_files", str(folder / "in.jsonl"), "--split", "train", "--column", "text"]
         options = ["--threshold", "0.9", "--num_perm", "128", "--ngram", "1", "--min_length", "1"]
