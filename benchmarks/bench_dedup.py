@@ -85,6 +85,7 @@ def run_tool(tool: Tool, texts: Sequence[str]) -> Result:
         # Another tool's own libraries come first; the encoder is the project's.
         search = [str(_HERE / "peers"), ".", *([str(main.resolve())] if tool.script == "semhash" else [])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(search), "HF_HUB_OFFLINE": "1"}
+        environment["TMPDIR"] = folder  # whatever a tool leaves there goes with it
         script = str(_HERE / "peers" / f"{tool.script}_peer.py")
         command = [f"{tool.environment}/bin/python", script, str(source), str(target), tool.encoder]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
