@@ -57,5 +57,5 @@ def _open_pool(threads: int) -> ThreadPoolExecutor:
 def _find_blas() -> Any:
     from threadpoolctl import ThreadpoolController
 
-    # NumPy's own: an embedding model that runs beside keeps its threads.
+    # NumPy's kind: an embedding model that runs beside has another, and keeps its threads.
     return ThreadpoolController().select(internal_api="openblas")
