@@ -67,16 +67,23 @@ class EmbeddedModel:
         header = read_header(path)
         self.context_tokens = min(context_tokens, header.read_number("context_length") or context_tokens)
         self._path = path
-        self._genai, self._pipeline = _load_pipeline(path, header, self.context_tokens)
-        self._tokenizer = self._pipeline.get_tokenizer()
-        self._prompt = ChatPrompt(self._tokenizer, str(path))
         self._inbox: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._numbers = itertools.count()
         self._failure: ModelError | None = None
         self._closed = False
         self._guard = threading.Lock()
-        self._thread = threading.Thread(target=self._serve, name=f"embedded-{path.stem}", daemon=True)
+        loaded: Future[Any] = Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(header, loaded), name=f"embedded-{path.stem}", daemon=True
+        )
         self._thread.start()
+        try:
+            self._genai = loaded.result()
+        except BaseException:
+            self.close()
+            raise
+        self._tokenizer = self._pipeline.get_tokenizer()
+        self._prompt = ChatPrompt(self._tokenizer, str(path))
 
     @property
     def usable(self) -> bool:
@@ -151,6 +158,17 @@ class EmbeddedModel:
         except RuntimeError as error:
             raise InvalidRequestError(f"The embedded engine does not take {options}: {_shorten(error)}.") from error
         return config
+
+    def _run(self, header: GgufHeader, loaded: "Future[Any]") -> None:
+        # The engine gives the thread that makes it a stack for signals, and takes the memory away at its end: a signal
+        # that comes to the main thread after that would end the process.
+        try:
+            genai, self._pipeline = _load_pipeline(self._path, header, self.context_tokens)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread that waits for the model raises it
+            loaded.set_exception(error)
+            return
+        loaded.set_result(genai)
+        self._serve()
 
     def _serve(self) -> None:
         jobs: list[_Job] = []

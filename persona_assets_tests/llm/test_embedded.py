@@ -1,6 +1,8 @@
 """The engine, with the real packaged model."""
 
 import json
+import subprocess
+import sys
 import time
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -183,6 +185,17 @@ def test_an_engine_closed_at_work_leaks_nothing(
             future.result(1)
     # The engine prints what it did not free when it goes.
     assert "leaked" not in "".join(capfd.readouterr())
+
+
+def test_a_signal_after_the_end_of_the_engine_still_reaches_its_handler(embedded_model: EmbeddedModel) -> None:
+    code = (
+        "import os, signal; from persona_assets.llm.embedded import get_embedded_model;"
+        f"get_embedded_model({EMBEDDED_NAME!r}, {CONTEXT_TOKENS}).close();"
+        "signal.signal(signal.SIGTERM, lambda *_: print('handled', flush=True));"
+        "os.kill(os.getpid(), signal.SIGTERM)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "handled"
 
 
 def test_a_file_that_the_engine_cannot_load_is_a_model_error(tmp_path: Path) -> None:
