@@ -23,6 +23,7 @@ import polars as pl
 
 from persona_assets.dedup.established import IndexView, make_spec, upsert_kept, upsert_rows
 from persona_assets.dedup.match import Thresholds
+from persona_assets.dedup.memory import return_freed_memory
 from persona_assets.dedup.portrait import Portrait, draw_portrait
 from persona_assets.dedup.preparation import embed_personas, prepare_ahead, require_unique
 from persona_assets.dedup.rule import VERDICTS, Deduplicator
@@ -180,28 +181,15 @@ class _Session:
         valid = {contribution.shard: contribution for contribution in self._published.contributions()}
         if self._settings.hub.order == "registration":
             _require_earlier(self._shard, registered, valid)
-        others = [contribution for shard, contribution in valid.items() if shard != self._shard]
         self._repair([*valid.values()])
-        verdicts, rule = self._judge(personas, [contribution.name for contribution in others])
-        kept, duplicates = split_verdicts(personas, verdicts)
-        counts = count_verdicts(verdicts, personas["language"])
-        violations = self._sample_violations(kept, [contribution.name for contribution in others], rule)
-        # The index's own pages come on top while it is written, and when it is read.
-        rule.kept.end_search()
-        del verdicts
-        contribution = self._name(kept, valid.get(self._shard), max((c.order for c in others), default=0) + 1)
-        if self._index.count(contribution.name) != contribution.rows:
-            upsert_kept(
-                self._index,
-                contribution=contribution.name,
-                order=contribution.order,
-                kept=kept,
-                parts=rule.kept.hand_over(),
-            )
-        self._index.flush()
-        del rule
-        is_unchanged = contribution == valid.get(self._shard)
+        others = [contribution for shard, contribution in valid.items() if shard != self._shard]
+        contribution, kept, duplicates, counts, violations = self._decide_and_add(
+            personas, others, valid.get(self._shard)
+        )
+        # A million personas leave half a gigabyte behind, and the index's own pages come on top when it is searched.
+        return_freed_memory()
         portrait = draw_portrait(self._index, self._encoder, kept)
+        is_unchanged = contribution == valid.get(self._shard)
         return HubDecision(contribution, kept, duplicates, counts, is_unchanged, violations, portrait)
 
     def repair(self) -> None:
@@ -228,12 +216,30 @@ class _Session:
                     jaccard=self._thresholds.jaccard,
                 )
 
-    def _judge(self, personas: pl.DataFrame, established: Sequence[str]) -> tuple[pl.DataFrame, Deduplicator]:
+    def _decide_and_add(
+        self, personas: pl.DataFrame, others: Sequence[Contribution], former: Contribution | None
+    ) -> tuple[Contribution, pl.DataFrame, pl.DataFrame, pl.DataFrame, ViolationSample | None]:
+        established = [contribution.name for contribution in others]
+        rule, kept, duplicates, counts = self._judge(personas, established)
+        violations = self._sample_violations(kept, established, rule)
+        # The index's own pages come on top while it is written.
+        rule.kept.end_search()
+        contribution = self._name(kept, former, max((c.order for c in others), default=0) + 1)
+        if self._index.count(contribution.name) != contribution.rows:
+            parts = rule.kept.hand_over()
+            upsert_kept(self._index, contribution=contribution.name, order=contribution.order, kept=kept, parts=parts)
+        self._index.flush()
+        return contribution, kept, duplicates, counts, violations
+
+    def _judge(
+        self, personas: pl.DataFrame, established: Sequence[str]
+    ) -> tuple[Deduplicator, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         view = IndexView(self._index, established) if established else None
         rule = Deduplicator(self._thresholds, view, find_judge(self._encoder), self._settings.hub.exact_rows)
         slices = personas.iter_slices(_ASKED_AT_ONCE if established else _SLICE)
         parts = [rule.decide(part) for part in prepare_ahead(slices, self._encoder, self._thresholds.jaccard)]
-        return pl.concat([VERDICTS.to_frame(), *parts]), rule
+        verdicts = pl.concat([VERDICTS.to_frame(), *parts])
+        return rule, *split_verdicts(personas, verdicts), count_verdicts(verdicts, personas["language"])
 
     def _sample_violations(
         self, kept: pl.DataFrame, established: Sequence[str], rule: Deduplicator
