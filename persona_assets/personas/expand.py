@@ -28,7 +28,7 @@ from persona_assets.llm.tasks import (
 from persona_assets.personas.callings import read_calling
 from persona_assets.personas.choice import Compare, score_personas
 from persona_assets.personas.draws import draw
-from persona_assets.personas.heuristics import clean_persona, find_flaw
+from persona_assets.personas.heuristics import clean_persona, count_words, find_flaw
 from persona_assets.personas.persona_prompts import ExpansionPrompt
 from persona_assets.personas.seed import identify_persona
 from persona_assets.records import ExpandedPersonas, polars_schema
@@ -200,5 +200,8 @@ def _find_flaw(persona: str, parent: Parent) -> str | None:
         return "copies_parent"
     if shares_run(persona, parent.question, 4):
         return "echoes_question"
-    is_begun = parent.opening is None or persona.casefold().startswith(parent.opening.casefold())
-    return None if is_begun else "ignores_opening"
+    if parent.opening is None:
+        return None
+    if not persona.casefold().startswith(parent.opening.casefold()):
+        return "ignores_opening"
+    return None if count_words(persona[len(parent.opening) :]) else "unfinished"

@@ -72,6 +72,11 @@ _THING = re.compile(
 )
 # Who dislikes something cares about it.
 _NO_STAKE = re.compile(r"\b(?:not|n['’]t) (?:\w+ )?interested in\b|\bhas no (?:interest in|opinion)\b", re.IGNORECASE)
+# A sentence may end in "to", "of" or "her", and never in these.
+_BROKEN_OFF = re.compile(
+    r"\b(?:an?|the|and|or|but|whose|every|his|their|its|than|because)[\s.…,;]*$",
+    re.IGNORECASE,
+)
 _MIXED_WORD = regex.compile(r"\p{Latin}[\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{Greek}]\p{Latin}")
 # Two letters: a single one is a symbol (β-blockers), and the micro sign belongs to every script.
 _FOREIGN_WORD = regex.compile(r"(?:(?!\p{Latin}|\p{Common})\p{L}){2}")
@@ -113,6 +118,7 @@ def find_flaw(persona: str, min_words: int, max_words: int, demonstrations: Sequ
         "about_the_task": bool(_ABOUT_THE_TASK.search(persona) or _IS_A_MODEL.match(persona)),
         "no_stake": bool(_NO_STAKE.search(persona)),
         "speaks_itself": bool(_SPEAKS.search(persona)),
+        "unfinished": bool(_BROKEN_OFF.search(persona)),
         "mixed_script": mixes_scripts(persona),
         "no_person": not _is_one_person(persona),
         "personal_name": holds_name(persona),

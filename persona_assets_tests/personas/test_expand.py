@@ -151,6 +151,12 @@ def test_a_drawn_opening_begins_each_persona(
     assert len(drawn) > 5 or reason
 
 
+def test_an_opening_alone_is_no_persona(tmp_path: Path) -> None:
+    model = teach("expand-opening-alone", lambda chat: f"{read_opening(chat)} …")
+    made, _ = expand(tmp_path, ExpansionSettings(rounds=1, openings="always"), model, candidates=1)
+    assert (made.rows.height, set(made.reasons())) == (0, {"unfinished"})
+
+
 def test_no_ending_that_is_drawn_stands_in_a_demonstration() -> None:
     """Whoever is given one would be taken for a copy of the demonstration, in every draw."""
     shown = " ".join(PROMPT.demonstration_texts())
@@ -183,7 +189,7 @@ def test_a_large_model_begins_itself(openings: Literal["never", "auto"], tmp_pat
 def test_an_echo_of_the_question_is_refused(tmp_path: Path) -> None:
     def answer(chat: Chat) -> str:
         question = str(chat[-1]["content"]).splitlines()[1]
-        return f"A diver who sells sponges and {' '.join(question.split()[1:6])}."
+        return f"A diver who sells sponges and {' '.join(question.split()[1:6])} at sea."
 
     made, _ = expand(tmp_path, ExpansionSettings(rounds=1), teach("expand-echo", answer), candidates=1)
     assert made.rows.is_empty()

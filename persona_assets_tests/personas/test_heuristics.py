@@ -27,6 +27,8 @@ GOOD = (
     "A child of the Cold War who collects 1950-1989 radio sets.",
     "A working mother who runs a crisis hotline for fishermen.",
     "A language teacher who interests children in plugins, which few others do.",
+    "A lighthouse keeper who talks to the sea, which nobody else listens to.",
+    "A mother of five who knows what they are all afraid of.",
     "A person with a stutter who coaches other people in speaking.",
 )
 FLAWED = (
@@ -62,6 +64,8 @@ FLAWED = (
     ("no_person", "A refugee crisis in Greece who wants to call the extremists to account."),
     ("no_person", "A web scraping tool who uses cookies to gather data."),
     ("no_person", "A gift from a neighbour's wife who was killed in a car accident."),
+    ("unfinished", "A tax inspector who doubts every receipt and worries about the."),
+    ("unfinished", "A trainee from abroad who watches everything and wants to buy a ..."),
     ("no_stake", "A medical student who is not interested in psychiatry."),
     ("no_stake", "A reader who has no interest in novels about vampires."),
     ("about_the_task", "A nurse who takes care of the person's family at night."),
