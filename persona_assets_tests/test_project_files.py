@@ -1,5 +1,6 @@
 """The files beside the package: what they say of it is true."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -115,6 +116,32 @@ def test_compose_runs_the_same_instance_on_postgres(compose: Any, tmp_path: Path
     assert served == yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     (tmp_path / "dagster.yaml").write_text(content, encoding="utf-8")
     dagster_instance_config(str(tmp_path))
+
+
+def find_compose() -> list[str] | None:
+    """The command of Docker Compose, from version 2 on."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]):
+            done = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, check=False)
+            if re.match(r"v?([2-9]|\d\d)\.", done.stdout):
+                return command
+    return None
+
+
+def test_compose_itself_takes_the_file(tmp_path: Path) -> None:
+    command = find_compose()
+    if command is None:
+        pytest.skip("Docker Compose is not installed")
+    profiles = [f"--profile={name}" for name in ("proxy", "vllm")]
+    done = subprocess.run(
+        [*command, "--file", str(ROOT / "docker-compose.yml"), *profiles, "config", "--services"],
+        env={**os.environ, "CORPUS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"code", "daemon", "webserver", "postgres", "qdrant", "proxy", "vllm"}
 
 
 def test_compose_sets_what_the_settings_know(compose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
