@@ -14,6 +14,7 @@ from typing import Any
 
 from persona_assets.errors import ModelError, PersonaAssetsError
 from persona_assets.llm.chat_prompt import ChatPrompt
+from persona_assets.llm.engine import load_pipeline, shorten
 from persona_assets.llm.generation import (
     FinishReason,
     Generation,
@@ -26,14 +27,8 @@ from persona_assets.llm.gguf_header import GgufHeader, read_header
 from persona_assets.llm.json_regex import to_regex, write_any_object
 from persona_assets.llm.loops import is_looping
 
-# Above 32 the 2-core throughput hardly grows, while each sequence takes its share of the cache.
-_MOST_SEQUENCES = 64
 _LOOK_EVERY = 16
 _BLANK_TAIL = 40
-_MOST_TOKENS_A_STEP = 1_024
-# Measured on two cores: 16-bit keys and values are read half again as fast as the engine's default of 8 bits.
-_CACHE_FORMAT = {"KV_CACHE_PRECISION": "f16"}
-_CACHE_BYTES_A_VALUE = 2
 
 
 @dataclass(eq=False, slots=True)
@@ -156,14 +151,14 @@ class EmbeddedModel:
         try:
             config.validate()
         except RuntimeError as error:
-            raise InvalidRequestError(f"The embedded engine does not take {options}: {_shorten(error)}.") from error
+            raise InvalidRequestError(f"The embedded engine does not take {options}: {shorten(error)}.") from error
         return config
 
     def _run(self, header: GgufHeader, loaded: "Future[Any]") -> None:
         # The engine gives the thread that makes it a stack for signals, and takes the memory away at its end: a signal
         # that comes to the main thread after that would end the process.
         try:
-            genai, self._pipeline = _load_pipeline(self._path, header, self.context_tokens)
+            genai, self._pipeline = load_pipeline(self._path, header, self.context_tokens)
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread that waits for the model raises it
             loaded.set_exception(error)
             return
@@ -256,7 +251,7 @@ class EmbeddedModel:
     def _break_down(self, jobs: list[_Job], error: Exception) -> None:
         logging.getLogger(__name__).error("the embedded model %s broke down: %s", self._path, error)
         failure = ModelError(
-            f"The embedded model {self._path} broke down while generating: {_shorten(error)}. What was answered before"
+            f"The embedded model {self._path} broke down while generating: {shorten(error)}. What was answered before"
             " is kept; run again to go on."
         )
         failure.__cause__ = error
@@ -296,35 +291,3 @@ def get_embedded_model(name: str, context_tokens: int) -> EmbeddedModel:
             # A thread inside the engine while the interpreter goes down would take the process with it.
             atexit.register(model.close)
         return model
-
-
-def _load_pipeline(path: Path, header: GgufHeader, context_tokens: int) -> tuple[Any, Any]:
-    try:
-        import openvino_genai
-    except ImportError as error:
-        raise ModelError(
-            f"model.name: an embedded model needs openvino-genai ({error}). Run: pip install 'persona-assets[embedded]'"
-        ) from error
-    scheduler = openvino_genai.SchedulerConfig()
-    scheduler.max_num_seqs = _MOST_SEQUENCES
-    scheduler.max_num_batched_tokens = _MOST_TOKENS_A_STEP
-    scheduler.cache_size = _plan_cache(header, context_tokens)
-    # The demonstrations of a prompt are computed once for all its rows.
-    scheduler.enable_prefix_caching = True
-    try:
-        return openvino_genai, openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", _CACHE_FORMAT)
-    except (RuntimeError, LookupError, ValueError) as error:
-        raise ModelError(
-            f"model.name: the embedded engine cannot load {path}: {_shorten(error)}. It runs models of the Llama and"
-            " Qwen families; serve others by Ollama or vLLM and name them ollama_chat/NAME or hosted_vllm/NAME."
-        ) from error
-
-
-def _plan_cache(header: GgufHeader, context_tokens: int) -> int:
-    """Gigabytes of cache: one, or as many as two whole contexts need."""
-    needed = 2 * context_tokens * header.count_cache_values() * _CACHE_BYTES_A_VALUE
-    return max(1, -(-needed // 2**30))
-
-
-def _shorten(error: Exception) -> str:
-    return " ".join(str(error).split())[-300:].rstrip(".")

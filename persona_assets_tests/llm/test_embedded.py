@@ -142,7 +142,7 @@ def test_a_broken_engine_fails_every_request_and_closes(
     embedded_model: EmbeddedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = (embedded_model._genai, _BreakingPipeline(embedded_model._pipeline))
-    monkeypatch.setattr(embedded, "_load_pipeline", lambda *_: parts)
+    monkeypatch.setattr(embedded, "load_pipeline", lambda *_: parts)
     broken = EmbeddedModel(Path(resolve_gguf(EMBEDDED_NAME)), CONTEXT_TOKENS)
     futures = [broken.submit(CHAT, GenerationOptions()) for _ in range(3)]
     for future in futures:
@@ -156,7 +156,7 @@ def test_a_broken_engine_fails_every_request_and_closes(
 
 def test_a_closed_engine_says_so(embedded_model: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = (embedded_model._genai, embedded_model._pipeline)
-    monkeypatch.setattr(embedded, "_load_pipeline", lambda *_: parts)
+    monkeypatch.setattr(embedded, "load_pipeline", lambda *_: parts)
     model = EmbeddedModel(Path(resolve_gguf(EMBEDDED_NAME)), CONTEXT_TOKENS)
     model.close()
     model.close()
