@@ -14,7 +14,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ THRESHOLD = 0.9
 _HERE = Path(__file__).parent
 _BLOCK = 2_048
 _PLAIN_ROWS = 200_000
-"""Above this the pairs are found by shortened vectors first, which loses none (`NearPairs`): a tenth of the time."""
+"""Above this the pairs are found by shortened vectors first, which loses none (`NearPairs`)."""
 _FREE_BYTES = 2 * 2**30
 
 
@@ -167,9 +167,7 @@ def print_hub(tools: Sequence[Tool], rows: int, file: Path | None, seconds: floa
         if tool.encoder != "none":
             model = tool.encoder.removeprefix("proposed-").removesuffix("-torch")
             if model not in pairs:
-                find: Callable[[Vectors], tuple[Rows, Rows]] = (
-                    find_pairs if rows <= _PLAIN_ROWS else bench_routing.find_pairs
-                )
+                find = find_pairs if rows <= _PLAIN_ROWS else bench_routing.find_pairs
                 pairs[model] = find(Encoder(make_settings(model)).encode(texts))
             quality = measure_quality(texts, *pairs[model], result.kept)
         line = f"| {tool.name} | {len(result.kept):,} | {result.seconds:.1f} | {rows / result.seconds:,.0f}"

@@ -19,12 +19,11 @@ from benchmarks.dedup_personas import make_hub
 from benchmarks.encoders import STATIC_FOLDER, make_settings
 from benchmarks.static_model import distil
 from persona_assets.embedding.encoder import Encoder
-from persona_assets.embedding.near_pairs import MARGIN, NearPairs, Vectors, compare_rows
+from persona_assets.embedding.near_pairs import MARGIN, NearPairs, Rows, Vectors, compare_rows
 
 THRESHOLD = 0.9
 _BLOCK = 65_536
 _TRAINED_ON = 100_000
-Rows = npt.NDArray[np.int64]
 
 
 def find_pairs(vectors: Vectors) -> tuple[Rows, Rows]:

@@ -72,11 +72,8 @@ _THING = re.compile(
 )
 # Who dislikes something cares about it.
 _NO_STAKE = re.compile(r"\b(?:not|n['’]t) (?:\w+ )?interested in\b|\bhas no (?:interest in|opinion)\b", re.IGNORECASE)
-# A sentence may end in "to", "of" or "her", and never in these.
-_BROKEN_OFF = re.compile(
-    r"\b(?:an?|the|and|or|but|whose|every|his|their|its|than|because)[\s.…,;]*$",
-    re.IGNORECASE,
-)
+# A sentence may end in "to", "of", "her" or "his", and never in these; in vitamin A it may.
+_BROKEN_OFF = re.compile(r"\b(?:an?|the|and|or|but|whose|every|their|its|than|because)[\s.…,;]*$")
 _MIXED_WORD = regex.compile(r"\p{Latin}[\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{Greek}]\p{Latin}")
 # Two letters: a single one is a symbol (β-blockers), and the micro sign belongs to every script.
 _FOREIGN_WORD = regex.compile(r"(?:(?!\p{Latin}|\p{Common})\p{L}){2}")

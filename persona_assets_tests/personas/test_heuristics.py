@@ -29,6 +29,8 @@ GOOD = (
     "A language teacher who interests children in plugins, which few others do.",
     "A lighthouse keeper who talks to the sea, which nobody else listens to.",
     "A mother of five who knows what they are all afraid of.",
+    "A nutritionist who warns young mothers about too much vitamin A.",
+    "A widower who restores a bicycle for an old friend of his.",
     "A person with a stutter who coaches other people in speaking.",
 )
 FLAWED = (
