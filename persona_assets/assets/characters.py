@@ -10,12 +10,14 @@ from persona_assets.assets.character_preview import describe_balance, describe_d
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
 from persona_assets.assets.pools import PoolOf
 from persona_assets.assets.specs import model_asset
+from persona_assets.characters.dialogue_prompt import DialoguePrompt
 from persona_assets.characters.dialogues import answer_sessions, rewrite_sessions
 from persona_assets.characters.profile_prompt import ProfilePrompt, load_profile_prompt
 from persona_assets.characters.profiles import make_profiles
 from persona_assets.characters.sessions import Session, draw_sessions, draw_with_own, make_own_sessions
+from persona_assets.llm.agreement import Compare
 from persona_assets.llm.asker import Asker
-from persona_assets.prompts import Prompt, PromptFile, load_prompt
+from persona_assets.prompts import Prompt, load_prompt
 from persona_assets.records import CharacterProfiles, Dialogues, polars_schema
 from persona_assets.resources import Project
 from persona_assets.tables import Batch, TableInfo
@@ -23,7 +25,7 @@ from persona_assets.tables import Batch, TableInfo
 OWN_INSTRUCTIONS = "instructions"
 """The recipe whose rows are what the shard's own personas ask."""
 
-MakeDialogues = Callable[[Asker[PromptFile], Sequence[Session]], AsyncIterator[Batch]]
+MakeDialogues = Callable[[Asker[DialoguePrompt], Sequence[Session], Compare], AsyncIterator[Batch]]
 
 
 def build_character_assets(prompts: Path, pool: PoolOf, own: bool) -> list[dg.AssetsDefinition]:
@@ -34,8 +36,8 @@ def build_character_assets(prompts: Path, pool: PoolOf, own: bool) -> list[dg.As
         pool: that an asset waits in, by its name.
         own: whether there is a recipe of persona-driven instructions, which dialogues_g then answers, too.
     """
-    rewritten = load_prompt(prompts / "dialogues_r.yaml", PromptFile)
-    generated = load_prompt(prompts / "dialogues_g.yaml", PromptFile)
+    rewritten = load_prompt(prompts / "dialogues_r.yaml", DialoguePrompt)
+    generated = load_prompt(prompts / "dialogues_g.yaml", DialoguePrompt)
     return [
         _build_profiles(load_profile_prompt(prompts), pool),
         _build_dialogues("dialogues_r", rewritten, pool, rewrite_sessions, needs_answers=True, own=False),
@@ -72,7 +74,7 @@ def _build_profiles(prompt: Prompt[ProfilePrompt], pool: PoolOf) -> dg.AssetsDef
 
 def _build_dialogues(
     name: str,
-    prompt: Prompt[PromptFile],
+    prompt: Prompt[DialoguePrompt],
     pool: PoolOf,
     make: MakeDialogues,
     needs_answers: bool,
@@ -105,7 +107,7 @@ def _build_dialogues(
             prompt,
             config,
             polars_schema(Dialogues),
-            lambda asker: make(asker, sessions),
+            lambda asker: make(asker, sessions, project.open_meter().compare),
             len(sessions),
             read_versions(project, shard, *read, whole=("source_instructions",)),
             ("dialogues.characters_per_session", "dialogues.per_character", "dialogues.seed", *own_share),

@@ -4,9 +4,10 @@ The user's turns never pass through the model on their way to a row: they are ta
 set to the letter, and only the answers are the model's.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -20,7 +21,10 @@ from persona_assets.characters.answer_flaws import (
     share_of_words_kept,
     strip_name_label,
 )
+from persona_assets.characters.dialogue_choice import score_answers, score_rewrites
+from persona_assets.characters.dialogue_prompt import DialoguePrompt
 from persona_assets.characters.sessions import Session
+from persona_assets.llm.agreement import Compare
 from persona_assets.llm.answers import copies_any, find_borrowed
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
@@ -34,25 +38,27 @@ from persona_assets.llm.tasks import (
     collect_batches,
     run_tasks,
 )
-from persona_assets.prompts import Message, PromptFile
+from persona_assets.prompts import Message
 from persona_assets.records import Dialogues, content_id, polars_schema
 from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(Dialogues)
 _MOST_COPIED = 0.6
-_GOOD_LENGTH = 350
-"""Characters of an answer that says something and does not ramble."""
+_SHORTEST = 20
 _LEAST_WORDS = 0.15
 _LEAST_NUMBERS = 0.5
 _LEAST_NAMES = 0.5
 
 
-async def rewrite_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]) -> AsyncIterator[Batch]:
+async def rewrite_sessions(
+    asker: Asker[DialoguePrompt], sessions: Sequence[Session], compare: Compare
+) -> AsyncIterator[Batch]:
     """Dialogues R: one call rewrites every answer of a session in the character's voice.
 
     Args:
         asker: model and prompt file.
         sessions: sessions with their characters; those without answers are not to be among them.
+        compare: among several candidates, one that says what the original says is kept.
 
     Yields:
         Batches of dialogues_r.
@@ -63,19 +69,25 @@ async def rewrite_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]
     def judge(session: Session, values: Values) -> Verdict:
         return judge_rewrite(session, values, demonstrations)
 
+    async def score(session: Session, candidates: Sequence[Values]) -> Sequence[float]:
+        return await score_rewrites(compare, session, candidates)
+
     async def work(task: Task[Session]) -> Outcome[Session]:
-        return await answer_task(asker.client, task, judge)
+        return await answer_task(asker.client, task, judge, score)
 
     async for batch in collect_batches(run_tasks(tasks, work, asker.window), _make_row, _SCHEMA):
         yield batch
 
 
-async def answer_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]) -> AsyncIterator[Batch]:
+async def answer_sessions(
+    asker: Asker[DialoguePrompt], sessions: Sequence[Session], compare: Compare
+) -> AsyncIterator[Batch]:
     """Dialogues G: the character answers turn by turn, knowing what was said before.
 
     Args:
         asker: model and prompt file.
-        sessions: sessions with their characters; the original answers are not read.
+        sessions: sessions with their characters; the model does not read the original answers.
+        compare: among several candidates, one that speaks of what was asked is kept.
 
     Yields:
         Batches of dialogues_g.
@@ -86,14 +98,14 @@ async def answer_sessions(asker: Asker[PromptFile], sessions: Sequence[Session])
     )
 
     async def work(task: Task[Session]) -> Outcome[Session]:
-        return await _answer_in_turn(asker, task)
+        return await _answer_in_turn(asker, task, compare)
 
     async for batch in collect_batches(run_tasks(tasks, work, asker.window), _make_row, _SCHEMA):
         yield batch
 
 
 def judge_rewrite(session: Session, values: Values, demonstrations: Sequence[str] = ()) -> Verdict:
-    """Refuse rewrites that change nothing, lose the facts or step out of character; prefer more facts kept.
+    """Refuse rewrites that change nothing, lose the facts or step out of character.
 
     Args:
         session: the original, and the character.
@@ -112,14 +124,7 @@ def judge_rewrite(session: Session, values: Values, demonstrations: Sequence[str
     named = sum(share_of_names_kept(answer, original) for answer, original in pairs) / len(pairs)
     if named < _LEAST_NAMES:
         return Rejected("loses_facts", "fewer than half of the names of the original survive")
-    manner = sum(_score_manner(answer, original, session) for answer, original in pairs) / len(pairs)
-    return Accepted({"answers": answers}, kept + manner)
-
-
-def _score_manner(answer: str, original: str, session: Session) -> float:
-    """More for what the answer keeps in other words, less for what it lists of the character."""
-    recited = share_of_words_kept(answer, str(session.character["personality"]), few=1)
-    return share_of_words_kept(answer, original, few=1) - share_copied(answer, original) / 2 - recited / 2
+    return Accepted({"answers": answers})
 
 
 def _find_loss(answer: str, original: str, demonstrations: Sequence[str]) -> Rejected | None:
@@ -140,33 +145,58 @@ def judge_answer(session: Session, values: Values) -> Verdict:
     """Refuse an answer that steps out of character, speaks for the user or recites the profile."""
     answer = strip_name_label(values["text"], session.character["name"])
     flaw = find_answer_flaw(answer, session)
-    return Rejected(flaw, answer[:200]) if flaw else Accepted({"text": answer}, _score_length(answer))
+    return Rejected(flaw, answer[:200]) if flaw else Accepted({"text": answer})
 
 
-@lru_cache
-def rewrite_model(answers: int) -> type[BaseModel]:
-    """The fields of a rewritten session: `answer_1` to `answer_N`."""
-    fields: Mapping[str, Any] = {f"answer_{n}": (str, Field(min_length=20)) for n in range(1, answers + 1)}
+@lru_cache(maxsize=1_024)
+def rewrite_model(answers: int, openings: tuple[str, ...] = ()) -> type[BaseModel]:
+    """The fields of a rewritten session: `answer_1` to `answer_N`, each with its opening where there are any."""
+    patterns: Sequence[str | None] = [f"^{_escape(opening)} [^ ].{{{_SHORTEST},}}$" for opening in openings] or [
+        None
+    ] * answers
+    fields: Mapping[str, Any] = {
+        f"answer_{number}": (str, Field(min_length=_SHORTEST, pattern=pattern))
+        for number, pattern in enumerate(patterns, start=1)
+    }
     return create_model("RewrittenSession", __config__=ConfigDict(str_strip_whitespace=True), **fields)
 
 
-def _plan_rewrite(asker: Asker[PromptFile], session: Session) -> Task[Session]:
+def _escape(text: str) -> str:
+    return re.sub(r"([^\w\s,;:'’-])", r"\\\1", text)
+
+
+def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Session]:
     values = {"character": session.character, "questions": session.user_turns, "answers": session.answers}
-    return asker.make_task(session.row_id, session, values, answer_model=rewrite_model(len(session.answers)))
+    # The pattern of an answer that is begun has no room for the lines of a program.
+    has_code = any("```" in answer for answer in session.answers)
+    openings = [] if has_code else _draw_openings(asker, session)
+    model = rewrite_model(len(session.answers), tuple(openings))
+    return asker.make_task(session.row_id, session, values, answer_model=model)
 
 
-async def _answer_in_turn(asker: Asker[PromptFile], first: Task[Session]) -> Outcome[Session]:
-    request = first.request
+def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[str]:
+    if not asker.continues_answers:
+        return []
+    return asker.prompt.content.draw_openings(
+        session.row_id, str(session.character["persona"]), len(session.user_turns)
+    )
+
+
+async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], compare: Compare) -> Outcome[Session]:
+    request, session = first.request, first.context
+    openings = _draw_openings(asker, session)
     keys: list[str] = []
     answers: list[str] = []
     total = Outcome(first)
-    for number, question in enumerate(first.context.user_turns):
+    for number, question in enumerate(session.user_turns):
         if number:
             request = request.with_turns(
                 {"role": "assistant", "content": answers[-1]}, {"role": "user", "content": question}
             )
-        task = replace(first, request=request)
-        outcome = await answer_task(asker.client, task, _unlike(answers))
+        opening = openings[number] if openings else ""
+        task = replace(first, request=asker.begin(request, opening))
+        score = partial(_score_turn, compare, number)
+        outcome = await answer_task(asker.client, task, _unlike(answers, opening), score)
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)
         if outcome.values is None:
@@ -177,17 +207,18 @@ async def _answer_in_turn(asker: Asker[PromptFile], first: Task[Session]) -> Out
     return total
 
 
-def _unlike(earlier: Sequence[str]) -> Callable[[Session, Values], Verdict]:
+def _unlike(earlier: Sequence[str], opening: str) -> Callable[[Session, Values], Verdict]:
     def judge(session: Session, values: Values) -> Verdict:
-        if copies_any(values["text"], earlier, words=12):
+        text = f"{opening} {values['text']}".strip()
+        if copies_any(text, earlier, words=12):
             return Rejected("repetition", "says again what it said before")
-        return judge_answer(session, values)
+        return judge_answer(session, {"text": text})
 
     return judge
 
 
-def _score_length(answer: str) -> float:
-    return -abs(len(answer) - _GOOD_LENGTH) / _GOOD_LENGTH
+async def _score_turn(compare: Compare, turn: int, session: Session, candidates: Sequence[Values]) -> Sequence[float]:
+    return await score_answers(compare, session, turn, candidates)
 
 
 def _make_row(outcome: Outcome[Session]) -> dict[str, Any]:

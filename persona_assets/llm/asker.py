@@ -46,6 +46,11 @@ class Asker(Generic[P]):
         """Tasks that may wait at once."""
         return self.client.window
 
+    @property
+    def continues_answers(self) -> bool:
+        """Whether the model goes on with an answer that is begun for it: an embedded one always does."""
+        return self.client.settings.is_embedded
+
     def make_task(
         self,
         row_id: str,
@@ -53,6 +58,7 @@ class Asker(Generic[P]):
         values: Mapping[str, Any],
         sample: int = 0,
         answer_model: type[BaseModel] | None = None,
+        begins: str | None = None,
     ) -> Task[C]:
         """Make a task from the prompt file.
 
@@ -62,6 +68,8 @@ class Asker(Generic[P]):
             values: the template's variables.
             sample: number of the row among those made from the same input.
             answer_model: fields of a JSON answer.
+            begins: how the answer begins. A model that `continues_answers` writes only what follows; others do not see
+                it but in the values.
 
         Returns:
             The task.
@@ -70,7 +78,7 @@ class Asker(Generic[P]):
         request = replace(self.make_request(values, sample, answer_model), origin_id=row_id.partition("+")[0])
         return Task(
             row_id,
-            request,
+            self.begin(request, begins),
             context,
             self.candidates,
             answer_model,
@@ -78,6 +86,12 @@ class Asker(Generic[P]):
             self.settings.min_score,
             models=self.client.names,
         )
+
+    def begin(self, request: ChatRequest, opening: str | None) -> ChatRequest:
+        """Begin the answer of a request, if there is an opening and the model goes on with it."""
+        if not opening or not self.continues_answers:
+            return request
+        return request.with_turns({"role": "assistant", "content": opening})
 
     def make_request(
         self, values: Mapping[str, Any], sample: int = 0, answer_model: type[BaseModel] | None = None

@@ -25,13 +25,14 @@ class ChatPrompt:
         self._control_tokens = _find_control_tokens(tokenizer)
 
     def render(self, messages: Sequence[Mapping[str, Any]]) -> str:
-        """Write a chat up to where the assistant's turn begins.
+        """Write a chat up to where the model goes on: at the beginning of its turn, or after what it has said of it.
 
         Control tokens in the messages' own text are broken up by a space, so that no text can end its turn or begin
         another.
 
         Args:
-            messages: each with `role` (system, user, assistant) and `content`.
+            messages: each with `role` (system, user, assistant) and `content`; where the last is the assistant's, it is
+                how the answer begins.
 
         Returns:
             The prompt.
@@ -40,8 +41,9 @@ class ChatPrompt:
             ModelError: if the file's chat template cannot be used.
         """
         turns = [{"role": str(turn["role"]), "content": self.defuse(_read_text(turn))} for turn in messages]
+        begun = turns.pop()["content"] if turns[-1]["role"] == "assistant" else ""
         try:
-            return str(self._tokenizer.apply_chat_template(turns, add_generation_prompt=True))
+            return str(self._tokenizer.apply_chat_template(turns, add_generation_prompt=True)) + begun
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-300:].rstrip(".")
             raise ModelError(

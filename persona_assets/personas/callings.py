@@ -1,6 +1,7 @@
 """Who somebody is, in a few words: what a persona says before it says what the person does, likes or has."""
 
 import re
+from collections.abc import Sequence
 
 # What follows the calling itself.
 _REST = re.compile(
@@ -15,6 +16,7 @@ _NO_CALLING = re.compile(
 )
 _PERSON = re.compile(r"^(an?)\s+(?P<calling>\S.*)$", re.IGNORECASE | re.DOTALL)
 _MOST_WORDS = 4
+_CALLING = "{{ calling }}"
 
 
 def read_calling(persona: str) -> str | None:
@@ -30,3 +32,19 @@ def read_calling(persona: str) -> str | None:
     if found is None or len(found["calling"].split()) > _MOST_WORDS or _NO_CALLING.search(found["calling"]):
         return None
     return f"{found[1].lower()} {found['calling']}"
+
+
+def fit_openings(openings: Sequence[str], calling: str | None) -> list[str]:
+    """List the openings of a sentence that fit somebody.
+
+    Args:
+        openings: how it may begin; `{{ calling }}` stands for who it is about.
+        calling: who that is, in a few words, if it is known.
+
+    Returns:
+        Those that name the calling, with it, or all where none does; where it is not known, those that do not name it.
+    """
+    naming = [opening for opening in openings if _CALLING in opening]
+    if calling is None:
+        return [opening for opening in openings if _CALLING not in opening]
+    return [opening.replace(_CALLING, calling) for opening in naming] or list(openings)

@@ -1,11 +1,9 @@
 """Which of several candidates for a persona is kept."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
+from persona_assets.llm.agreement import Compare, rate_agreement
 from persona_assets.personas.heuristics import measure_specificity
-
-Compare = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
-"""Cosine of each of some texts with each, by the embedding model: a row for every text."""
 
 
 async def score_personas(
@@ -13,8 +11,6 @@ async def score_personas(
 ) -> list[float]:
     """Score the candidates of one task.
 
-    A model that knows what it speaks of says much the same in every draw, while what it makes up is different each
-    time: the nearer a candidate is to the others, the better (minimum Bayes risk decoding, Kumar and Byrne 2004).
     A specific one is better than a general one.
 
     Args:
@@ -28,10 +24,8 @@ async def score_personas(
         that has no others).
     """
     to_origin, *among = await compare([origin, *personas])
-    others = len(personas) - 1
+    agreements = rate_agreement([row[1:] for row in among])
     return [
-        rate_nearness(to_origin[place])
-        + measure_specificity(persona) / 2
-        + (sum(among[place - 1][1:]) - among[place - 1][place]) / max(1, others) / 2
+        rate_nearness(to_origin[place]) + measure_specificity(persona) / 2 + agreements[place - 1] / 2
         for place, persona in enumerate(personas, start=1)
     ]

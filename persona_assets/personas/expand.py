@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from persona_assets.corpus.language import detect_language
+from persona_assets.llm.agreement import Compare, score_agreement
 from persona_assets.llm.answers import copies_any, shares_run
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
@@ -26,7 +27,7 @@ from persona_assets.llm.tasks import (
     run_tasks,
 )
 from persona_assets.personas.callings import read_calling
-from persona_assets.personas.choice import Compare, score_personas
+from persona_assets.personas.choice import score_personas
 from persona_assets.personas.draws import draw
 from persona_assets.personas.heuristics import clean_persona, count_words, find_flaw
 from persona_assets.personas.persona_prompts import ExpansionPrompt
@@ -135,12 +136,15 @@ async def _run_round(
     demonstrations = [*asker.prompt.demonstration_texts(), *_list_demonstrated(asker)]
 
     def judge(parent: Parent, values: Values) -> Verdict:
-        persona = _begin(clean_persona(values["text"]), parent.opening)
+        persona = _begin(clean_persona(values["text"]), parent.opening, asker.continues_answers)
         flaw = find_flaw(persona, lengths.min_words, lengths.max_words, demonstrations) or _find_flaw(persona, parent)
         return Rejected(flaw, persona) if flaw else Accepted({"persona": persona})
 
     async def score(parent: Parent, candidates: Sequence[Values]) -> Sequence[float]:
         personas = [str(values["persona"]) for values in candidates]
+        if parent.opening:
+            # What is left to choose is how a sentence ends, and the more a small model adds, the less sense it makes.
+            return await score_agreement(compare, personas)
         return await score_personas(compare, parent.persona, personas, lambda near: 1 - abs(near - _RELATED))
 
     async def work(task: Task[Parent]) -> Outcome[Parent]:
@@ -175,7 +179,7 @@ def _plan(asker: Asker[ExpansionPrompt], frontier: pl.DataFrame, children: int) 
             opening = asker.prompt.content.draw_opening(name, row["persona_id"], read_calling(row["persona"]))
             parent = Parent(**row, relationship=name, question=question, opening=opening, sample=sample)
             values = {"persona": row["persona"], "question": question, "opening": opening}
-            yield asker.make_task(row["persona_id"], parent, values, sample)
+            yield asker.make_task(row["persona_id"], parent, values, sample, begins=opening)
 
 
 def _choose_openings(asker: Asker[ExpansionPrompt], settings: ExpansionSettings) -> Asker[ExpansionPrompt]:
@@ -189,10 +193,11 @@ def _list_demonstrated(asker: Asker[ExpansionPrompt]) -> list[str]:
     return [str(one.values.get("persona", "")) for one in asker.prompt.content.demonstrations]
 
 
-def _begin(persona: str, opening: str | None) -> str:
+def _begin(persona: str, opening: str | None, was_begun: bool) -> str:
     """Put the opening before an answer that only goes on with the sentence."""
-    goes_on = opening and persona[:1].islower() and not persona.casefold().startswith(opening.casefold())
-    return f"{opening} {persona}" if goes_on else persona
+    if not opening or persona.casefold().startswith(opening.casefold()):
+        return persona
+    return f"{opening} {persona}" if was_begun or persona[:1].islower() else persona
 
 
 def _find_flaw(persona: str, parent: Parent) -> str | None:

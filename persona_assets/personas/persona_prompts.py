@@ -5,11 +5,11 @@ from typing import Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from persona_assets.personas.callings import fit_openings
 from persona_assets.personas.draws import draw
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.settings import Relation
 
-_CALLING = "{{ calling }}"
 _UNFINISHED = (" and", " who")
 _GRANULARITIES = ("coarse", "fine")
 SEED_PROMPT_FILE = "seed_personas.yaml"
@@ -45,20 +45,6 @@ class Relationship(BaseModel):
     question: str
     openings: tuple[str, ...] = ()
 
-    def list_openings(self, calling: str | None) -> list[str]:
-        """List the openings that fit.
-
-        Args:
-            calling: who the first person is, in a few words, if that is known.
-
-        Returns:
-            Those that name the first person; where it is not known, those that do not.
-        """
-        naming = [opening for opening in self.openings if _CALLING in opening]
-        if calling is None:
-            return [opening for opening in self.openings if _CALLING not in opening]
-        return [opening.replace(_CALLING, calling) for opening in naming] or list(self.openings)
-
 
 class ExpansionPrompt(PromptFile):
     """Persona-to-Persona: the relationships that are drawn.
@@ -82,7 +68,7 @@ class ExpansionPrompt(PromptFile):
         Returns:
             The opening; None where the model begins its sentences itself.
         """
-        openings = self.relationships[relationship].list_openings(calling)
+        openings = fit_openings(self.relationships[relationship].openings, calling)
         if not openings:
             return None
         opening = draw(f"{relationship} of {persona_id}", openings, 1)[0]

@@ -10,6 +10,7 @@ from persona_assets.accounting import Accounting
 from persona_assets.corpus.language import detect_language
 from persona_assets.dedup.text import normalise
 from persona_assets.lake import iter_frames
+from persona_assets.llm.agreement import Compare
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
     Accepted,
@@ -22,7 +23,7 @@ from persona_assets.llm.tasks import (
     collect_batches,
     run_tasks,
 )
-from persona_assets.personas.choice import Compare, score_personas
+from persona_assets.personas.choice import score_personas
 from persona_assets.personas.draws import draw
 from persona_assets.personas.heuristics import clean_persona, find_flaw, find_flaw_against
 from persona_assets.personas.persona_prompts import SeedPrompt

@@ -4,10 +4,11 @@ The third, persona-enhanced few-shot prompting, wants a persona for every demons
 one by Text-to-Persona from their answer, as the paper does: asked once, since the ledger knows the reply.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from persona_assets.errors import PromptError
+from persona_assets.llm.agreement import Compare
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.outcomes import Accepted, Rejected, Values, Verdict
 from persona_assets.llm.tasks import answer_task
@@ -18,9 +19,6 @@ from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.settings import Choice, Method, TaskSettings
 
 _FEWEST_WORDS, _MOST_WORDS = 4, 60
-
-Compare = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
-"""Cosine of each of some texts with each, by the embedding model: a row for every text."""
 
 
 @dataclass(frozen=True, slots=True)

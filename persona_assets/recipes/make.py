@@ -10,6 +10,7 @@ import polars as pl
 
 from persona_assets.errors import PromptError
 from persona_assets.lake import iter_frames
+from persona_assets.llm.agreement import Compare
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.outcomes import Accepted, Outcome, Rejected, Scorer, Task, Values, Verdict
 from persona_assets.llm.tasks import answer_task, collect_batches, run_tasks
@@ -17,7 +18,7 @@ from persona_assets.personas.persona_prompts import SeedPrompt
 from persona_assets.prompts import Prompt
 from persona_assets.recipes.answers import count_equivalent
 from persona_assets.recipes.checks import CHECKS
-from persona_assets.recipes.demonstrations import Compare, Demonstrator, prepare_demonstrations
+from persona_assets.recipes.demonstrations import Demonstrator, prepare_demonstrations
 from persona_assets.recipes.derive import DERIVED
 from persona_assets.recipes.draws import Draws, change_draws, describe_draws, draw_option
 from persona_assets.recipes.recipe import RecipeFile

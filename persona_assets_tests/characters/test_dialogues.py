@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from persona_assets.characters.dialogue_prompt import DialoguePrompt
 from persona_assets.characters.dialogues import (
     answer_sessions,
     find_answer_flaw,
@@ -17,15 +18,15 @@ from persona_assets.characters.dialogues import (
 )
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.tasks import Accepted, Rejected
-from persona_assets.prompts import PromptFile, load_prompt
+from persona_assets.prompts import load_prompt
 from persona_assets.records import Dialogues
 from persona_assets.settings import TaskSettings
-from persona_assets_tests.asking import PROMPTS, Made, ask
+from persona_assets_tests.asking import PROMPTS, Made, ask, compare_by_length
 from persona_assets_tests.characters.people import make_session
 from persona_assets_tests.scripted import ScriptedReply, teach
 
-R = load_prompt(PROMPTS / "dialogues_r.yaml", PromptFile)
-G = load_prompt(PROMPTS / "dialogues_g.yaml", PromptFile)
+R = load_prompt(PROMPTS / "dialogues_r.yaml", DialoguePrompt)
+G = load_prompt(PROMPTS / "dialogues_g.yaml", DialoguePrompt)
 ODD = "What  is 12 * 12?\n\n```python\nprint(12 * 12)\n```\tÄ „quote“ {{ braces }} "
 SESSIONS = [
     make_session(ODD, "It is 144.", "And 13 * 13?", "That would be 169 by the same rule.", number=1),
@@ -39,7 +40,7 @@ def make(
     kind: str, folder: Path, sessions: Sequence[Session] = SESSIONS, model: str = "scripted/plain", **task: Any
 ) -> Made:
     prompt, make_rows = (R, rewrite_sessions) if kind == "r" else (G, answer_sessions)
-    return ask(folder, prompt, lambda asker: make_rows(asker, sessions), model, TaskSettings(**task))
+    return ask(folder, prompt, lambda asker: make_rows(asker, sessions, compare_by_length), model, TaskSettings(**task))
 
 
 def say(turn: Mapping[str, Any]) -> str:
@@ -252,15 +253,6 @@ def test_a_rewrite_that_is_far_shorter_than_the_original_is_refused() -> None:
     assert judge_rewrite(session, {"answer_1": "Because of all the ships."}) == Rejected(
         "too_short", "Because of all the ships."
     )
-
-
-def test_the_rewrite_that_keeps_more_facts_is_preferred() -> None:
-    session = make_session("How long?", "It has 3 arches and is 120 metres long.")
-    whole = judge_rewrite(session, {"answer_1": "Count 3 arches on the 120 metres, as my uncle did."})
-    half = judge_rewrite(session, {"answer_1": "Some arches on 120 metres of stone, said my uncle."})
-    assert isinstance(whole, Accepted)
-    assert isinstance(half, Accepted)
-    assert whole.score > half.score
 
 
 def test_facts_are_counted_over_the_whole_session() -> None:

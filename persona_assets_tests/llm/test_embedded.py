@@ -28,11 +28,22 @@ SCHEMA = {
 
 
 def test_a_chat_is_written_as_the_model_was_trained(embedded_model: EmbeddedModel) -> None:
-    prompt = embedded_model._prompt.render([*CHAT, {"role": "assistant", "content": "Cat."}])
-    assert prompt == (
-        "<|im_start|>system\nYou are brief.<|im_end|>\n<|im_start|>user\nName three animals.<|im_end|>\n"
-        "<|im_start|>assistant\nCat.<|im_end|>\n<|im_start|>assistant\n"
+    told = "<|im_start|>system\nYou are brief.<|im_end|>\n<|im_start|>user\nName three animals.<|im_end|>\n"
+    answered = [*CHAT, {"role": "assistant", "content": "Cat."}]
+    assert embedded_model._prompt.render(CHAT) == f"{told}<|im_start|>assistant\n"
+    assert embedded_model._prompt.render([*answered, {"role": "user", "content": "More."}]) == (
+        f"{told}<|im_start|>assistant\nCat.<|im_end|>\n<|im_start|>user\nMore.<|im_end|>\n<|im_start|>assistant\n"
     )
+    assert embedded_model._prompt.render(answered) == f"{told}<|im_start|>assistant\nCat."
+
+
+def test_an_answer_that_is_begun_is_gone_on_with(embedded_model: EmbeddedModel) -> None:
+    chat = [
+        {"role": "user", "content": "Where is the Eiffel Tower?"},
+        {"role": "assistant", "content": "It stands in the city of"},
+    ]
+    answer = embedded_model.submit(chat, GenerationOptions(max_tokens=8)).result(60)
+    assert answer.text.strip().startswith("Paris")
 
 
 def test_no_text_can_end_its_turn(embedded_model: EmbeddedModel) -> None:

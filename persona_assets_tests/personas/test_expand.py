@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from persona_assets.dedup.text import normalise
+from persona_assets.personas.callings import fit_openings
 from persona_assets.personas.expand import RoundReport, expand_personas
 from persona_assets.personas.persona_prompts import load_expansion_prompt
 from persona_assets.records import ExpandedPersonas
@@ -165,8 +166,8 @@ def test_no_ending_that_is_drawn_stands_in_a_demonstration() -> None:
 
 def test_an_opening_says_who_the_first_person_is_where_that_is_known() -> None:
     for relationship in RELATIONSHIPS.values():
-        named = relationship.list_openings("a ferry captain")
-        unnamed = relationship.list_openings(None)
+        named = fit_openings(relationship.openings, "a ferry captain")
+        unnamed = fit_openings(relationship.openings, None)
         assert len(named) >= 5
         assert len(unnamed) >= 5
         assert all("a ferry captain" in opening for opening in named)

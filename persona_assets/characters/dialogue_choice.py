@@ -1,0 +1,72 @@
+"""Which of several candidates for a character's answers is kept."""
+
+from collections.abc import Sequence
+
+from persona_assets.characters.answer_flaws import share_copied, share_of_numbers_kept, share_of_words_kept
+from persona_assets.characters.sessions import Session
+from persona_assets.llm.agreement import Compare, rate_agreement
+from persona_assets.llm.tasks import Values
+
+_GOOD_LENGTH = 350
+"""Characters of an answer that says something and does not ramble."""
+
+
+async def score_rewrites(compare: Compare, session: Session, candidates: Sequence[Values]) -> list[float]:
+    """Score rewritten sessions: what they keep of the original, in other words, and of the character's life.
+
+    Args:
+        compare: measures similarities.
+        session: the original, and the character.
+        candidates: `answers` of each.
+    """
+    texts = [" ".join(values["answers"]) for values in candidates]
+    originals = " ".join(session.answers)
+    meanings, lives, agreements = await _compare_with(compare, originals, _tell_life(session), texts)
+    return [
+        meaning + agreement + life / 2 + _rate_manner(values["answers"], session)
+        for values, meaning, life, agreement in zip(candidates, meanings, lives, agreements, strict=True)
+    ]
+
+
+async def score_answers(compare: Compare, session: Session, turn: int, candidates: Sequence[Values]) -> list[float]:
+    """Score answers to a question: how far they speak of it, agree with each other and come from the character's life.
+
+    Where the session has an answer of its own, one that says the same is the better; the model never reads it.
+
+    Args:
+        compare: measures similarities.
+        session: the questions, and the character.
+        turn: the place of the question, from 0.
+        candidates: `text` of each.
+    """
+    texts = [str(values["text"]) for values in candidates]
+    about = session.answers[turn] if session.answers else session.user_turns[turn]
+    meanings, lives, agreements = await _compare_with(compare, about, _tell_life(session), texts)
+    return [
+        meaning + agreement + life / 2 - abs(len(text) - _GOOD_LENGTH) / _GOOD_LENGTH / 2
+        for text, meaning, life, agreement in zip(texts, meanings, lives, agreements, strict=True)
+    ]
+
+
+async def _compare_with(
+    compare: Compare, about: str, life: str, texts: Sequence[str]
+) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+    to_about, to_life, *among = await compare([about, life, *texts])
+    return to_about[2:], to_life[2:], rate_agreement([row[2:] for row in among])
+
+
+def _tell_life(session: Session) -> str:
+    return f"{session.character['persona']} {session.character['experience']}"
+
+
+def _rate_manner(answers: Sequence[str], session: Session) -> float:
+    """More for what the answers keep in other words, less for what they list of the character."""
+    personality = str(session.character["personality"])
+    rates = [
+        share_of_numbers_kept(answer, original)
+        + share_of_words_kept(answer, original, few=1)
+        - share_copied(answer, original) / 2
+        - share_of_words_kept(answer, personality, few=1) / 2
+        for answer, original in zip(answers, session.answers, strict=True)
+    ]
+    return sum(rates) / len(rates)

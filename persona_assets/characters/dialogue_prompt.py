@@ -1,0 +1,37 @@
+"""What the prompt files of the dialogues hold beside a prompt: how a character's answers may begin."""
+
+from persona_assets.personas.callings import fit_openings, read_calling
+from persona_assets.personas.draws import draw
+from persona_assets.prompts import PromptFile
+
+
+class DialoguePrompt(PromptFile):
+    """A prompt whose answers may be begun.
+
+    A small model that begins by itself speaks as an assistant, or of the character; one that finishes a sentence of the
+    character's speaks as the character.
+
+    Attributes:
+        openings: how a character's first answer may begin; `{{ calling }}` stands for who the character is.
+        later_openings: how the further answers of a session may.
+    """
+
+    openings: tuple[str, ...] = ()
+    later_openings: tuple[str, ...] = ()
+
+    def draw_openings(self, row_id: str, persona: str, answers: int) -> list[str]:
+        """Draw how the answers of a session begin; equal for an equal pair of character and session.
+
+        Args:
+            row_id: of the pair.
+            persona: the character's.
+            answers: how many.
+
+        Returns:
+            One for each answer; none where the file has none that fit.
+        """
+        first = fit_openings(self.openings, read_calling(persona))
+        if not first or (answers > 1 and not self.later_openings):
+            return []
+        later = draw(f"later openings of {row_id}", self.later_openings, answers - 1) if answers > 1 else []
+        return [*draw(f"opening of {row_id}", first, 1), *later]

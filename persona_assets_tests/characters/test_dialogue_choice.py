@@ -1,0 +1,66 @@
+"""Which candidate for a character's answers is kept."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from persona_assets.characters.dialogue_choice import score_answers, score_rewrites
+from persona_assets.characters.sessions import Session
+from persona_assets.llm.agreement import Compare
+from persona_assets_tests.characters.people import make_session
+
+SESSION = make_session("How long is it?", "It has 3 arches and is 120 metres long.")
+OPEN = make_session("How long is it?")
+
+
+def compare_by(cosines: Mapping[tuple[str, str], float]) -> Compare:
+    """Similarities by the first word of each text, both ways; 0 where none is given."""
+
+    async def compare(texts: Sequence[str]) -> list[list[float]]:
+        words = [text.split()[0] for text in texts]
+        return [[cosines.get((one, two), cosines.get((two, one), 0.0)) for two in words] for one in words]
+
+    return compare
+
+
+def find_best_rewrite(session: Session, answers: Sequence[str], compare: Compare | None = None) -> str:
+    scores = asyncio.run(score_rewrites(compare or compare_by({}), session, [{"answers": [one]} for one in answers]))
+    return max(zip(scores, answers, strict=True))[1]
+
+
+def find_best_answer(session: Session, answers: Sequence[str], compare: Compare) -> str:
+    scores = asyncio.run(score_answers(compare, session, 0, [{"text": one} for one in answers]))
+    return max(zip(scores, answers, strict=True))[1]
+
+
+def test_the_rewrite_that_keeps_more_facts_is_preferred() -> None:
+    whole, half = "Count 3 arches on the 120 metres, as I did.", "Some arches on 120 metres of stone, say I."
+    assert find_best_rewrite(SESSION, [half, whole]) == whole
+
+
+def test_the_rewrite_that_recites_the_personality_is_not_preferred() -> None:
+    plain = "Count 3 arches on the 120 metres, as I did."
+    reciting = f"{plain} I am patient with children, short with inspectors and proud of my silence."
+    assert find_best_rewrite(SESSION, [reciting, plain]) == plain
+
+
+def test_the_rewrite_that_says_the_same_in_meaning_is_preferred() -> None:
+    answers = ["Three arches, 120 metres.", "Several arches, 120 metres."]
+    assert find_best_rewrite(SESSION, answers, compare_by({("It", "Several"): 0.9})) == answers[1]
+    assert find_best_rewrite(SESSION, answers, compare_by({("It", "Three"): 0.9})) == answers[0]
+
+
+def test_an_answer_that_agrees_with_the_original_is_preferred_and_without_one_that_speaks_of_the_question() -> None:
+    answers = ["Long, as I know.", "Short, as I know."]
+    cosines = {("It", "Long,"): 0.9, ("How", "Short,"): 0.9}
+    assert find_best_answer(SESSION, answers, compare_by(cosines)) == answers[0]
+    assert find_best_answer(OPEN, answers, compare_by(cosines)) == answers[1]
+
+
+def test_an_answer_that_agrees_with_the_others_is_preferred() -> None:
+    answers = ["One, as I know.", "Two, as I know.", "Six, as I know."]
+    assert find_best_answer(OPEN, answers, compare_by({("One,", "Two,"): 0.8, ("Two,", "Six,"): 0.8})) == answers[1]
+
+
+def test_of_the_life_of_the_character_something_is_better_than_nothing() -> None:
+    answers = ["Home, as I know.", "Away, as I know."]
+    assert find_best_answer(OPEN, answers, compare_by({("A", "Home,"): 0.4})) == answers[0]
