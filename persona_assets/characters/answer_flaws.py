@@ -13,10 +13,11 @@ _ENGLISH = re.compile(
     r"\b(the|and|that|this|these|with|which|you|your|it|its|they|their|from|has|were|been|when|what|there|but|not)\b",
     re.IGNORECASE,
 )
-# How an assistant opens, or says that it was not told enough.
+# How an assistant opens and ends, or says that it was not told enough.
 _ASSISTANT = re.compile(
     r"^\W*(?:(?:sure|certainly|of course|absolutely)\b[,!.]?\s+(?:i (?:can|will|would)|i['’](?:ll|d)|here|let)\b"
     r"|i(?:['’]m| am) sorry,? but\b|i (?:understand|see) (?:that )?you|(?:great|good) question\b)"
+    r"|\bany (?:other|more|further) questions\b|\blet me know (?:if|how|what)\b|\bhope (?:this|that|it) helps\b"
     r"|\benough (?:information|context|details)\b|\bprovide (?:me with )?more (?:information|context|details)\b",
     re.IGNORECASE,
 )
@@ -25,6 +26,13 @@ _FIRST_PERSON = re.compile(r"\b(?:I|[Mm]e|[Mm]y|[Mm]yself|[Ww]e|[Oo]ur|[Oo]urs)\
 _OWN_MATTER = re.compile(
     r"\b(?:(?:do|should|can|could|must|am|what if) I|[Mm]y|I (?:am|have|want|earn|sleep|need|feel))\b"
 )
+# "I keep mine out of the sun" is a piece of advice; "I should be careful about flying" is not.
+_AS_THE_ASKER = re.compile(
+    r"\bI(?:['’]ll| (?:should|need|must|want|wish|have to|will|plan|hope|earn|can(?:not|['’]t)?"
+    r"|(?:am|was) (?:afraid|going|not sure|trying)|don['’]t know))\b"
+)
+_TOLD_OWN = re.compile(r"(?:^|[.!?]\s+)My (\w+)")
+_OWN = re.compile(r"\b[Mm]y (\w+)")
 _SECOND_PERSON = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
 _LONG_WORD = re.compile(r"[^\W\d_]{5,}")
 _STEM = 5
@@ -56,7 +64,10 @@ def find_answer_flaw(answer: str, session: Session) -> str | None:
 def _takes_the_users_place(answer: str, question: str) -> bool:
     """Whether somebody who was asked for advice speaks as if it were their own question."""
     is_english = len(_ENGLISH.findall(answer)) >= 3
-    return is_english and bool(_OWN_MATTER.search(question)) and not _SECOND_PERSON.search(answer)
+    if not is_english or not _OWN_MATTER.search(question) or _SECOND_PERSON.search(answer):
+        return False
+    takes_over = not set(_TOLD_OWN.findall(question)).isdisjoint(_OWN.findall(answer))
+    return takes_over or bool(_AS_THE_ASKER.search(answer))
 
 
 def _is_lecture(answer: str) -> bool:

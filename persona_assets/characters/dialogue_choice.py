@@ -7,6 +7,8 @@ from persona_assets.characters.sessions import Session
 from persona_assets.llm.agreement import Compare, rate_agreement
 from persona_assets.llm.tasks import Values
 
+_MOST_LIFE = 0.3
+"""Cosine with the character's life up to which more of it is better; above, an answer recites it."""
 _GOOD_LENGTH = 350
 """Characters of an answer that says something and does not ramble."""
 
@@ -23,7 +25,7 @@ async def score_rewrites(compare: Compare, session: Session, candidates: Sequenc
     originals = " ".join(session.answers)
     meanings, lives, agreements = await _compare_with(compare, originals, _tell_life(session), texts)
     return [
-        meaning + agreement + life / 2 + _rate_manner(values["answers"], session)
+        meaning + agreement + life + _rate_manner(values["answers"], session)
         for values, meaning, life, agreement in zip(candidates, meanings, lives, agreements, strict=True)
     ]
 
@@ -43,7 +45,7 @@ async def score_answers(compare: Compare, session: Session, turn: int, candidate
     about = session.answers[turn] if session.answers else session.user_turns[turn]
     meanings, lives, agreements = await _compare_with(compare, about, _tell_life(session), texts)
     return [
-        meaning + agreement + life / 2 - abs(len(text) - _GOOD_LENGTH) / _GOOD_LENGTH / 2
+        meaning + agreement + life - abs(len(text) - _GOOD_LENGTH) / _GOOD_LENGTH / 2
         for text, meaning, life, agreement in zip(texts, meanings, lives, agreements, strict=True)
     ]
 
@@ -52,7 +54,8 @@ async def _compare_with(
     compare: Compare, about: str, life: str, texts: Sequence[str]
 ) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
     to_about, to_life, *among = await compare([about, life, *texts])
-    return to_about[2:], to_life[2:], rate_agreement([row[2:] for row in among])
+    lives = [min(near, _MOST_LIFE) for near in to_life[2:]]
+    return to_about[2:], lives, rate_agreement([row[2:] for row in among])
 
 
 def _tell_life(session: Session) -> str:
@@ -65,7 +68,7 @@ def _rate_manner(answers: Sequence[str], session: Session) -> float:
     rates = [
         share_of_numbers_kept(answer, original)
         + share_of_words_kept(answer, original, few=1)
-        - share_copied(answer, original) / 2
+        - share_copied(answer, original) / 4
         - share_of_words_kept(answer, personality, few=1) / 2
         for answer, original in zip(answers, session.answers, strict=True)
     ]

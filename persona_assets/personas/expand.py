@@ -209,4 +209,7 @@ def _find_flaw(persona: str, parent: Parent) -> str | None:
         return None
     if not persona.casefold().startswith(parent.opening.casefold()):
         return "ignores_opening"
-    return None if count_words(persona[len(parent.opening) :]) else "unfinished"
+    ending = persona[len(parent.opening) :]
+    if shares_run(ending, parent.opening, 3):
+        return "repetition"
+    return None if count_words(ending) else "unfinished"

@@ -134,11 +134,14 @@ def test_g_gives_the_character_after_the_demonstrations_and_before_the_first_ins
 
 
 def test_the_demonstrations_have_none_of_the_flaws_themselves() -> None:
-    answers = [*G.demonstration_texts(), *R.demonstration_texts()]
-    session = make_session("Why?", "Because.")
-    assert [find_answer_flaw(answer, session) for answer in answers] == [None] * len(answers)
+    for demonstration in G.content.demonstrations:
+        session = make_session(str(demonstration.values["instruction"]), "Because.")
+        assert find_answer_flaw(demonstration.answer_text(), session) is None
     for demonstration in R.content.demonstrations:
         assert isinstance(demonstration.answer, dict)
+        told = zip(demonstration.values["questions"], demonstration.values["answers"], strict=True)
+        session = make_session(*(text for pair in told for text in pair))
+        assert not any(find_answer_flaw(str(answer), session) for answer in demonstration.answer.values())
         pairs = zip(demonstration.answer.values(), demonstration.values["answers"], strict=True)
         assert all(share_copied(answer, original) < 0.25 for answer, original in pairs)
 

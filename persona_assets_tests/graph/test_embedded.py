@@ -58,6 +58,11 @@ def test_every_asset_is_materialised(embedded: Chain) -> None:
     assert {check for _, check in list_failed_checks(*embedded.results)} <= {"not_empty"}
 
 
+def test_a_related_persona_begins_as_it_was_drawn(embedded: Chain) -> None:
+    lake = Lake(embedded.settings.data / "lake")
+    assert "ignores_opening" not in lake.info("expanded_personas", SHARD).accounting.quarantined
+
+
 def test_everything_that_was_asked_is_accounted_for(embedded: Chain) -> None:
     lake = Lake(embedded.settings.data / "lake")
     for asset in SHARD_ASSETS:

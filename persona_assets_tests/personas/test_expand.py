@@ -158,6 +158,15 @@ def test_an_opening_alone_is_no_persona(tmp_path: Path) -> None:
     assert (made.rows.height, set(made.reasons())) == (0, {"unfinished"})
 
 
+def test_a_sentence_that_ends_as_it_began_is_refused(tmp_path: Path) -> None:
+    def answer(chat: Chat) -> str:
+        opening = read_opening(chat)
+        return f"{opening} rope {' '.join(opening.split()[:4])} of old"
+
+    made, _ = expand(tmp_path, ExpansionSettings(rounds=1, openings="always"), teach("expand-round", answer))
+    assert (made.rows.height, set(made.reasons())) == (0, {"repetition"})
+
+
 def test_no_ending_that_is_drawn_stands_in_a_demonstration() -> None:
     """Whoever is given one would be taken for a copy of the demonstration, in every draw."""
     shown = " ".join(PROMPT.demonstration_texts())

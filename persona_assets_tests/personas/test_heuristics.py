@@ -40,6 +40,7 @@ FLAWED = (
     ("refused", "I'm sorry, but I can't describe the person behind it."),
     ("refused", "As an AI language model, I cannot describe a person."),
     ("repetition", "A baker who bakes bakes bakes bread."),
+    ("repetition", "A pilot who took a call about a private jet at night. A phone call to a private jet by night."),
     ("repetition", "A man who sells fish and sells fish and sells fish and sells fish and sells fish."),
     ("contact_data", "A baker who can be reached at baker@example.org for orders."),
     ("contact_data", "A plumber to be called at +49 30 1234567 at night."),

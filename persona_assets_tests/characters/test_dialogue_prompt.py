@@ -1,0 +1,102 @@
+"""How a character's answers are begun for a model that goes on with them."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from persona_assets.characters.dialogue_prompt import DialoguePrompt
+from persona_assets.characters.dialogues import answer_sessions, rewrite_model, rewrite_sessions
+from persona_assets.llm.asker import Asker
+from persona_assets.llm.json_regex import to_regex
+from persona_assets.llm.structured import answer_schema
+from persona_assets.prompts import load_prompt
+from persona_assets.settings import TaskSettings
+from persona_assets_tests.asking import PROMPTS, ask, compare_by_length
+from persona_assets_tests.characters.people import make_session
+from persona_assets_tests.scripted import teach
+
+R = load_prompt(PROMPTS / "dialogues_r.yaml", DialoguePrompt)
+G = load_prompt(PROMPTS / "dialogues_g.yaml", DialoguePrompt)
+ONE = TaskSettings(candidates=1)
+PERSONA = "A ferry captain from a canal city who collects folk songs."
+
+
+@pytest.fixture
+def continuing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model goes on with what is begun, as embedded ones do."""
+    monkeypatch.setattr(Asker, "continues_answers", property(lambda _: True))
+
+
+@pytest.mark.parametrize("content", [R.content, G.content])
+def test_openings_are_drawn_by_the_pair_and_name_the_calling(content: DialoguePrompt) -> None:
+    drawn = [content.draw_openings(f"chr_1+ins_{number}", PERSONA, 1) for number in range(40)]
+    assert drawn == [content.draw_openings(f"chr_1+ins_{number}", PERSONA, 1) for number in range(40)]
+    assert len({opening for (opening,) in drawn}) > 4
+    assert all("a ferry captain" in opening for (opening,) in drawn)
+
+
+def test_where_the_calling_is_not_known_no_opening_has_it() -> None:
+    drawn = [R.content.draw_openings(f"chr_1+ins_{number}", "Somebody unknown.", 1) for number in range(40)]
+    assert len({opening for (opening,) in drawn}) > 1
+    assert not any("{{" in opening for (opening,) in drawn)
+
+
+def test_each_answer_of_a_session_has_its_own_opening() -> None:
+    openings = G.content.draw_openings("chr_1+ins_1", PERSONA, 3)
+    assert len(set(openings)) == 3
+    assert set(openings[1:]) <= set(G.content.later_openings)
+
+
+def test_a_file_without_openings_begins_nothing() -> None:
+    plain = G.content.model_copy(update={"openings": ()})
+    assert plain.draw_openings("chr_1+ins_1", PERSONA, 1) == []
+    first_only = G.content.model_copy(update={"later_openings": ()})
+    assert first_only.draw_openings("chr_1+ins_1", PERSONA, 2) == []
+    assert len(first_only.draw_openings("chr_1+ins_1", PERSONA, 1)) == 1
+
+
+@pytest.mark.parametrize("opening", ["Being a baker, I say that", "I am no C++ (or C#) man. Yet:", "Who asks? I do!"])
+def test_a_rewrite_begins_as_it_was_drawn(opening: str) -> None:
+    model = rewrite_model(2, (opening, "Then"))
+    answers = {"answer_1": f"{opening} rope and patience do it.", "answer_2": "Then the tide will do the rest of it."}
+    assert model.model_validate(answers).model_dump() == answers
+    assert re.fullmatch(to_regex(answer_schema(model)), json.dumps(answers))
+    with pytest.raises(ValidationError):
+        model.model_validate({**answers, "answer_1": "Something else, and long enough to be one."})
+
+
+@pytest.mark.usefixtures("continuing")
+def test_g_is_given_the_opening_and_its_answers_hold_it(tmp_path: Path) -> None:
+    asked: list[Sequence[Mapping[str, Any]]] = []
+
+    def answer(messages: Sequence[Mapping[str, Any]]) -> str:
+        asked.append(list(messages))
+        return f"you take rope number {len(asked)} and wait for the tide."
+
+    session = make_session("One?", "1", "Two?", "2")
+    model = teach("g-begun", answer)
+    rows = ask(tmp_path, G, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE).rows
+    first, second = G.content.draw_openings(session.row_id, str(session.character["persona"]), 2)
+    turns = [turn["content"] for turn in rows["turns"].to_list()[0]]
+    wanted = [f"{first} you take rope number 1 and wait for the tide.", f"{second} you take rope number 2 and wait for"]
+    assert turns[1] == wanted[0]
+    assert turns[3].startswith(wanted[1])
+    assert [messages[-1] for messages in asked] == [
+        {"role": "assistant", "content": first},
+        {"role": "assistant", "content": second},
+    ]
+    assert [message["content"] for message in asked[1][-4:-1]] == [asked[0][-2]["content"], turns[1], "Two?"]
+
+
+@pytest.mark.usefixtures("continuing")
+def test_a_program_is_rewritten_without_an_opening(tmp_path: Path) -> None:
+    code = "```python\nprint(1)\n```"
+    session = make_session("How do I print?", f"Like this:\n{code}")
+    model = teach("r-code", lambda _: json.dumps({"answer_1": f"I do it the way I tie a rope for you:\n{code}"}))
+    made = ask(tmp_path, R, lambda asker: rewrite_sessions(asker, [session], compare_by_length), model, ONE)
+    assert made.rows.height == 1
