@@ -42,11 +42,18 @@ _TOKEN = re.compile(r"\w+")
 _NAME = re.compile(r"(?<=[a-z,;] )(?!I\b|I['’])[A-Z][a-z]{2,}")
 _FENCE = re.compile(r"^```[^\n]*\n?|```$")
 _RUN = 5
+_SHOWN_RUN = 6
 _LABEL = re.compile(r"^\s*(user|human|question|instruction)\s*:", re.IGNORECASE | re.MULTILINE)
 
 
-def find_answer_flaw(answer: str, session: Session) -> str | None:
-    """Say what is wrong with one answer of a character, or None."""
+def find_answer_flaw(answer: str, session: Session, demonstrations: Sequence[str] = ()) -> str | None:
+    """Say what is wrong with one answer of a character, or None.
+
+    Args:
+        answer: what the character says.
+        session: what was asked, and the character.
+        demonstrations: texts of the prompt, which have no business in an answer.
+    """
     profile = [str(session.character[name]) for name in ("appearance", "experience", "personality")]
     flaws = {
         "too_short": len(answer) < 20,
@@ -56,6 +63,11 @@ def find_answer_flaw(answer: str, session: Session) -> str | None:
         "out_of_character": _is_lecture(answer) or _names_itself(answer, str(session.character["name"])),
         "recites_profile": any(shares_run(answer, text, 9) for text in profile),
         "answers_itself": any(_takes_the_users_place(answer, turn) for turn in session.user_turns),
+        "copies_demonstration": any(
+            shares_run(answer, shown, _SHOWN_RUN)
+            and not any(shares_run(one, shown, _SHOWN_RUN) for one in session.answers)
+            for shown in demonstrations
+        ),
         "repeats_user": any(_repeats(answer, turn, session.answers) for turn in session.user_turns),
     }
     return next((flaw for flaw, is_found in flaws.items() if is_found), None)

@@ -115,7 +115,7 @@ def judge_rewrite(session: Session, values: Values, demonstrations: Sequence[str
     answers = [strip_name_label(str(value), session.character["name"]) for value in values.values()]
     pairs = list(zip(answers, session.answers, strict=True))
     for answer, original in pairs:
-        flaw = find_answer_flaw(answer, session)
+        flaw = find_answer_flaw(answer, session, demonstrations)
         if rejected := Rejected(flaw) if flaw else _find_loss(answer, original, demonstrations):
             return rejected
     kept = sum(share_of_numbers_kept(answer, original) for answer, original in pairs) / len(pairs)
@@ -141,10 +141,10 @@ def _find_loss(answer: str, original: str, demonstrations: Sequence[str]) -> Rej
     return None
 
 
-def judge_answer(session: Session, values: Values) -> Verdict:
-    """Refuse an answer that steps out of character, speaks for the user or recites the profile."""
+def judge_answer(session: Session, values: Values, demonstrations: Sequence[str] = ()) -> Verdict:
+    """Refuse an answer that steps out of character, speaks for the user, or recites the profile or a demonstration."""
     answer = strip_name_label(values["text"], session.character["name"])
-    flaw = find_answer_flaw(answer, session)
+    flaw = find_answer_flaw(answer, session, demonstrations)
     return Rejected(flaw, answer[:200]) if flaw else Accepted({"text": answer})
 
 
@@ -196,7 +196,7 @@ async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], co
         opening = openings[number] if openings else ""
         task = replace(first, request=asker.begin(request, opening))
         score = partial(_score_turn, compare, number)
-        outcome = await answer_task(asker.client, task, _unlike(answers, opening), score)
+        outcome = await answer_task(asker.client, task, _unlike(answers, opening, first.demonstrations), score)
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)
         if outcome.values is None:
@@ -207,12 +207,14 @@ async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], co
     return total
 
 
-def _unlike(earlier: Sequence[str], opening: str) -> Callable[[Session, Values], Verdict]:
+def _unlike(
+    earlier: Sequence[str], opening: str, demonstrations: Sequence[str]
+) -> Callable[[Session, Values], Verdict]:
     def judge(session: Session, values: Values) -> Verdict:
         text = f"{opening} {values['text']}".strip()
         if copies_any(text, earlier, words=12):
             return Rejected("repetition", "says again what it said before")
-        return judge_answer(session, {"text": text})
+        return judge_answer(session, {"text": text}, demonstrations)
 
     return judge
 

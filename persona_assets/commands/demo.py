@@ -29,8 +29,20 @@ PROFILE: Mapping[str, Any] = {
         "seed_personas": {"candidates": 3},
         "expanded_personas": {"candidates": 3},
         "character_profiles": {"candidates": 6, "temperature": 0.3},
-        "dialogues_r": {"candidates": 10, "temperature": 0.3, "max_tokens": 170, "repetition_penalty": 1.05},
-        "dialogues_g": {"candidates": 4, "max_tokens": 110, "repetition_penalty": 1.1},
+        "dialogues_r": {
+            "limit": 18,
+            "candidates": 6,
+            "temperature": 0.3,
+            "max_tokens": 170,
+            "repetition_penalty": 1.05,
+        },
+        "dialogues_g": {
+            "limit": 18,
+            "candidates": 5,
+            "temperature": 0.3,
+            "max_tokens": 110,
+            "repetition_penalty": 1.1,
+        },
         "math_problems": {
             "limit": 9,
             "candidates": 3,

@@ -237,6 +237,15 @@ def test_a_rewrite_with_phrases_of_the_demonstrations_is_refused() -> None:
     assert isinstance(judge_rewrite(session, borrowed), Accepted)
 
 
+def test_an_answer_with_half_a_sentence_of_a_demonstration_is_refused() -> None:
+    told = G.demonstration_texts()[1]
+    copied = {"text": f"You sum it up, and {' '.join(told.split()[4:11])} of the whole quay, where I am at home."}
+    assert judge_answer(SESSIONS[1], copied, G.demonstration_texts()) == Rejected(
+        "copies_demonstration", copied["text"]
+    )
+    assert isinstance(judge_answer(SESSIONS[1], copied), Accepted)
+
+
 def test_a_rewrite_that_speaks_of_something_else_loses_the_facts() -> None:
     original = "Freeze bread in slices and never store opened loaves inside plastic wrapping during summer months."
     verdict = judge_rewrite(make_session("How?", original), {"answer_1": "I like my ferry, and the quay at dusk."})
