@@ -45,6 +45,10 @@ from persona_assets.tables import Batch
 _SCHEMA = polars_schema(Dialogues)
 _MOST_COPIED = 0.6
 _SHORTEST = 20
+_MOST_SENTENCES = 8
+_SENTENCE = re.compile(r"[.!?](?=\s|$)|\n")
+# Three to thirty words; a point before a digit is part of a number.
+_WRITTEN_SENTENCE = r"(?: (?:[^ .!?]|\.[0-9])+){3,30}[.!?]"
 _LEAST_WORDS = 0.15
 _LEAST_NUMBERS = 0.5
 _LEAST_NAMES = 0.5
@@ -149,28 +153,32 @@ def judge_answer(session: Session, values: Values, demonstrations: Sequence[str]
 
 
 @lru_cache(maxsize=1_024)
-def rewrite_model(answers: int, openings: tuple[str, ...] = ()) -> type[BaseModel]:
-    """The fields of a rewritten session: `answer_1` to `answer_N`, each with its opening where there are any."""
-    patterns: Sequence[str | None] = [f"^{_escape(opening)} [^ ].{{{_SHORTEST},}}$" for opening in openings] or [
-        None
-    ] * answers
+def rewrite_model(answers: int, patterns: tuple[str, ...] = ()) -> type[BaseModel]:
+    """The fields of a rewritten session: `answer_1` to `answer_N`, each after its pattern where there are any."""
     fields: Mapping[str, Any] = {
         f"answer_{number}": (str, Field(min_length=_SHORTEST, pattern=pattern))
-        for number, pattern in enumerate(patterns, start=1)
+        for number, pattern in enumerate(patterns or [None] * answers, start=1)
     }
     return create_model("RewrittenSession", __config__=ConfigDict(str_strip_whitespace=True), **fields)
 
 
-def _escape(text: str) -> str:
-    return re.sub(r"([^\w\s,;:'’-])", r"\\\1", text)
+def write_pattern(opening: str, original: str) -> str:
+    """The pattern of an answer that begins with its opening and has at most one sentence more than the original.
+
+    A small model that may go on, in a sentence or after it, goes round in circles.
+    """
+    sentences = min(max(1, len(_SENTENCE.findall(original))), _MOST_SENTENCES - 1)
+    begun = re.sub(r"([^\w\s,;:'’-])", r"\\\1", opening)
+    return rf"^{begun}{_WRITTEN_SENTENCE}(?:{_WRITTEN_SENTENCE}){{0,{sentences}}}$"
 
 
 def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Session]:
     values = {"character": session.character, "questions": session.user_turns, "answers": session.answers}
-    # The pattern of an answer that is begun has no room for the lines of a program.
+    # A pattern has no room for the lines of a program.
     has_code = any("```" in answer for answer in session.answers)
     openings = [] if has_code else _draw_openings(asker, session)
-    model = rewrite_model(len(session.answers), tuple(openings))
+    patterns = map(write_pattern, openings, session.answers)
+    model = rewrite_model(len(session.answers), tuple(patterns))
     return asker.make_task(session.row_id, session, values, answer_model=model)
 
 

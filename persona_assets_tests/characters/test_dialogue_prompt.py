@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from persona_assets.characters.dialogue_prompt import DialoguePrompt
-from persona_assets.characters.dialogues import answer_sessions, rewrite_model, rewrite_sessions
+from persona_assets.characters.dialogues import answer_sessions, rewrite_model, rewrite_sessions, write_pattern
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.json_regex import to_regex
 from persona_assets.llm.structured import answer_schema
@@ -62,12 +62,24 @@ def test_a_file_without_openings_begins_nothing() -> None:
 
 @pytest.mark.parametrize("opening", ["Being a baker, I say that", "I am no C++ (or C#) man. Yet:", "Who asks? I do!"])
 def test_a_rewrite_begins_as_it_was_drawn(opening: str) -> None:
-    model = rewrite_model(2, (opening, "Then"))
-    answers = {"answer_1": f"{opening} rope and patience do it.", "answer_2": "Then the tide will do the rest of it."}
+    patterns = write_pattern(opening, "It takes 2.5 hours."), write_pattern("Then", "Wait.")
+    model = rewrite_model(2, patterns)
+    answers = {"answer_1": f"{opening} rope and 2.5 hours do it.", "answer_2": "Then the tide will do the rest of it."}
     assert model.model_validate(answers).model_dump() == answers
     assert re.fullmatch(to_regex(answer_schema(model)), json.dumps(answers))
     with pytest.raises(ValidationError):
         model.model_validate({**answers, "answer_1": "Something else, and long enough to be one."})
+
+
+@pytest.mark.parametrize(
+    ("original", "most"), [("Wait.", 2), ("One. Two! Three?", 4), ("First\n- one\n- two.", 4), ("", 2)]
+)
+def test_a_rewrite_has_one_sentence_more_than_the_original(original: str, most: int) -> None:
+    pattern = write_pattern("Then", original)
+    begun = "Then I take 3.5 metres of the grey rope."
+    assert re.match(pattern, begun + " So it holds." * (most - 1))
+    assert not re.match(pattern, begun + " So it holds." * most)
+    assert not re.match(pattern, begun.removesuffix("."))
 
 
 @pytest.mark.usefixtures("continuing")
