@@ -15,6 +15,10 @@ _NO_CALLING = re.compile(
     r"(?:person|individual|member|representative|organi[sz]ation|company|group|someone|somebody|young|former)$", re.I
 )
 _PERSON = re.compile(r"^(an?)\s+(?P<calling>\S.*)$", re.IGNORECASE | re.DOTALL)
+_CHILD = re.compile(
+    r"^(?:an?|the)\s+(?:(?!who\b|whose\b|of\b)[\w'’-]+\s+){0,3}?(?:boy|girl|child|toddler|pupil|schoolboy|schoolgirl|kid)(?=\s+(?:of|who|whose|with|from|in|at|on)\b|[.,;]|$)",
+    re.IGNORECASE,
+)
 _MOST_WORDS = 4
 _CALLING = "{{ calling }}"
 
@@ -32,6 +36,11 @@ def read_calling(persona: str) -> str | None:
     if found is None or len(found["calling"].split()) > _MOST_WORDS or _NO_CALLING.search(found["calling"]):
         return None
     return f"{found[1].lower()} {found['calling']}"
+
+
+def is_child(persona: str) -> bool:
+    """Whether an English persona says that it is a child's."""
+    return bool(_CHILD.match(persona.strip()))
 
 
 def fit_openings(openings: Sequence[str], calling: str | None) -> list[str]:

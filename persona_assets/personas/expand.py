@@ -173,7 +173,7 @@ async def _run_round(
 def _plan(asker: Asker[ExpansionPrompt], frontier: pl.DataFrame, children: int) -> Iterator[Task[Parent]]:
     relationships = asker.prompt.content.relationships
     for row in frontier.iter_rows(named=True):
-        names = draw(row["persona_id"], list(relationships), children)
+        names = draw(row["persona_id"], asker.prompt.content.list_relationships(row["persona"]), children)
         for sample, name in enumerate(names):
             question = relationships[name].question
             opening = asker.prompt.content.draw_opening(name, row["persona_id"], read_calling(row["persona"]))

@@ -5,7 +5,7 @@ from typing import Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from persona_assets.personas.callings import fit_openings
+from persona_assets.personas.callings import fit_openings, is_child
 from persona_assets.personas.draws import draw
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.settings import Relation
@@ -38,12 +38,14 @@ class Relationship(BaseModel):
     Attributes:
         question: asks for the other one.
         openings: how a sentence about them may begin; `{{ calling }}` stands for the first person.
+        of_adults: whether the first person must be grown up: nobody lives from the orders of a girl of nine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     question: str
     openings: tuple[str, ...] = ()
+    of_adults: bool = False
 
 
 class ExpansionPrompt(PromptFile):
@@ -56,6 +58,13 @@ class ExpansionPrompt(PromptFile):
 
     relationships: dict[str, Relationship] = Field(min_length=1)
     endings: tuple[str, ...] = ()
+
+    def list_relationships(self, persona: str) -> list[str]:
+        """List the names of the relationships that a persona can be in."""
+        grown_up = not is_child(persona)
+        return [name for name, one in self.relationships.items() if grown_up or not one.of_adults] or list(
+            self.relationships
+        )
 
     def draw_opening(self, relationship: str, persona_id: str, calling: str | None) -> str | None:
         """Draw how the sentence about a related persona begins; equal for an equal persona.
@@ -78,7 +87,7 @@ class ExpansionPrompt(PromptFile):
 
     def without_openings(self) -> Self:
         """The same prompt for a model that begins its sentences itself."""
-        relationships = {name: Relationship(question=one.question) for name, one in self.relationships.items()}
+        relationships = {name: one.model_copy(update={"openings": ()}) for name, one in self.relationships.items()}
         demonstrations = tuple(
             one.model_copy(update={"values": {**one.values, "opening": None}}) for one in self.demonstrations
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from persona_assets.personas.callings import read_calling
+from persona_assets.personas.callings import is_child, read_calling
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,21 @@ from persona_assets.personas.callings import read_calling
 )
 def test_the_calling_of_a_persona(persona: str, calling: str | None) -> None:
     assert read_calling(persona) == calling
+
+
+@pytest.mark.parametrize(
+    ("persona", "child"),
+    [
+        ("A girl of nine who counts waterfalls.", True),
+        ("A shy boy of seven who helps on Fridays.", True),
+        ("A nine-year-old farm boy with a stutter.", True),
+        ("A curious little schoolgirl.", True),
+        ("A teacher of a boy of six.", False),
+        ("A nurse who has a girl.", False),
+        ("A child psychologist.", False),
+        ("A pupil.", True),
+        ("一位船长", False),
+    ],
+)
+def test_a_child_is_known_by_what_it_is_called(persona: str, child: bool) -> None:
+    assert is_child(persona) == child

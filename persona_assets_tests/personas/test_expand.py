@@ -93,6 +93,17 @@ def test_children_of_a_persona_are_in_different_relationships(tmp_path: Path) ->
     assert set(rows["relationship"]) <= set(PROMPT.content.relationships)
 
 
+def test_nobody_lives_from_what_a_child_does() -> None:
+    of_adults = {name for name, one in RELATIONSHIPS.items() if one.of_adults}
+    assert "adversary" in of_adults
+    assert "child_they_meet" not in of_adults
+    assert of_adults.isdisjoint(PROMPT.content.list_relationships("A girl of nine who counts waterfalls."))
+    assert PROMPT.content.list_relationships("A baker.") == list(RELATIONSHIPS)
+    assert PROMPT.content.without_openings().list_relationships("A girl of nine.") == [
+        name for name in RELATIONSHIPS if name not in of_adults
+    ]
+
+
 def test_more_children_than_relationships_still_differ_in_id(tmp_path: Path) -> None:
     rows = expand(tmp_path, ExpansionSettings(rounds=1, children=14, max_frontier=1))[0].rows
     assert rows.height == rows["persona_id"].n_unique() == 14
