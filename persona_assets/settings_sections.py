@@ -271,4 +271,8 @@ class DialogueSettings(Section):
     own_instructions: float = Field(
         0.49, ge=0, le=1, description="Share of the sessions of dialogues_g that the shard's own personas ask."
     )
+    openings: Literal["auto", "never"] = Field(
+        "auto",
+        description="Whether it is drawn how a character's answers begin; auto: for embedded models, which are small.",
+    )
     seed: int = 0

@@ -1,6 +1,7 @@
 """character_profiles, dialogues_r and dialogues_g: personas made characters, and what they say."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -20,12 +21,17 @@ from persona_assets.llm.asker import Asker
 from persona_assets.prompts import Prompt, load_prompt
 from persona_assets.records import CharacterProfiles, Dialogues, polars_schema
 from persona_assets.resources import Project
+from persona_assets.settings import DialogueSettings
 from persona_assets.tables import Batch, TableInfo
 
 OWN_INSTRUCTIONS = "instructions"
 """The recipe whose rows are what the shard's own personas ask."""
 
 MakeDialogues = Callable[[Asker[DialoguePrompt], Sequence[Session], Compare], AsyncIterator[Batch]]
+
+_DIALOGUE_SETTINGS = tuple(
+    f"dialogues.{name}" for name in ("characters_per_session", "per_character", "openings", "seed")
+)
 
 
 def build_character_assets(prompts: Path, pool: PoolOf, own: bool) -> list[dg.AssetsDefinition]:
@@ -107,11 +113,17 @@ def _build_dialogues(
             prompt,
             config,
             polars_schema(Dialogues),
-            lambda asker: make(asker, sessions, project.open_meter().compare),
+            lambda asker: make(_choose_openings(asker, settings), sessions, project.open_meter().compare),
             len(sessions),
             read_versions(project, shard, *read, whole=("source_instructions",)),
-            ("dialogues.characters_per_session", "dialogues.per_character", "dialogues.seed", *own_share),
+            (*_DIALOGUE_SETTINGS, *own_share),
             lambda: describe_dialogues(project.lake.scan(name, shard)),
         )
 
     return dialogues
+
+
+def _choose_openings(asker: Asker[DialoguePrompt], settings: DialogueSettings) -> Asker[DialoguePrompt]:
+    if settings.openings == "auto":
+        return asker
+    return replace(asker, prompt=replace(asker.prompt, content=asker.prompt.content.without_openings()))

@@ -1,5 +1,7 @@
 """What the prompt files of the dialogues hold beside a prompt: how a character's answers may begin."""
 
+from typing import Self
+
 from persona_assets.personas.callings import fit_openings, read_calling
 from persona_assets.personas.draws import draw
 from persona_assets.prompts import PromptFile
@@ -18,6 +20,10 @@ class DialoguePrompt(PromptFile):
 
     openings: tuple[str, ...] = ()
     later_openings: tuple[str, ...] = ()
+
+    def without_openings(self) -> Self:
+        """The same prompt for a model that begins its answers itself."""
+        return self.model_copy(update={"openings": ()})
 
     def draw_openings(self, row_id: str, persona: str, answers: int) -> list[str]:
         """Draw how the answers of a session begin; equal for an equal pair of character and session.

@@ -53,7 +53,7 @@ def test_each_answer_of_a_session_has_its_own_opening() -> None:
 
 
 def test_a_file_without_openings_begins_nothing() -> None:
-    plain = G.content.model_copy(update={"openings": ()})
+    plain = G.content.without_openings()
     assert plain.draw_openings("chr_1+ins_1", PERSONA, 1) == []
     first_only = G.content.model_copy(update={"later_openings": ()})
     assert first_only.draw_openings("chr_1+ins_1", PERSONA, 2) == []
