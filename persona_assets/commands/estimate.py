@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.characters.dialogue_prompt import DialoguePrompt
 from persona_assets.characters.profile_prompt import load_profile_prompt
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
@@ -115,7 +116,7 @@ def _list_prompts(settings: Settings, recipes: Sequence[Recipe]) -> dict[str, Pr
         "expanded_personas": load_expansion_prompt(folder),  # type: ignore[dict-item]
         "character_profiles": load_profile_prompt(folder),  # type: ignore[dict-item]
     }
-    prompts |= {name: load_prompt(folder / f"{name}.yaml", PromptFile) for name in _DIALOGUE_FILES}
+    prompts |= {name: load_prompt(folder / f"{name}.yaml", DialoguePrompt) for name in _DIALOGUE_FILES}
     prompts.update({recipe.content.asset: recipe for recipe in recipes})  # type: ignore[misc]
     return prompts
 
