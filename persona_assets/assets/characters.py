@@ -1,7 +1,6 @@
 """character_profiles, dialogues_r and dialogues_g: personas made characters, and what they say."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -126,4 +125,4 @@ def _build_dialogues(
 def _choose_openings(asker: Asker[DialoguePrompt], settings: DialogueSettings) -> Asker[DialoguePrompt]:
     if settings.openings == "auto":
         return asker
-    return replace(asker, prompt=replace(asker.prompt, content=asker.prompt.content.without_openings()))
+    return asker.with_content(asker.prompt.content.without_openings())

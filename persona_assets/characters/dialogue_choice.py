@@ -30,19 +30,20 @@ async def score_rewrites(compare: Compare, session: Session, candidates: Sequenc
     ]
 
 
-async def score_answers(compare: Compare, session: Session, turn: int, candidates: Sequence[Values]) -> list[float]:
+async def score_answers(compare: Compare, turn: int, session: Session, candidates: Sequence[Values]) -> list[float]:
     """Score answers to a question: how far they speak of it, agree with each other and come from the character's life.
 
-    Where the session has an answer of its own, one that says the same is the better; the model never reads it.
+    Where every question of the session has an answer, one that says the same is the better; the model never reads it.
 
     Args:
         compare: measures similarities.
-        session: the questions, and the character.
         turn: the place of the question, from 0.
+        session: the questions, and the character.
         candidates: `text` of each.
     """
     texts = [str(values["text"]) for values in candidates]
-    about = session.answers[turn] if session.answers else session.user_turns[turn]
+    questions, originals = session.user_turns, session.answers
+    about = originals[turn] if len(originals) == len(questions) else questions[turn]
     meanings, lives, agreements = await _compare_with(compare, about, _tell_life(session), texts)
     return [
         meaning + agreement + life - abs(len(text) - _GOOD_LENGTH) / _GOOD_LENGTH / 2

@@ -73,11 +73,8 @@ async def rewrite_sessions(
     def judge(session: Session, values: Values) -> Verdict:
         return judge_rewrite(session, values, demonstrations)
 
-    async def score(session: Session, candidates: Sequence[Values]) -> Sequence[float]:
-        return await score_rewrites(compare, session, candidates)
-
     async def work(task: Task[Session]) -> Outcome[Session]:
-        return await answer_task(asker.client, task, judge, score)
+        return await answer_task(asker.client, task, judge, partial(score_rewrites, compare))
 
     async for batch in collect_batches(run_tasks(tasks, work, asker.window), _make_row, _SCHEMA):
         yield batch
@@ -203,7 +200,7 @@ async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], co
             )
         opening = openings[number] if openings else ""
         task = replace(first, request=asker.begin(request, opening))
-        score = partial(_score_turn, compare, number)
+        score = partial(score_answers, compare, number)
         outcome = await answer_task(asker.client, task, _unlike(answers, opening, first.demonstrations), score)
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)
@@ -225,10 +222,6 @@ def _unlike(
         return judge_answer(session, {"text": text}, demonstrations)
 
     return judge
-
-
-async def _score_turn(compare: Compare, turn: int, session: Session, candidates: Sequence[Values]) -> Sequence[float]:
-    return await score_answers(compare, session, turn, candidates)
 
 
 def _make_row(outcome: Outcome[Session]) -> dict[str, Any]:

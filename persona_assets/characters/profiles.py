@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import polars as pl
@@ -91,7 +91,7 @@ async def make_profiles(
     is_small = asker.client.settings.is_embedded
     with_hints = settings.hints == "always" or (settings.hints == "auto" and is_small)
     if not with_hints:
-        asker = replace(asker, prompt=replace(asker.prompt, content=asker.prompt.content.without_hints()))
+        asker = asker.with_content(asker.prompt.content.without_hints())
     demonstrations = asker.prompt.demonstration_texts()
 
     def judge(context: PersonaContext, values: Values) -> Verdict:

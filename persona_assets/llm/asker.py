@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel
 
@@ -50,6 +50,10 @@ class Asker(Generic[P]):
     def continues_answers(self) -> bool:
         """Whether the model goes on with an answer that is begun for it: an embedded one always does."""
         return self.client.settings.is_embedded
+
+    def with_content(self, content: P) -> Self:
+        """Ask by the same prompt file with other content."""
+        return replace(self, prompt=replace(self.prompt, content=content))
 
     def make_task(
         self,

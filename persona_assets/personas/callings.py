@@ -12,7 +12,8 @@ _REST = re.compile(
 )
 # Words that say nothing of the person, or that no person is.
 _NO_CALLING = re.compile(
-    r"(?:person|individual|member|representative|organi[sz]ation|company|group|someone|somebody|young|former)$", re.I
+    r"(?:person|individual|member|representative|organi[sz]ation|company|group|someone|somebody|young|former|and|or)$",
+    re.I,
 )
 _PERSON = re.compile(r"^(an?)\s+(?P<calling>\S.*)$", re.IGNORECASE | re.DOTALL)
 _CHILD = re.compile(

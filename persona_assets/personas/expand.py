@@ -6,7 +6,7 @@ the same again is kept as a row, for the record, but is not expanded.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -186,7 +186,7 @@ def _choose_openings(asker: Asker[ExpansionPrompt], settings: ExpansionSettings)
     is_small = asker.client.settings.is_embedded
     if settings.openings == "always" or (settings.openings == "auto" and is_small):
         return asker
-    return replace(asker, prompt=replace(asker.prompt, content=asker.prompt.content.without_openings()))
+    return asker.with_content(asker.prompt.content.without_openings())
 
 
 def _list_demonstrated(asker: Asker[ExpansionPrompt]) -> list[str]:

@@ -27,8 +27,8 @@ def find_best_rewrite(session: Session, answers: Sequence[str], compare: Compare
     return max(zip(scores, answers, strict=True))[1]
 
 
-def find_best_answer(session: Session, answers: Sequence[str], compare: Compare) -> str:
-    scores = asyncio.run(score_answers(compare, session, 0, [{"text": one} for one in answers]))
+def find_best_answer(session: Session, answers: Sequence[str], compare: Compare, turn: int = 0) -> str:
+    scores = asyncio.run(score_answers(compare, turn, session, [{"text": one} for one in answers]))
     return max(zip(scores, answers, strict=True))[1]
 
 
@@ -54,6 +54,13 @@ def test_an_answer_that_agrees_with_the_original_is_preferred_and_without_one_th
     cosines = {("It", "Long,"): 0.9, ("How", "Short,"): 0.9}
     assert find_best_answer(SESSION, answers, compare_by(cosines)) == answers[0]
     assert find_best_answer(OPEN, answers, compare_by(cosines)) == answers[1]
+
+
+def test_a_session_of_which_an_answer_is_missing_is_judged_by_its_questions() -> None:
+    session = make_session("How long is it?", "It is 120 metres long.", "Why is it so long?")
+    answers = ["Wide, as I know.", "Deep, as I know."]
+    assert find_best_answer(session, answers, compare_by({("Why", "Deep,"): 0.9}), turn=1) == answers[1]
+    assert find_best_answer(session, answers, compare_by({("How", "Deep,"): 0.9}), turn=0) == answers[1]
 
 
 def test_an_answer_that_agrees_with_the_others_is_preferred() -> None:

@@ -17,6 +17,7 @@ from persona_assets.personas.callings import is_child, read_calling
         ("A manufacturing engineer obsessed with superlatives.", "a manufacturing engineer"),
         ("A nurse (retired) from a harbour town.", "a nurse"),
         ("A baker.", "a baker"),
+        ("A caring and responsible older brother.", None),
         ("A person who bakes.", None),
         ("An organization responsible for safety.", None),
         ("A member that votes.", None),
