@@ -74,6 +74,15 @@ _THING = re.compile(
 _NO_STAKE = re.compile(r"\b(?:not|n['’]t) (?:\w+ )?interested in\b|\bhas no (?:interest in|opinion)\b", re.IGNORECASE)
 # A sentence may end in "to", "of", "her" or "his", and never in these; in vitamin A it may.
 _BROKEN_OFF = re.compile(r"\b(?:an?|the|and|or|but|whose|every|their|its|than|because)[\s.…,;]*$")
+_MINOR = re.compile(
+    r"\b(?:girl|boy|child|children|teen\w*|toddler|pupil|minor|schoolgirl|schoolboy|kid)s?\b", re.IGNORECASE
+)
+# Who teaches, heals or protects is somebody else.
+_SEXUAL = re.compile(
+    r"\b(?:sex|sexy|sexual|sexually|erotic\w*|porn\w*|nude|naked)\b"
+    r"(?!\W+(?:education|educator|health|abuse|assault|violence|trafficking|exploitation|orientation|identity)\b)",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _TELLING_WORD = re.compile(r"[^\W\d_]{4,}")
 _STEM = 5
@@ -117,6 +126,7 @@ def find_flaw(persona: str, min_words: int, max_words: int, demonstrations: Sequ
         "copies_demonstration": copies_any(persona, demonstrations, words=6)
         or bool(find_borrowed(persona, demonstrations)),
         "repetition": is_degenerate(persona) or _says_again(persona),
+        "minor_and_sex": bool(_MINOR.search(persona) and _SEXUAL.search(persona)),
         "contact_data": contains_contact(persona),
         "about_the_task": bool(_ABOUT_THE_TASK.search(persona) or _IS_A_MODEL.match(persona)),
         "no_stake": bool(_NO_STAKE.search(persona)),

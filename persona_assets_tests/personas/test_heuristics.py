@@ -11,6 +11,7 @@ from persona_assets.personas.heuristics import (
 )
 
 GOOD = (
+    "A school nurse who teaches sex education to teenagers and answers every question.",
     "A retired bus driver who knits socks for a whole street of grandchildren.",
     "An organ tuner from New York who dreams of a workshop of his own.",
     "A historian of World War I who restores trench maps for museums.",
@@ -39,6 +40,8 @@ FLAWED = (
     ("too_long", "A baker " + "who bakes bread and cakes in the town " * 8),
     ("refused", "I'm sorry, but I can't describe the person behind it."),
     ("refused", "As an AI language model, I cannot describe a person."),
+    ("minor_and_sex", "A gardener who swaps seeds with a teenage girl and likes to talk about sex and relationships."),
+    ("minor_and_sex", "A photographer of erotic scenes who lives next door to a boy of nine."),
     ("repetition", "A baker who bakes bakes bakes bread."),
     ("repetition", "A pilot who took a call about a private jet at night. A phone call to a private jet by night."),
     ("repetition", "A man who sells fish and sells fish and sells fish and sells fish and sells fish."),
