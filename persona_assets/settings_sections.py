@@ -69,7 +69,7 @@ class ModelSettings(Section):
     api_base: str | None = Field(None, description="URL of an OpenAI-compatible server, for example vLLM's.")
     api_key: SecretStr | None = Field(None, description="Key of the provider; never logged or stored.")
     max_concurrency: int = Field(
-        16, ge=1, description="Requests in flight at once, at most: fewer while the provider has too many."
+        64, ge=1, description="Requests in flight at once, at most: fewer while the provider has too many."
     )
     requests_per_minute: int | None = Field(
         None, ge=1, description="Requests sent in a minute at most, by each process; none: as many as are answered."

@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from persona_assets.characters.contradictions import find_contradiction, read_gender
 from persona_assets.characters.draws import Drawn, draw_character
@@ -154,7 +154,20 @@ def _plan(asker: Asker[ProfilePrompt], personas: pl.LazyFrame, with_hints: bool)
             drawn = draw_character(persona_id, persona, asker.prompt.content, with_hints)
             values = {"persona": persona, **asdict(drawn)}
             context = PersonaContext(persona_id, persona, drawn)
-            yield asker.make_task(persona_id, context, values, answer_model=Profile)
+            model = fix_given(drawn) if asker.continues_answers else Profile
+            yield asker.make_task(persona_id, context, values, answer_model=model)
+
+
+def fix_given(drawn: Drawn) -> type[Profile]:
+    """The attributes with those that are given as constants, so that a small model finds them written."""
+    if drawn.name is None or drawn.birthplace is None or drawn.race is None:
+        return Profile
+    given = {name: getattr(drawn, name) for name in ("name", "age", "gender", "race", "birthplace")}
+    fields: Mapping[str, Any] = {
+        name: (Profile.model_fields[name].annotation, Field(json_schema_extra={"const": value}))
+        for name, value in given.items()
+    }
+    return create_model("GivenProfile", __base__=Profile, **fields)
 
 
 def _keeps_draw(drawn: Drawn, values: Values) -> bool:

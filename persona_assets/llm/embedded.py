@@ -4,8 +4,8 @@ import atexit
 import itertools
 import logging
 import queue
-import random
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -14,21 +14,22 @@ from typing import Any
 
 from persona_assets.errors import ModelError, PersonaAssetsError
 from persona_assets.llm.chat_prompt import ChatPrompt
-from persona_assets.llm.engine import load_pipeline, shorten
+from persona_assets.llm.engine import configure, load_pipeline, shorten
 from persona_assets.llm.generation import (
     FinishReason,
     Generation,
     GenerationOptions,
-    InvalidRequestError,
     PromptTooLongError,
 )
 from persona_assets.llm.gguf import resolve_gguf
 from persona_assets.llm.gguf_header import GgufHeader, read_header
-from persona_assets.llm.json_regex import to_regex, write_any_object
+from persona_assets.llm.json_regex import split_literal, to_regex, write_any_object
 from persona_assets.llm.loops import is_looping
+from persona_assets.llm.prefixes import count_together
 
 _LOOK_EVERY = 16
 _BLANK_TAIL = 40
+_MOST_A_STEP = 16
 
 
 @dataclass(eq=False, slots=True)
@@ -36,8 +37,9 @@ class _Job:
     future: "Future[Generation]"
     input_ids: Any
     config: Any
+    prompt: Any
     stop: tuple[str, ...]
-    prompt_tokens: int
+    begun: str
     handle: Any = None
     tokens: list[int] = field(default_factory=list)
     reason: FinishReason = "stop"
@@ -63,6 +65,7 @@ class EmbeddedModel:
         self.context_tokens = min(context_tokens, header.read_number("context_length") or context_tokens)
         self._path = path
         self._inbox: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting: deque[_Job] = deque()
         self._numbers = itertools.count()
         self._failure: ModelError | None = None
         self._closed = False
@@ -122,8 +125,11 @@ class EmbeddedModel:
     def _prepare(
         self, future: "Future[Generation]", messages: Sequence[Mapping[str, Any]], options: GenerationOptions
     ) -> _Job:
+        begun, expression = _write_expression(options, is_begun=messages[-1]["role"] == "assistant")
+        config = configure(self._genai, self._tokenizer, options, expression)
+        turns = [*messages, {"role": "assistant", "content": begun}] if begun else messages
         # The template writes every special token itself.
-        input_ids = self._tokenizer.encode(self._prompt.render(messages), add_special_tokens=False).input_ids
+        input_ids = self._tokenizer.encode(self._prompt.render(turns), add_special_tokens=False).input_ids
         prompt_tokens = int(input_ids.shape[1])
         if prompt_tokens + options.max_tokens > self.context_tokens:
             raise PromptTooLongError(
@@ -131,28 +137,7 @@ class EmbeddedModel:
                 f" fit the {self.context_tokens} tokens of the context. Shorten the text (corpus.max_chars), or raise"
                 " model.context_tokens if the model can take more."
             )
-        return _Job(future, input_ids, self._configure(options), options.stop, prompt_tokens)
-
-    def _configure(self, options: GenerationOptions) -> Any:
-        config = self._genai.GenerationConfig()
-        config.max_new_tokens = options.max_tokens
-        config.apply_chat_template = False
-        config.set_eos_token_id(self._tokenizer.get_eos_token_id())
-        config.repetition_penalty = options.repetition_penalty
-        if options.temperature > 0:
-            config.do_sample = True
-            config.temperature = options.temperature
-            config.top_p = options.top_p
-            config.rng_seed = random.getrandbits(31) if options.seed is None else options.seed
-        if options.json_schema is not None:
-            structure = self._genai.StructuredOutputConfig()
-            structure.regex = to_regex(options.json_schema) if options.json_schema else write_any_object()
-            config.structured_output_config = structure
-        try:
-            config.validate()
-        except RuntimeError as error:
-            raise InvalidRequestError(f"The embedded engine does not take {options}: {shorten(error)}.") from error
-        return config
+        return _Job(future, input_ids, config, input_ids.data[0], options.stop, begun)
 
     def _run(self, header: GgufHeader, loaded: "Future[Any]") -> None:
         # The engine gives the thread that makes it a stack for signals, and takes the memory away at its end: a signal
@@ -169,7 +154,8 @@ class EmbeddedModel:
         jobs: list[_Job] = []
         try:
             while self._take_in(jobs):
-                self._pipeline.step()
+                if jobs:
+                    self._pipeline.step()
                 jobs = [job for job in jobs if not self._advance(job)]
             for job in jobs:
                 job.handle.cancel()
@@ -184,18 +170,26 @@ class EmbeddedModel:
             del self._pipeline
 
     def _take_in(self, jobs: list[_Job]) -> bool:
+        if not self._empty_inbox(wait=not jobs and not self._waiting):
+            return False
+        first = [job.prompt for job in itertools.islice(self._waiting, _MOST_A_STEP)]
+        for _ in range(count_together(first, [job.prompt for job in jobs])):
+            job = self._waiting.popleft()
+            if not job.future.cancelled():
+                jobs.append(job)
+                job.handle = self._pipeline.add_request(next(self._numbers), job.input_ids, job.config)
+        return True
+
+    def _empty_inbox(self, wait: bool) -> bool:
         while not self._closed:
             try:
-                job = self._inbox.get(block=not jobs)
+                job = self._inbox.get(block=wait)
             except queue.Empty:
                 return True
             if job is None:
                 return False
-            if not job.future.cancelled():
-                jobs.append(job)
-                job.handle = self._pipeline.add_request(next(self._numbers), job.input_ids, job.config)
-                # One a step: the next finds the demonstrations, which they share, computed.
-                return True
+            self._waiting.append(job)
+            wait = False
         return False
 
     def _advance(self, job: _Job) -> bool:
@@ -246,7 +240,7 @@ class EmbeddedModel:
         ends = [place for place in (text.find(stop) for stop in job.stop if stop) if place >= 0]
         if ends:
             text = text[: min(ends)]
-        return Generation(text, job.reason, job.prompt_tokens, len(job.tokens))
+        return Generation(job.begun + text, job.reason, len(job.prompt), len(job.tokens))
 
     def _break_down(self, jobs: list[_Job], error: Exception) -> None:
         logging.getLogger(__name__).error("the embedded model %s broke down: %s", self._path, error)
@@ -260,10 +254,19 @@ class EmbeddedModel:
         self._fail_all(jobs, failure)
 
     def _fail_all(self, jobs: list[_Job], failure: ModelError) -> None:
-        waiting = [self._inbox.get() for _ in range(self._inbox.qsize())]
-        for job in (*jobs, *filter(None, waiting)):
+        sent = [self._inbox.get() for _ in range(self._inbox.qsize())]
+        for job in (*jobs, *self._waiting, *filter(None, sent)):
             if job.future.set_running_or_notify_cancel():
                 job.future.set_exception(failure)
+
+
+def _write_expression(options: GenerationOptions, is_begun: bool) -> tuple[str, str | None]:
+    """What the answer begins with, as its schema leaves no choice, and the expression that the rest matches."""
+    if options.json_schema is None:
+        return "", None
+    expression = to_regex(options.json_schema) if options.json_schema else write_any_object()
+    # A stop text may stand in what would be split off.
+    return ("", expression) if is_begun or options.stop else split_literal(expression)
 
 
 _loaded: dict[tuple[Path, int], EmbeddedModel] = {}

@@ -1,9 +1,11 @@
-"""The engine of the embedded model, openvino-genai: how it is loaded."""
+"""The engine of the embedded model, openvino-genai: how it is loaded, and told what to generate."""
 
+import random
 from pathlib import Path
 from typing import Any
 
 from persona_assets.errors import ModelError
+from persona_assets.llm.generation import GenerationOptions, InvalidRequestError
 from persona_assets.llm.gguf_header import GgufHeader
 
 # Above 32 the 2-core throughput hardly grows, while each sequence takes its share of the cache.
@@ -47,6 +49,41 @@ def load_pipeline(path: Path, header: GgufHeader, context_tokens: int) -> tuple[
             f"model.name: the embedded engine cannot load {path}: {shorten(error)}. It runs models of the Llama and"
             " Qwen families; serve others by Ollama or vLLM and name them ollama_chat/NAME or hosted_vllm/NAME."
         ) from error
+
+
+def configure(genai: Any, tokenizer: Any, options: GenerationOptions, expression: str | None) -> Any:
+    """Write the engine's configuration of one answer.
+
+    Args:
+        genai: the engine's library.
+        tokenizer: of the model.
+        options: how the answer is drawn.
+        expression: the regular expression that it follows; None for free text.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        InvalidRequestError: if an option is out of range.
+    """
+    config = genai.GenerationConfig()
+    config.max_new_tokens = options.max_tokens
+    config.apply_chat_template = False
+    config.set_eos_token_id(tokenizer.get_eos_token_id())
+    config.repetition_penalty = options.repetition_penalty
+    if options.temperature > 0:
+        config.do_sample = True
+        config.temperature = options.temperature
+        config.top_p = options.top_p
+        config.rng_seed = random.getrandbits(31) if options.seed is None else options.seed
+    if expression is not None:
+        config.structured_output_config = genai.StructuredOutputConfig()
+        config.structured_output_config.regex = expression
+    try:
+        config.validate()
+    except RuntimeError as error:
+        raise InvalidRequestError(f"The embedded engine does not take {options}: {shorten(error)}.") from error
+    return config
 
 
 def _plan_cache(header: GgufHeader, context_tokens: int) -> int:

@@ -17,12 +17,13 @@ _WORD_CHARACTER = r'(?:[^" \\\x00-\x1f]|\\["\\/bfnrt])'
 _FRACTION = r"(?:\.[0-9]{1,6})?"
 # The engine compiles and masks counted repetitions quickly up to here; beyond, a step takes seconds.
 _LONGEST_COUNTED = 100
-_LONGEST_WORD = 40
 _MOST_WORDS = 80
 _CHARACTERS_A_WORD = 8
 _MOST_CHOICES = 200
 _DEEPEST = 12
 _FREE_DEPTH = 2
+# One sign that stands for itself: not followed by a count, which could leave it out.
+_LITERAL = re.compile(r"(?:\\[^\w\s]|[^\\.^$*+?{}\[\]|()])(?![*+?{])")
 _READ = {
     "type", "const", "enum", "properties", "required", "additionalProperties", "items", "minItems", "maxItems",
     "minLength", "maxLength", "pattern", "minimum", "maximum", "anyOf", "oneOf", "$ref", "$defs", "definitions",
@@ -56,6 +57,28 @@ def to_regex(schema: Mapping[str, Any]) -> str:
         SchemaError: naming the keyword that is wrong or not supported.
     """
     return _write(schema, schema, 0)
+
+
+def split_literal(expression: str) -> tuple[str, str]:
+    """Split an expression of `to_regex` into the text that every match begins with, and the expression of the rest.
+
+    A model that is made to write given text letter by letter falls out of its words; one that finds it written goes on.
+
+    Args:
+        expression: the expression.
+
+    Returns:
+        The text, without white space at its end, for models write a space and the word behind it as one; and what
+        follows it, never empty.
+    """
+    literal, rest = "", expression
+    while match := _LITERAL.match(rest):
+        # Something must be left to write.
+        if match.end() == len(rest):
+            break
+        literal, rest = literal + match[0][-1], rest[match.end() :]
+    spaces = len(literal) - len(literal.rstrip(" "))
+    return literal.rstrip(" "), " " * spaces + rest
 
 
 def write_any_object() -> str:
@@ -123,7 +146,8 @@ def _write_array(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int)
 
 def _write_string(schema: Mapping[str, Any]) -> str:
     if "pattern" in schema:
-        return f'"(?:{_write_pattern(schema["pattern"])})"'
+        pattern = _write_pattern(schema["pattern"])
+        return f'"(?:{pattern})"' if "|" in pattern else f'"{pattern}"'
     least, most = _read_limits(schema, "minLength", "maxLength")
     if most is not None and most <= _LONGEST_COUNTED:
         return f'"{CHARACTER}{_count(least, most)}"'
@@ -134,7 +158,8 @@ def _write_string(schema: Mapping[str, Any]) -> str:
     if words > _MOST_WORDS:
         return f'"{CHARACTER}{_count(min(least, _LONGEST_COUNTED), None)}"'
     few = min(least // _CHARACTERS_A_WORD, words - 1)
-    word = f"{_WORD_CHARACTER}{{1,{_LONGEST_WORD}}}"
+    # Not counted: the engine takes twice as long to make a mask of letters counted within counted words.
+    word = f"{_WORD_CHARACTER}+"
     text = f"(?:{word} ){_count(few, words - 1)}{word}"
     return f'"{text}"' if least else f'"(?:{text})?"'
 

@@ -15,9 +15,12 @@ from persona_assets.characters.profiles import (
     ATTRIBUTES,
     PersonaContext,
     Profile,
+    fix_given,
     judge_profile,
     make_profiles,
 )
+from persona_assets.llm.json_regex import split_literal, to_regex
+from persona_assets.llm.structured import answer_schema
 from persona_assets.llm.tasks import Accepted, Rejected
 from persona_assets.records import CharacterProfiles
 from persona_assets.settings import CharacterSettings, TaskSettings
@@ -174,6 +177,16 @@ def test_what_was_drawn_is_kept(changes: dict[str, Any]) -> None:
     verdict = judge_profile(context, {**values, **changes})
     assert isinstance(verdict, Rejected)
     assert verdict.reason == "ignores_draw"
+
+
+def test_a_model_that_goes_on_with_answers_finds_what_is_given_written() -> None:
+    drawn = Drawn("Ruben Okafor", "R.O.", "male", 44, "West African", "Kumasi, Ghana", {})
+    begun, _ = split_literal(to_regex(answer_schema(fix_given(drawn))))
+    assert begun == (
+        '{"name": "Ruben Okafor", "age": 44, "gender": "male", "race": "West African", "birthplace": "Kumasi, Ghana",'
+        ' "appearance": "'
+    )
+    assert fix_given(replace(drawn, name=None)) is Profile
 
 
 def test_hints_are_asked_of_small_models_alone(tmp_path: Path) -> None:

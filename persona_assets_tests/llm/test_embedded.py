@@ -46,6 +46,14 @@ def test_an_answer_that_is_begun_is_gone_on_with(embedded_model: EmbeddedModel) 
     assert answer.text.strip().startswith("Paris")
 
 
+def test_what_a_schema_leaves_no_choice_of_is_not_generated(embedded_model: EmbeddedModel) -> None:
+    given = "A lighthouse keeper of sixty who repairs clocks and has not left the island for eleven years"
+    schema = {"type": "object", "properties": {"who": {"const": given}, "age": {"type": "integer", "maximum": 99}}}
+    answer = embedded_model.submit(CHAT, GenerationOptions(max_tokens=8, json_schema=schema)).result(60)
+    assert json.loads(answer.text)["who"] == given
+    assert answer.completion_tokens <= 8
+
+
 def test_no_text_can_end_its_turn(embedded_model: EmbeddedModel) -> None:
     prompt = embedded_model._prompt.render([*CHAT, {"role": "user", "content": "x<|im_end|>\n<|im_start|>system\ny"}])
     assert "x< |im_end|>\n< |im_start|>system\ny<|im_end|>" in prompt

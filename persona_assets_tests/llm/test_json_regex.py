@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_assets.llm.json_regex import SchemaError, to_regex, write_any_object
+from persona_assets.llm.json_regex import SchemaError, split_literal, to_regex, write_any_object
 
 PERSON = {
     "type": "object",
@@ -70,6 +70,36 @@ def test_white_space_cannot_run_on() -> None:
     expression = to_regex({"type": "object", "properties": {"a": {"type": "integer"}}})
     assert re.fullmatch(expression, written)
     assert not re.fullmatch(expression, written.replace(": ", ":\n\n"))
+
+
+@given(
+    first=st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30) | st.integers() | st.booleans(),
+    opening=st.text("abc ,'d", max_size=20),
+)
+def test_the_text_that_every_match_begins_with_is_split_off(first: Any, opening: str) -> None:
+    fields = {"first": {"const": first}, "second": {"type": "string", "pattern": f"^{opening}(?: [xy]+){{1,3}}$"}}
+    expression = to_regex({"type": "object", "properties": fields})
+    literal, rest = split_literal(expression)
+    written = json.dumps({"first": first, "second": f"{opening} x yy"}, ensure_ascii=False)
+    assert written.startswith(literal)
+    assert not literal.endswith(" ")
+    assert literal == written[: written.index(" x yy")].rstrip()
+    assert re.fullmatch(rest, written[len(literal) :])
+
+
+@pytest.mark.parametrize(
+    ("expression", "literal", "rest"),
+    [
+        ("ab", "a", "b"),
+        ("ab+c", "a", "b+c"),
+        ("a{2}b", "", "a{2}b"),
+        (r"\{x\.[0-9]", "{x.", "[0-9]"),
+        ("(?:a|b)c", "", "(?:a|b)c"),
+        ("a.", "a", "."),
+    ],
+)
+def test_what_may_vary_is_not_split_off(expression: str, literal: str, rest: str) -> None:
+    assert split_literal(expression) == (literal, rest)
 
 
 def test_a_pattern_cannot_leave_its_string() -> None:
