@@ -123,6 +123,7 @@ def _build_dialogues(
 
 
 def _choose_openings(asker: Asker[DialoguePrompt], settings: DialogueSettings) -> Asker[DialoguePrompt]:
-    if settings.openings == "auto":
-        return asker
-    return asker.with_content(asker.prompt.content.without_openings())
+    content = asker.prompt.content
+    if settings.openings == "never" or not asker.continues_answers:
+        return asker.with_content(content.without_openings())
+    return asker.with_content(content.with_personas_alone())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.answers import is_degenerate, shares_run, speaks_as_model
+from persona_assets.personas.heuristics import mixes_scripts
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _MARKUP = re.compile(r"^#{1,6} |\*\*[^*\n]+\*\*|\\\[|\\\(|\\frac|\\text\{", re.MULTILINE)
@@ -34,6 +35,9 @@ _AS_THE_ASKER = re.compile(
 _TOLD_OWN = re.compile(r"(?:^|[.!?]\s+)My (\w+)")
 _OWN = re.compile(r"\b[Mm]y (\w+)")
 _SECOND_PERSON = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
+# A model that may say no more words writes on without spaces.
+_RUN_TOGETHER = re.compile(r"(?:\b[a-z]{2,}[,;!]){3}[a-z]{2}|[a-z]{32}", re.IGNORECASE)
+_TELLING_DIGITS = 3
 _LONG_WORD = re.compile(r"[^\W\d_]{5,}")
 _STEM = 5
 _CODE = re.compile(r"```.*?```", re.DOTALL)
@@ -60,6 +64,8 @@ def find_answer_flaw(answer: str, session: Session, demonstrations: Sequence[str
         "speaks_as_model": speaks_as_model(answer),
         "speaks_for_user": bool(_LABEL.search(answer)),
         "repetition": is_degenerate(answer),
+        "runs_together": bool(_RUN_TOGETHER.search(_CODE.sub(" ", answer))),
+        "mixed_script": mixes_scripts(answer) and not any(map(mixes_scripts, (*session.user_turns, *session.answers))),
         "out_of_character": _is_lecture(answer) or _names_itself(answer, str(session.character["name"])),
         "recites_profile": any(shares_run(answer, text, 9) for text in profile),
         "answers_itself": any(_takes_the_users_place(answer, turn) for turn in session.user_turns),
@@ -101,6 +107,18 @@ def share_of_numbers_kept(answer: str, original: str) -> float:
     """Share of the numbers of the original that the answer still has; 1 when there are none."""
     numbers = set(_NUMBER.findall(original))
     return len(numbers & set(_NUMBER.findall(answer))) / len(numbers) if numbers else 1.0
+
+
+def find_added_numbers(answers: Sequence[str], session: Session) -> list[str]:
+    """List the numbers of three digits or more that neither the session nor the character has: they are made up."""
+    character = (str(value) for value in session.character.values())
+    told = _read_large_numbers(" ".join((*session.user_turns, *session.answers, *character)))
+    return [number for number in _read_large_numbers(" ".join(answers)) if number not in told]
+
+
+def _read_large_numbers(text: str) -> list[str]:
+    wholes = (number.replace(",", "").partition(".")[0] for number in _NUMBER.findall(text))
+    return list(dict.fromkeys(whole for whole in wholes if len(whole) >= _TELLING_DIGITS))
 
 
 def share_of_words_kept(answer: str, original: str, few: int = 8) -> float:

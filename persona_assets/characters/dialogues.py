@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from persona_assets.characters.answer_flaws import (
+    find_added_numbers,
     find_answer_flaw,
     keeps_code,
     share_copied,
@@ -22,7 +23,7 @@ from persona_assets.characters.answer_flaws import (
     strip_name_label,
 )
 from persona_assets.characters.dialogue_choice import score_answers, score_rewrites
-from persona_assets.characters.dialogue_prompt import DialoguePrompt
+from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_persona_alone
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.agreement import Compare
 from persona_assets.llm.answers import copies_any, find_borrowed
@@ -94,7 +95,9 @@ async def answer_sessions(
         Batches of dialogues_g.
     """
     tasks = (
-        asker.make_task(session.row_id, session, {"character": session.character, "instruction": session.user_turns[0]})
+        asker.make_task(
+            session.row_id, session, {"character": _tell(asker, session), "instruction": session.user_turns[0]}
+        )
         for session in sessions
     )
 
@@ -119,6 +122,8 @@ def judge_rewrite(session: Session, values: Values, demonstrations: Sequence[str
         flaw = find_answer_flaw(answer, session, demonstrations)
         if rejected := Rejected(flaw) if flaw else _find_loss(answer, original, demonstrations):
             return rejected
+    if added := find_added_numbers(answers, session):
+        return Rejected("adds_numbers", ", ".join(added))
     kept = sum(share_of_numbers_kept(answer, original) for answer, original in pairs) / len(pairs)
     if kept < _LEAST_NUMBERS:
         return Rejected("loses_facts", "fewer than half of the numbers of the original survive")
@@ -170,13 +175,18 @@ def write_pattern(opening: str, original: str) -> str:
 
 
 def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Session]:
-    values = {"character": session.character, "questions": session.user_turns, "answers": session.answers}
+    values = {"character": _tell(asker, session), "questions": session.user_turns, "answers": session.answers}
     # A pattern has no room for the lines of a program.
     has_code = any("```" in answer for answer in session.answers)
     openings = [] if has_code else _draw_openings(asker, session)
     patterns = map(write_pattern, openings, session.answers)
     model = rewrite_model(len(session.answers), tuple(patterns))
     return asker.make_task(session.row_id, session, values, answer_model=model)
+
+
+def _tell(asker: Asker[DialoguePrompt], session: Session) -> Mapping[str, Any]:
+    is_begun = asker.continues_answers and asker.prompt.content.openings
+    return tell_persona_alone(session.character) if is_begun else session.character
 
 
 def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[str]:

@@ -17,7 +17,7 @@ _NO_CALLING = re.compile(
 )
 _PERSON = re.compile(r"^(an?)\s+(?P<calling>\S.*)$", re.IGNORECASE | re.DOTALL)
 _CHILD = re.compile(
-    r"^(?:an?|the)\s+(?:(?!who\b|whose\b|of\b)[\w'’-]+\s+){0,3}?(?:boy|girl|child|toddler|pupil|schoolboy|schoolgirl|kid)(?=\s+(?:of|who|whose|with|from|in|at|on)\b|[.,;]|$)",
+    r"^(?:an?|the)\s+(?:(?!who\b|whose\b|of\b)[\w'’-]+\s+){0,3}?(?:boy|girl|child|grandson|granddaughter|toddler|pupil|schoolboy|schoolgirl|kid)(?=\s+(?:of|who|whose|with|from|in|at|on)\b|[.,;]|$)",
     re.IGNORECASE,
 )
 _MOST_WORDS = 4

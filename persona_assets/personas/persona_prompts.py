@@ -54,10 +54,12 @@ class ExpansionPrompt(PromptFile):
     Attributes:
         relationships: by name.
         endings: how a sentence may go on where its opening ends in `and` or `who`: what is left is a few words.
+        endings_of_adults: how it may go on as well where it does not speak of a child.
     """
 
     relationships: dict[str, Relationship] = Field(min_length=1)
     endings: tuple[str, ...] = ()
+    endings_of_adults: tuple[str, ...] = ()
 
     def list_relationships(self, persona: str) -> list[str]:
         """List the names of the relationships that a persona can be in."""
@@ -81,9 +83,10 @@ class ExpansionPrompt(PromptFile):
         if not openings:
             return None
         opening = draw(f"{relationship} of {persona_id}", openings, 1)[0]
-        if not self.endings or not opening.endswith(_UNFINISHED):
+        endings = self.endings + (() if is_child(opening) else self.endings_of_adults)
+        if not endings or not opening.endswith(_UNFINISHED):
             return opening
-        return f"{opening} {draw(f'ending of {relationship} of {persona_id}', self.endings, 1)[0]}"
+        return f"{opening} {draw(f'ending of {relationship} of {persona_id}', endings, 1)[0]}"
 
     def without_openings(self) -> Self:
         """The same prompt for a model that begins its sentences itself."""
@@ -91,7 +94,14 @@ class ExpansionPrompt(PromptFile):
         demonstrations = tuple(
             one.model_copy(update={"values": {**one.values, "opening": None}}) for one in self.demonstrations
         )
-        return self.model_copy(update={"relationships": relationships, "demonstrations": demonstrations, "endings": ()})
+        return self.model_copy(
+            update={
+                "relationships": relationships,
+                "demonstrations": demonstrations,
+                "endings": (),
+                "endings_of_adults": (),
+            }
+        )
 
 
 def load_seed_prompt(folder: Path) -> Prompt[SeedPrompt]:

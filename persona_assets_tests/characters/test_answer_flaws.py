@@ -3,6 +3,7 @@
 import pytest
 
 from persona_assets.characters.answer_flaws import (
+    find_added_numbers,
     find_answer_flaw,
     keeps_code,
     share_copied,
@@ -54,6 +55,36 @@ def test_a_lecture_is_out_of_character(answer: str) -> None:
 )
 def test_talk_code_and_other_languages_are_no_lecture(answer: str) -> None:
     assert find_answer_flaw(answer, make_session("How?", "So.")) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "flaw"),
+    [
+        ("I count my ferries twice a day, reads,writes,andreads,andreading,andwriting.", "runs_together"),
+        ("I count my ferries, getupreadsomethingdullinlowlightandgoback I tell you.", "runs_together"),
+        ("I was the first of the family to finish it, at 第三个 try.", "mixed_script"),
+        ("I keep 1,2,3 and a,b,c in my log; see ferry.example.com/a,b and my e-mail.", None),
+    ],
+)
+def test_words_without_spaces_and_foreign_scripts_are_flaws(answer: str, flaw: str | None) -> None:
+    assert find_answer_flaw(answer, make_session("How?", "So.")) == flaw
+
+
+def test_a_foreign_script_that_was_asked_about_is_none() -> None:
+    session = make_session("What does 第三个 mean?", "It means the third.")
+    assert find_answer_flaw("My aunt writes 第三个 on the third ferry, and I with her.", session) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "added"),
+    [
+        ("I was born in 1969, and 1,200 is half of 2400.", ["1969"]),
+        ("I have 20 years of it, 1.05 litres and 1200.", []),
+    ],
+)
+def test_large_numbers_that_nobody_told_are_made_up(answer: str, added: list[str]) -> None:
+    session = make_session("I earn 2,400. What is half of it?", "It is 1,200.")
+    assert find_added_numbers([answer], session) == added
 
 
 @pytest.mark.parametrize(

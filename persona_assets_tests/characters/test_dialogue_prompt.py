@@ -3,18 +3,19 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from persona_assets.characters.dialogue_prompt import DialoguePrompt
+from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_persona_alone
 from persona_assets.characters.dialogues import answer_sessions, rewrite_model, rewrite_sessions, write_pattern
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.json_regex import to_regex
 from persona_assets.llm.structured import answer_schema
-from persona_assets.prompts import load_prompt
+from persona_assets.prompts import Prompt, load_prompt
 from persona_assets.settings import TaskSettings
 from persona_assets_tests.asking import PROMPTS, ask, compare_by_length
 from persona_assets_tests.characters.people import make_session
@@ -50,6 +51,19 @@ def test_each_answer_of_a_session_has_its_own_opening() -> None:
     openings = G.content.draw_openings("chr_1+ins_1", PERSONA, 3)
     assert len(set(openings)) == 3
     assert set(openings[1:]) <= set(G.content.later_openings)
+
+
+@pytest.mark.parametrize("prompt", [R, G])
+def test_a_model_whose_answers_are_begun_hears_of_personas_alone(prompt: Prompt[DialoguePrompt]) -> None:
+    character = {**make_session("How?", "So.").character, "experience": "Sailed a barge.", "personality": "Is vain."}
+    values = {"character": character, "questions": ["How?"], "answers": ["So."], "instruction": "How?"}
+    told = json.dumps(prompt.render(**values))
+    assert "Sailed a barge. Is vain." in told
+    brief = replace(prompt, content=prompt.content.with_personas_alone())
+    told = json.dumps(brief.render(**{**values, "character": tell_persona_alone(character)}))
+    lives = [str(one.values["character"]["experience"]) for one in prompt.content.demonstrations]
+    assert all(life not in told for life in ("Sailed a barge.", "Is vain.", *lives))
+    assert str(character["persona"]) in told
 
 
 def test_a_file_without_openings_begins_nothing() -> None:

@@ -181,7 +181,19 @@ def test_a_sentence_that_ends_as_it_began_is_refused(tmp_path: Path) -> None:
 def test_no_ending_that_is_drawn_stands_in_a_demonstration() -> None:
     """Whoever is given one would be taken for a copy of the demonstration, in every draw."""
     shown = " ".join(PROMPT.demonstration_texts())
-    assert [ending for ending in PROMPT.content.endings if ending in shown] == []
+    endings = (*PROMPT.content.endings, *PROMPT.content.endings_of_adults)
+    assert [ending for ending in endings if ending in shown] == []
+
+
+def test_what_only_grown_ups_do_is_not_drawn_for_a_child() -> None:
+    adults = PROMPT.content.endings_of_adults
+
+    def draw_all(relationship: str) -> list[str]:
+        drawn = (PROMPT.content.draw_opening(relationship, f"per_{number}", "a cook") for number in range(300))
+        return [opening for opening in drawn if opening is not None]
+
+    assert not any(opening.endswith(adults) for opening in draw_all("child_they_meet"))
+    assert any(opening.endswith(adults) for opening in draw_all("supplier"))
 
 
 def test_an_opening_says_who_the_first_person_is_where_that_is_known() -> None:
