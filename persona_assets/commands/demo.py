@@ -28,7 +28,7 @@ PROFILE: Mapping[str, Any] = {
     "tasks": {
         "seed_personas": {"candidates": 3},
         "expanded_personas": {"candidates": 3},
-        "character_profiles": {"candidates": 6, "temperature": 0.3},
+        "character_profiles": {"candidates": 4, "temperature": 0.3},
         "dialogues_r": {
             "limit": 18,
             "candidates": 6,
@@ -48,17 +48,17 @@ PROFILE: Mapping[str, Any] = {
             "candidates": 3,
             "draws": {"focus": "arithmetic", "difficulty": {"primary": 1, "secondary": 1}},
         },
-        "math_solutions": {"candidates": 8, "temperature": 0.3, "max_tokens": 160, "repetition_penalty": 1.05},
+        "math_solutions": {"candidates": 6, "temperature": 0.3, "max_tokens": 160, "repetition_penalty": 1.05},
         "logic_problems": {"limit": 5, "candidates": 5, "repetition_penalty": 1.05},
-        "logic_solutions": {"candidates": 6, "temperature": 0.3, "max_tokens": 120, "repetition_penalty": 1.1},
-        "ruozhiba_questions": {"limit": 4, "candidates": 5, "draws": {"language": "en"}, "max_tokens": 120},
+        "logic_solutions": {"candidates": 4, "temperature": 0.3, "max_tokens": 120, "repetition_penalty": 1.1},
+        "ruozhiba_questions": {"limit": 3, "candidates": 4, "draws": {"language": "en"}, "max_tokens": 120},
         "instructions": {"limit": 8},
         "conversations": {"limit": 4, "candidates": 3, "max_tokens": 80, "repetition_penalty": 1.1},
         "persona_talks": {"limit": 3, "candidates": 5, "max_tokens": 60, "repetition_penalty": 1.1},
-        "knowledge_texts": {"limit": 4, "candidates": 5, "repetition_penalty": 1.05},
+        "knowledge_texts": {"limit": 3, "candidates": 5, "repetition_penalty": 1.05},
         "game_npcs": {"limit": 4, "candidates": 6, "max_tokens": 240, "repetition_penalty": 1.05},
-        "tools": {"limit": 12, "candidates": 4},
-        "tool_code": {"candidates": 6, "temperature": 0.3, "max_tokens": 200},
+        "tools": {"limit": 8, "candidates": 4},
+        "tool_code": {"candidates": 5, "temperature": 0.3, "max_tokens": 200},
     },
 }
 """What the demo sets, so that it ends in minutes without a GPU."""
