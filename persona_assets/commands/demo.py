@@ -55,9 +55,9 @@ PROFILE: Mapping[str, Any] = {
         "instructions": {"limit": 8},
         "conversations": {"limit": 4, "candidates": 3, "max_tokens": 80, "repetition_penalty": 1.1},
         "persona_talks": {"limit": 3, "candidates": 5, "max_tokens": 60, "repetition_penalty": 1.1},
-        "knowledge_texts": {"limit": 3, "candidates": 5, "repetition_penalty": 1.05},
-        "game_npcs": {"limit": 4, "candidates": 6, "max_tokens": 240, "repetition_penalty": 1.05},
-        "tools": {"limit": 8, "candidates": 4},
+        "knowledge_texts": {"limit": 3, "candidates": 4, "repetition_penalty": 1.05},
+        "game_npcs": {"limit": 4, "candidates": 4, "max_tokens": 240, "repetition_penalty": 1.05},
+        "tools": {"limit": 6, "candidates": 4},
         "tool_code": {"candidates": 5, "temperature": 0.3, "max_tokens": 200},
     },
 }
