@@ -47,7 +47,7 @@ test: lint ## lint, the code location, and the tests
 	@echo "code location"
 	@$(BIN)/dagster definitions validate >$(VENV)/location.log 2>&1 || { cat $(VENV)/location.log; exit 1; }
 	@# Two workers, a core each: threads of two libraries that share the cores wait for one another.
-	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m 'not long' -n 2 --dist loadfile --max-worker-restart 0
+	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m 'not long' -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test-long: $(VENV)/.stamp ## the tests that take minutes
 	@# Hundreds of shards take an hour: the limit on one test that stands still is for the others.

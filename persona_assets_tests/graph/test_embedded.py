@@ -23,7 +23,8 @@ from persona_assets_tests.graph.runs import (
 )
 
 MODEL = "embedded/smollm2-135m-instruct"
-SHORT = {"candidates": 1, "max_tokens": 60, "limit": 2}
+SHORT = {"candidates": 1, "max_tokens": 60, "limit": 1}
+LONGER = {"seed_personas": {"limit": 2}, "character_profiles": {"max_tokens": 200}}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def make_embedded_settings(folder: Path) -> Settings:
         expansion={"rounds": 1, "max_frontier": 1},
         characters={"limit": 1},
         dialogues={"per_character": 1, "characters_per_session": 1},
-        tasks={task: SHORT | ({"max_tokens": 200} if task == "character_profiles" else {}) for task in MODEL_BACKED},
+        tasks={task: SHORT | LONGER.get(task, {}) for task in MODEL_BACKED},
     )
 
 
