@@ -273,6 +273,7 @@ class DialogueSettings(Section):
     )
     openings: Literal["auto", "never"] = Field(
         "auto",
-        description="Whether it is drawn how a character's answers begin; auto: for embedded models, which are small.",
+        description="Whether it is drawn how a character's answers begin; auto: for embedded models, which are small"
+        " and are told of the persona alone.",
     )
     seed: int = 0

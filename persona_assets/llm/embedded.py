@@ -29,6 +29,7 @@ from persona_assets.llm.prefixes import count_together
 
 _LOOK_EVERY = 16
 _BLANK_TAIL = 40
+# Of those that wait, more than are ever begun in one step need not be compared.
 _MOST_A_STEP = 16
 
 
@@ -37,12 +38,16 @@ class _Job:
     future: "Future[Generation]"
     input_ids: Any
     config: Any
-    prompt: Any
     stop: tuple[str, ...]
     begun: str
     handle: Any = None
     tokens: list[int] = field(default_factory=list)
     reason: FinishReason = "stop"
+
+    @property
+    def prompt(self) -> Any:
+        """The numbers of the prompt's tokens, as an array."""
+        return self.input_ids.data[0]
 
 
 class EmbeddedModel:
@@ -137,7 +142,7 @@ class EmbeddedModel:
                 f" fit the {self.context_tokens} tokens of the context. Shorten the text (corpus.max_chars), or raise"
                 " model.context_tokens if the model can take more."
             )
-        return _Job(future, input_ids, config, input_ids.data[0], options.stop, begun)
+        return _Job(future, input_ids, config, options.stop, begun)
 
     def _run(self, header: GgufHeader, loaded: "Future[Any]") -> None:
         # The engine gives the thread that makes it a stack for signals, and takes the memory away at its end: a signal
