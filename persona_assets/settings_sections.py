@@ -274,6 +274,6 @@ class DialogueSettings(Section):
     openings: Literal["auto", "never"] = Field(
         "auto",
         description="Whether it is drawn how a character's answers begin; auto: for embedded models, which are small"
-        " and are told of the persona alone.",
+        " and are told no more than who it is, in a few words.",
     )
     seed: int = 0

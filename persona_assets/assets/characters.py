@@ -126,4 +126,4 @@ def _choose_openings(asker: Asker[DialoguePrompt], settings: DialogueSettings) -
     content = asker.prompt.content
     if settings.openings == "never" or not asker.continues_answers:
         return asker.with_content(content.without_openings())
-    return asker.with_content(content.with_personas_alone())
+    return asker.with_content(content.with_begun_answers())

@@ -9,7 +9,7 @@ from persona_assets.llm.tasks import Values
 
 _MOST_LIFE = 0.3
 """Cosine with the character's life up to which more of it is better; above, an answer recites it."""
-_GOOD_LENGTH = 350
+_GOOD_LENGTH = 280
 """Characters of an answer that says something and does not ramble."""
 
 

@@ -1,11 +1,12 @@
 """What the prompt files of the dialogues hold beside a prompt: how a character's answers may begin."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
 from persona_assets.personas.callings import fit_openings, read_calling
 from persona_assets.personas.draws import draw
-from persona_assets.prompts import PromptFile
+from persona_assets.prompts import Demonstration, PromptFile
 
 
 class DialoguePrompt(PromptFile):
@@ -26,13 +27,22 @@ class DialoguePrompt(PromptFile):
         """The same prompt for a model that begins its answers itself."""
         return self.model_copy(update={"openings": ()})
 
-    def with_personas_alone(self) -> Self:
-        """The same prompt for a model whose answers are begun: its demonstrations, too, tell of personas alone."""
-        shown = tuple(
-            one.model_copy(update={"values": {**one.values, "character": tell_persona_alone(one.values["character"])}})
-            for one in self.demonstrations
-        )
-        return self.model_copy(update={"demonstrations": shown})
+    def with_begun_answers(self) -> Self:
+        """The same prompt for a model whose answers are begun: the answers of its demonstrations are, too.
+
+        They tell of callings alone, as the character is told of.
+        """
+        shown = (self._begin(number, one) for number, one in enumerate(self.demonstrations))
+        return self.model_copy(update={"demonstrations": tuple(shown)})
+
+    def _begin(self, number: int, shown: Demonstration) -> Demonstration:
+        character, answer = shown.values["character"], shown.answer
+        texts = [answer] if isinstance(answer, str) else [str(value) for value in answer.values()]
+        openings = self.draw_openings(f"demonstration {number}", str(character["persona"]), len(texts))
+        begun = list(map(_follow, openings, texts)) or texts
+        told = {**shown.values, "character": tell_calling_alone(character)}
+        kept = begun[0] if isinstance(answer, str) else dict(zip(answer, begun, strict=True))
+        return shown.model_copy(update={"values": told, "answer": kept})
 
     def draw_openings(self, row_id: str, persona: str, answers: int) -> list[str]:
         """Draw how the answers of a session begin; equal for an equal pair of character and session.
@@ -52,6 +62,16 @@ class DialoguePrompt(PromptFile):
         return [*draw(f"opening of {row_id}", first, 1), *later]
 
 
-def tell_persona_alone(character: Mapping[str, Any]) -> dict[str, Any]:
-    """A character as a small model is told of it: what it hears of a life and a manner, it recites."""
-    return {**character, "experience": "", "personality": ""}
+def tell_calling_alone(character: Mapping[str, Any]) -> dict[str, Any]:
+    """A character as a small model is told of it: who it is, or its persona where that does not say so shortly.
+
+    What such a model hears of a life and a manner, it recites.
+    """
+    calling = read_calling(str(character["persona"]))
+    told = f"{calling[:1].upper()}{calling[1:]}." if calling else character["persona"]
+    return {**character, "persona": told, "experience": "", "personality": ""}
+
+
+def _follow(opening: str, answer: str) -> str:
+    is_pronoun = re.match(r"I\b", answer)
+    return f"{opening} {answer if is_pronoun else answer[:1].lower() + answer[1:]}"

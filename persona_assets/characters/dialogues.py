@@ -23,7 +23,7 @@ from persona_assets.characters.answer_flaws import (
     strip_name_label,
 )
 from persona_assets.characters.dialogue_choice import score_answers, score_rewrites
-from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_persona_alone
+from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.agreement import Compare
 from persona_assets.llm.answers import copies_any, find_borrowed
@@ -186,7 +186,7 @@ def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Sessio
 
 def _tell(asker: Asker[DialoguePrompt], session: Session) -> Mapping[str, Any]:
     is_begun = asker.continues_answers and asker.prompt.content.openings
-    return tell_persona_alone(session.character) if is_begun else session.character
+    return tell_calling_alone(session.character) if is_begun else session.character
 
 
 def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[str]:

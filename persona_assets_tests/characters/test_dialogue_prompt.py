@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_persona_alone
+from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
 from persona_assets.characters.dialogues import answer_sessions, rewrite_model, rewrite_sessions, write_pattern
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.json_regex import to_regex
@@ -54,16 +54,33 @@ def test_each_answer_of_a_session_has_its_own_opening() -> None:
 
 
 @pytest.mark.parametrize("prompt", [R, G])
-def test_a_model_whose_answers_are_begun_hears_of_personas_alone(prompt: Prompt[DialoguePrompt]) -> None:
-    character = {**make_session("How?", "So.").character, "experience": "Sailed a barge.", "personality": "Is vain."}
+def test_a_model_whose_answers_are_begun_hears_of_callings_alone(prompt: Prompt[DialoguePrompt]) -> None:
+    lived = {"persona": PERSONA, "experience": "Sailed a barge.", "personality": "Is vain."}
+    character = {**make_session("How?", "So.").character, **lived}
     values = {"character": character, "questions": ["How?"], "answers": ["So."], "instruction": "How?"}
     told = json.dumps(prompt.render(**values))
-    assert "Sailed a barge. Is vain." in told
-    brief = replace(prompt, content=prompt.content.with_personas_alone())
-    told = json.dumps(brief.render(**{**values, "character": tell_persona_alone(character)}))
-    lives = [str(one.values["character"]["experience"]) for one in prompt.content.demonstrations]
-    assert all(life not in told for life in ("Sailed a barge.", "Is vain.", *lives))
-    assert str(character["persona"]) in told
+    assert f"{PERSONA} Sailed a barge. Is vain." in told
+    begun = replace(prompt, content=prompt.content.with_begun_answers())
+    told = json.dumps(begun.render(**{**values, "character": tell_calling_alone(character)}))
+    shown = [one.values["character"] for one in prompt.content.demonstrations]
+    lives = [str(character[name]) for character in shown for name in ("persona", "experience", "personality")]
+    assert all(life not in told for life in (PERSONA, "Sailed a barge.", "Is vain.", *lives))
+    assert "A ferry captain." in told
+
+
+def test_who_is_not_known_in_a_few_words_is_told_by_the_persona() -> None:
+    character = {"persona": "Somebody who sails.", "experience": "Sailed a barge.", "personality": "Is vain."}
+    assert tell_calling_alone(character) == {**character, "experience": "", "personality": ""}
+
+
+@pytest.mark.parametrize("prompt", [R, G])
+def test_the_demonstrations_of_such_a_model_are_begun_as_its_answers_are(prompt: Prompt[DialoguePrompt]) -> None:
+    begun = replace(prompt, content=prompt.content.with_begun_answers())
+    openings = tuple(opening.split("{{")[0] for opening in (*G.content.openings, *G.content.later_openings))
+    for plain, text in zip(prompt.demonstration_texts(), begun.demonstration_texts(), strict=True):
+        assert text.startswith(openings)
+        assert text.endswith(plain[1:])
+        assert not plain.startswith(openings)
 
 
 def test_a_file_without_openings_begins_nothing() -> None:

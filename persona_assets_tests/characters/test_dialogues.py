@@ -125,7 +125,7 @@ def test_g_gives_the_character_after_the_demonstrations_and_before_the_first_ins
     session = make_session("One?", "1")
     make("g", tmp_path, [session], teach("g-turns", answer), candidates=1)
     system, *turns = asked[0]
-    assert [turn["role"] for turn in turns] == ["user", "assistant"] * 3 + ["user"]
+    assert [turn["role"] for turn in turns] == ["user", "assistant"] * len(G.content.demonstrations) + ["user"]
     assert [say(turn) for turn in turns[1::2]] == G.demonstration_texts()
     told = [str(session.character[name]) for name in ("name", "age", "persona", "experience", "personality")]
     assert all(text in say(turns[-1]) for text in told)
