@@ -100,11 +100,16 @@ class ModelSettings(Section):
         return self.name.startswith("embedded/")
 
     @property
+    def is_packaged(self) -> bool:
+        """Whether it is the model of the demo, which is smaller still."""
+        return self.name == PACKAGED_MODEL
+
+    @property
     def temperature_cap(self) -> float:
         """The highest temperature that any task may use."""
         if self.max_temperature is not None:
             return self.max_temperature
-        return 0.6 if self.name == PACKAGED_MODEL else 2.0
+        return 0.6 if self.is_packaged else 2.0
 
 
 class BatchSettings(Section):
@@ -216,6 +221,11 @@ class SeedSettings(Section):
         ("read", "write", "like", "dislike"), min_length=1, description="Asked in turn over a shard's documents."
     )
     per_document: int = Field(1, ge=1, le=16, description="Personas asked for from each document.")
+    sketches: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether the model is asked for a person and a matter alone, and the rest of the sentence is drawn;"
+        " auto: embedded models but the packaged one, which finds no words for them.",
+    )
     min_words: int = Field(4, ge=1)
     max_words: int = Field(60, ge=5)
 

@@ -48,8 +48,9 @@ def describe_quality(quality: Quality) -> dict[str, Any]:
 def _draw(quality: Quality) -> str:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 4), layout="tight")
+    figure = Figure(figsize=(5, 4))
     axes = figure.subplots()
+    figure.subplots_adjust(left=0.13, right=0.98, bottom=0.12, top=0.98)
     middles = ((quality.by_persona["from"] + quality.by_persona["to"]) / 2).to_list()
     axes.plot([0, 1], [0, 1], color="#999999", linestyle=":", label="as near as their personas")
     axes.plot(middles, quality.by_persona["cosine"].to_list(), "o-", color="#3b6ea5", label="rows")

@@ -20,6 +20,23 @@ _CHILD = re.compile(
     r"^(?:an?|the)\s+(?:(?!who\b|whose\b|of\b)[\w'’-]+\s+){0,3}?(?:boy|girl|child|grandson|granddaughter|toddler|pupil|schoolboy|schoolgirl|kid)(?=\s+(?:of|who|whose|with|from|in|at|on)\b|[.,;]|$)",
     re.IGNORECASE,
 )
+# What a word for a person ends in, and such words that end otherwise.
+_PERSON_NOUN = re.compile(
+    r"(?:\w{2,}(?:er|or|ist|ian|ant|man|woman|person|ee|eur|smith|wright|herd|ess|ar)"
+    r"|chef|nurse|clerk|parent|student|pilot|coach|judge|guard|cook|guide|monk|nun|priest|spouse|wife|widow|bride|groom"
+    r"|boy|girl|child|son|uncle|aunt|niece|nephew|friend|fan|hobbyist|secretary|general|captain|mechanic|scientist"
+    r"|president|minister|deputy|representative|official|professional|specialist|critic|diplomat|athlete|poet"
+    r"|architect|colonel|detective|executive|agent|associate|apprentice|hostess|model|monarch|nanny|novice|pharmacist"
+    r"|superintendent|tenant|witness|youth|veteran|enthusiast|expert|buff|lad|lady|pal|scholar|sergeant|tailor"
+    r"|undergraduate|graduate|pupil|patient|client|host|aide|mate|chief|head|recruit|advocate|geek|attorney|solicitor)$",
+    re.IGNORECASE,
+)
+_ENDS_LIKE_A_PERSON = re.compile(
+    r"(?:newsletter|weather|water|number|paper|computer|power|order|matter|offer|winter|summer|dinner|letter|center"
+    r"|border|river|theater|chapter|server|browser|folder|container|calendar|car|sugar|error|color|factor|sector|motor"
+    r"|floor|door|war|plant|restaurant|process|business|access|success|coffee|tree|fee|committee|committe|bar|year)$",
+    re.IGNORECASE,
+)
 _MOST_WORDS = 4
 _CALLING = "{{ calling }}"
 
@@ -37,6 +54,11 @@ def read_calling(persona: str) -> str | None:
     if found is None or len(found["calling"].split()) > _MOST_WORDS or _NO_CALLING.search(found["calling"]):
         return None
     return f"{found[1].lower()} {found['calling']}"
+
+
+def names_a_person(who: str) -> bool:
+    """Whether a few English words end in one for a single person: `night nurse`, and not `cookie policy`."""
+    return bool(_PERSON_NOUN.search(who.strip())) and not _ENDS_LIKE_A_PERSON.search(who.strip())
 
 
 def is_child(persona: str) -> bool:

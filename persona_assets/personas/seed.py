@@ -1,10 +1,12 @@
 """Text-to-Persona: who is likely to read, write, like or dislike a text (Persona Hub, section 2.1)."""
 
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+from pydantic import BaseModel
 
 from persona_assets.accounting import Accounting
 from persona_assets.corpus.language import detect_language
@@ -23,17 +25,19 @@ from persona_assets.llm.tasks import (
     collect_batches,
     run_tasks,
 )
+from persona_assets.personas.callings import names_a_person
 from persona_assets.personas.choice import score_personas
 from persona_assets.personas.draws import draw
 from persona_assets.personas.heuristics import clean_persona, find_flaw, find_flaw_against
-from persona_assets.personas.persona_prompts import SeedPrompt
+from persona_assets.personas.persona_prompts import SeedPrompt, SketchedPersona
 from persona_assets.records import QUARANTINE_COLUMNS, SeedPersonas, content_id, polars_schema
-from persona_assets.settings import Relation, SeedSettings
+from persona_assets.settings import ModelSettings, Relation, SeedSettings
 from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(SeedPersonas)
 # Beyond it a persona is no nearer to its document but more of a copy.
 _NEAR_ENOUGH = 0.6
+_ARTICLE = re.compile(r"^(?:an?|the) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class SeedContext:
 
     doc_id: str
     text: str
+    language: str
     license: str
     relation: Relation
     sample: int
@@ -63,12 +68,16 @@ async def make_seed_personas(
     Yields:
         Batches of seed_personas.
     """
+    is_sketched = asker.prompt.content.sketch is not None and asks_for_sketches(asker.client.settings, settings)
+    asker = asker.with_content(asker.prompt.content.as_sketch()) if is_sketched else asker
     demonstrations = asker.prompt.demonstration_texts()
 
     def judge(context: SeedContext, values: Values) -> Verdict:
-        persona = clean_persona(values["text"])
+        if is_sketched and (not names_a_person(str(values["who"])) or names_a_person(str(values["matter"]))):
+            return Rejected("no_person", f"{values['who']}: {values['matter']}")
+        persona = _frame(asker, context, values) if is_sketched else clean_persona(values["text"])
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
-            persona, context.text
+            persona, context.text, context.language
         )
         return Rejected(flaw, persona) if flaw else Accepted({"persona": persona})
 
@@ -92,7 +101,8 @@ async def make_seed_personas(
             "response_keys": list(outcome.keys),
         }
 
-    outcomes = run_tasks(_plan(asker, documents, settings), work, asker.window)
+    model = SketchedPersona if is_sketched else None
+    outcomes = run_tasks(_plan(asker, documents, settings, model), work, asker.window)
     async for batch in collect_batches(outcomes, make_row, _SCHEMA):
         yield batch
 
@@ -144,10 +154,25 @@ def identify_persona(persona: str, origin_id: str | None, relation: str | None, 
     return content_id("per", normalise(persona), origin_id, relation, sample)
 
 
-def _plan(asker: Asker[SeedPrompt], documents: pl.LazyFrame, settings: SeedSettings) -> Iterator[Task[SeedContext]]:
+def asks_for_sketches(model: ModelSettings, settings: SeedSettings) -> bool:
+    """Whether a model is asked for a person and a matter alone; the packaged one finds no words for them."""
+    if settings.sketches == "auto":
+        return model.is_embedded and not model.is_packaged
+    return settings.sketches == "always"
+
+
+def _frame(asker: Asker[SeedPrompt], context: SeedContext, values: Values) -> str:
+    row_id = f"{context.doc_id} {context.sample}"
+    who = _ARTICLE.sub("", str(values["who"]))
+    return asker.prompt.content.frame_persona(who, str(values["matter"]), context.relation, row_id)
+
+
+def _plan(
+    asker: Asker[SeedPrompt], documents: pl.LazyFrame, settings: SeedSettings, model: type[BaseModel] | None
+) -> Iterator[Task[SeedContext]]:
     content = asker.prompt.content
     limited = documents if asker.settings.limit is None else documents.head(asker.settings.limit)
-    for frame in iter_frames(limited.select("doc_id", "text", "license")):
+    for frame in iter_frames(limited.select("doc_id", "text", "language", "license")):
         for row in frame.iter_rows(named=True):
             for sample, relation in enumerate(draw(row["doc_id"], settings.relations, settings.per_document)):
                 values = {
@@ -155,5 +180,5 @@ def _plan(asker: Asker[SeedPrompt], documents: pl.LazyFrame, settings: SeedSetti
                     "question": content.questions[relation],
                     "style": content.granularity[settings.granularity],
                 }
-                context = SeedContext(row["doc_id"], row["text"], row["license"], relation, sample)
-                yield asker.make_task(row["doc_id"], context, values, sample)
+                context = SeedContext(row["doc_id"], row["text"], row["language"], row["license"], relation, sample)
+                yield asker.make_task(row["doc_id"], context, values, sample, answer_model=model)

@@ -12,6 +12,7 @@ import pytest
 from persona_assets.cli import main
 from persona_assets.lake import Lake
 from persona_assets.settings import PACKAGE, load_settings
+from persona_assets_tests.conftest import link_compiled_models
 from persona_assets_tests.prompt_files import keep_recipes
 
 RECIPES = ("math", "math_solutions")
@@ -42,7 +43,8 @@ class SmallProject:
         return Lake(self.data / "lake")
 
 
-def _write_project(folder: Path) -> None:
+def _write_project(folder: Path, compiled_models: Path) -> None:
+    link_compiled_models(compiled_models, folder / "data")
     shutil.copytree(load_settings().prompts, folder / "prompts")
     keep_recipes(folder / "prompts", RECIPES)
     lines = (PACKAGE / "sample" / "documents" / "sample.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
@@ -72,10 +74,10 @@ characters_per_session = 1
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory, compiled_models: Path) -> Path:
     """The project after its first whole run."""
     folder = tmp_path_factory.mktemp("made")
-    _write_project(folder)
+    _write_project(folder, compiled_models)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         _clear_settings(patch)
@@ -93,15 +95,15 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
     """A copy of it, which a test may change; the working folder."""
     folder = tmp_path / "project"
-    shutil.copytree(made_once, folder)
+    shutil.copytree(made_once, folder, symlinks=True)
     monkeypatch.chdir(folder)
     return SmallProject(folder, folder / "data")
 
 
 @pytest.fixture
-def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
+def empty_project(compiled_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
     """The project before its first run."""
-    _write_project(tmp_path)
+    _write_project(tmp_path, compiled_models)
     monkeypatch.chdir(tmp_path)
     return SmallProject(tmp_path, tmp_path / "data")
 

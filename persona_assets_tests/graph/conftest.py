@@ -11,6 +11,7 @@ from persona_assets_tests.graph.runs import (
     Chain,
     make_settings,
     materialise_chain,
+    take_compiled_models,
     write_documents,
     write_instructions,
 )
@@ -20,6 +21,11 @@ from persona_assets_tests.prompt_files import keep_recipes
 @pytest.fixture(autouse=True)
 def _no_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled(compiled_models: Path) -> None:
+    take_compiled_models(compiled_models)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ MODEL_BACKED = (
     "dialogues_g",
     *(recipe.content.asset for recipe in _RECIPES),
 )
+_COMPILED: dict[str, Path] = {}
 SHARD_ASSETS = ("web_text", *MODEL_BACKED, "persona_hub", "hub_duplicates", "sft_mix")
 
 SUBJECTS = (
@@ -53,6 +54,11 @@ TALK = (
     ("Which plants like shade?", "Ferns, hostas and foxgloves grow well in 3 hours of sun a day."),
     ("And which of them is poisonous?", "The foxglove is: keep its leaves away from children and from animals."),
 )
+
+
+def take_compiled_models(store: Path) -> None:
+    """Have all runs of this process take the embedding model from where it lies compiled."""
+    _COMPILED["models"] = store
 
 
 def write_documents(path: Path, numbers: Iterable[int], ending: str = "") -> Path:
@@ -197,7 +203,7 @@ def run_job(
 @functools.cache
 def _get_encoder(settings: EmbeddingSettings) -> Encoder:
     """One for all runs: loading the model takes longer than many of them."""
-    return Encoder(settings)
+    return Encoder(settings, _COMPILED.get("models"))
 
 
 def read_metadata(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from persona_assets.settings import Settings
+from persona_assets_tests.conftest import link_compiled_models
 from persona_assets_tests.graph.runs import SHARD, write_documents
 from persona_assets_tests.llm.server import ModelServer, Response, say
 from persona_assets_tests.prompt_files import keep_recipes
@@ -21,6 +22,12 @@ from persona_assets_tests.scripted import reply
 
 AT_ONCE = 8
 LONGEST = 120.0
+
+
+@pytest.fixture(autouse=True)
+def _compiled_once(compiled_models: Path, tmp_path: Path) -> None:
+    for data in ("calm", "data"):
+        link_compiled_models(compiled_models, tmp_path / data)
 
 
 def answer_slowly(body: dict[str, Any]) -> Response:

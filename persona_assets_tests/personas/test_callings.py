@@ -2,7 +2,7 @@
 
 import pytest
 
-from persona_assets.personas.callings import is_child, read_calling
+from persona_assets.personas.callings import is_child, names_a_person, read_calling
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,13 @@ def test_the_calling_of_a_persona(persona: str, calling: str | None) -> None:
 )
 def test_a_child_is_known_by_what_it_is_called(persona: str, child: bool) -> None:
     assert is_child(persona) == child
+
+
+@pytest.mark.parametrize("who", ["olive farmer", "night nurse", "young mother", "piano tuner", "history buff", "clerk"])
+def test_an_occupation_names_a_person(who: str) -> None:
+    assert names_a_person(who)
+
+
+@pytest.mark.parametrize("who", ["cookie policy", "mining company", "committee", "web server", "toolbox", "new car"])
+def test_a_thing_names_none(who: str) -> None:
+    assert not names_a_person(who)

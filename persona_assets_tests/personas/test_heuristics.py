@@ -249,3 +249,38 @@ def test_telling_words_of_a_demonstration_are_borrowed(persona: str, flaw: str |
 
 def test_the_labelled_line_is_the_persona() -> None:
     assert clean_persona("Subject: bees\nPerson: A keeper of forty hives.") == "A keeper of forty hives."
+
+
+POLISH = (
+    "Obecnie dominującą metodą unieszkodliwiania odpadów komunalnych jest składowanie, czyli białko i trawienia białek."
+)
+
+
+@pytest.mark.parametrize(
+    "persona",
+    [
+        "A mechanic who cannot bear to hear another word about odpadow komunalnych.",
+        "A chemist who studies trawien bialek in the laboratory of a brewery.",
+        "A clerk who writes down what is called dominującą in the reports of a town.",
+    ],
+)
+def test_words_of_another_language_belong_into_no_english_persona(persona: str) -> None:
+    assert find_flaw_against(persona, POLISH, "pl") == "foreign_words"
+    assert find_flaw_against(persona, "An English text about rubbish in a town.", "pl") is None
+
+
+def test_an_english_persona_may_say_what_an_english_document_says() -> None:
+    persona = "A driver who collects household waste at four in the morning."
+    assert find_flaw_against(persona, "They collect household waste in the town.", "en") is None
+
+
+@pytest.mark.parametrize(
+    ("persona", "reason"),
+    [
+        ("An engineer who looks forward to this conference on airport runways.", "about_the_task"),
+        ("A user who cannot create the page that he was looking for.", "about_the_task"),
+        ("A lawyer who was angry about the order of the court of 20/08/2018.", "date"),
+    ],
+)
+def test_what_points_to_the_document_is_no_persona(persona: str, reason: str) -> None:
+    assert find_flaw(persona, 4, 60) == reason
