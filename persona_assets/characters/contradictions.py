@@ -23,6 +23,7 @@ _NUMBERS = {
     word: 10 * (tens + 2)
     for tens, word in enumerate(("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty"))
 }
+_SELF = re.compile(r"^(?:I am|I['’]m)\s+(?=an?\b)", re.IGNORECASE)
 _FIRST_WORK = 10
 """Age before which nobody has done for years what a profile tells."""
 _LIFETIME = 100
@@ -42,6 +43,7 @@ _AGE_WORDS = (
         45,
         120,
     ),
+    (re.compile(r"^an? (?:(?:wwii|ww2|world war (?:ii|two)|second world war) veteran)\b", re.I), 85, 120),
     (re.compile(r"^an? (teenage|adolescent)\b|^an? teenager\b", re.I), 12, 20),
     (re.compile(rf"^an? (\w+ )?(toddler|kindergartner|child|schoolboy|schoolgirl|boy|girl){_HEAD}", re.I), 1, 17),
     (re.compile(r"^an? (middle-aged)\b", re.I), 35, 65),
@@ -71,6 +73,7 @@ def find_contradiction(persona: str, profile: Mapping[str, Any]) -> str | None:
     Returns:
         A sentence for the quarantine.
     """
+    persona = _SELF.sub("", persona)
     gender = read_gender(str(profile["gender"]))
     text = " ".join(str(profile[name]) for name in ("appearance", "experience", "personality"))
     age = int(profile["age"])
@@ -84,6 +87,7 @@ def find_contradiction(persona: str, profile: Mapping[str, Any]) -> str | None:
 
 def bound_age(persona: str) -> tuple[int, int] | None:
     """The least and most years that a persona's first words leave open, or None where they say nothing."""
+    persona = _SELF.sub("", persona)
     stated = _OF_AGE.match(persona)
     if stated:
         return int(stated.group(1)), int(stated.group(1))
@@ -94,7 +98,7 @@ def bound_age(persona: str) -> tuple[int, int] | None:
 def read_persona_gender(persona: str) -> str | None:
     """The gender that a persona's noun or pronouns give it: female, male, or None where they say nothing."""
     for gender, noun in _GENDERED.items():
-        if noun.match(persona):
+        if noun.match(_SELF.sub("", persona)):
             return gender
     said = {gender: bool(pronouns.search(persona)) for gender, pronouns in _PRONOUNS.items()}
     if said["male"] == said["female"]:

@@ -24,6 +24,9 @@ PROFILE: dict[str, Any] = {
     ("persona", "changes", "contradicts"),
     [
         ("A retired ferry captain who teaches knots.", {}, False),
+        ("I am an elderly ferry captain who teaches knots.", {"age": 36}, True),
+        ("I am an elderly ferry captain who teaches knots.", {"age": 76}, False),
+        ("A WWII veteran who teaches knots.", {"age": 60}, True),
         ("A retired ferry captain who teaches knots.", {"age": 15}, True),
         ("A ferry captain who teaches a retired doctor.", {"age": 15, "experience": "Sailed."}, False),
         ("A nine-year-old boy who counts ferries.", {"gender": "male", "age": 9, "experience": "He counts."}, False),
