@@ -37,7 +37,7 @@ PROFILE: Mapping[str, Any] = {
             "repetition_penalty": 1.05,
         },
         "dialogues_g": {
-            "limit": 18,
+            "limit": 15,
             "candidates": 5,
             "temperature": 0.3,
             "max_tokens": 110,
@@ -54,10 +54,10 @@ PROFILE: Mapping[str, Any] = {
         "ruozhiba_questions": {"limit": 3, "candidates": 4, "draws": {"language": "en"}, "max_tokens": 120},
         "instructions": {"limit": 8},
         "conversations": {"limit": 4, "candidates": 3, "max_tokens": 80, "repetition_penalty": 1.1},
-        "persona_talks": {"limit": 3, "candidates": 5, "max_tokens": 60, "repetition_penalty": 1.1},
-        "knowledge_texts": {"limit": 3, "candidates": 4, "repetition_penalty": 1.05},
-        "game_npcs": {"limit": 4, "candidates": 4, "max_tokens": 240, "repetition_penalty": 1.05},
-        "tools": {"limit": 6, "candidates": 4},
+        "persona_talks": {"limit": 2, "candidates": 5, "max_tokens": 60, "repetition_penalty": 1.1},
+        "knowledge_texts": {"limit": 3, "candidates": 3, "repetition_penalty": 1.05},
+        "game_npcs": {"limit": 3, "candidates": 4, "max_tokens": 240, "repetition_penalty": 1.05},
+        "tools": {"limit": 5, "candidates": 4},
         "tool_code": {"candidates": 5, "temperature": 0.3, "max_tokens": 200},
     },
 }

@@ -18,6 +18,7 @@ from persona_assets.personas.callings import is_child, names_a_person, read_call
         ("A nurse (retired) from a harbour town.", "a nurse"),
         ("A baker.", "a baker"),
         ("A caring and responsible older brother.", None),
+        ("A number of farmers who study a book.", None),
         ("A person who bakes.", None),
         ("An organization responsible for safety.", None),
         ("A member that votes.", None),
