@@ -22,7 +22,7 @@ def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "TRAINING__BATCH_SIZE": "2",
         "TRAINING__MICRO_BATCH": "2",
         "TRAINING__LEARNING_RATE": "1e-4",
-        "TRAINING__MAX_TOKENS": "256",
+        "TRAINING__MAX_TOKENS": "128",
         "EVALUATION__MATHEMATICS": json.dumps([str(benchmark)]),
         "EVALUATION__CHARACTERS": "1",
         "EVALUATION__MAX_TOKENS": "16",

@@ -13,6 +13,7 @@ from persona_assets.settings import Settings
 from persona_assets_tests.graph.runs import SHARD, make_settings, materialise_shard, write_documents
 from persona_assets_tests.llm.scripted_server import answer_by_script
 from persona_assets_tests.llm.server import ModelServer
+from persona_assets_tests.prompt_files import keep_recipes
 
 BEFORE_DIALOGUES = ("web_text", "seed_personas", "expanded_personas")
 
@@ -58,6 +59,7 @@ def test_documents_that_are_added_are_all_that_is_asked(server: ModelServer, emp
 
 
 def test_an_edited_prompt_is_all_that_is_asked(server: ModelServer, empty: Settings, tmp_path: Path) -> None:
+    keep_recipes(tmp_path / "prompts", ("math", "math_solutions"))
     settings = use(server, tmp_path)
     run(settings)
     take_bill(server)
