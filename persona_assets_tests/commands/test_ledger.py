@@ -137,4 +137,4 @@ def test_a_project_without_responses_has_no_ledger(empty_project: SmallProject, 
     called = call("ledger")
     assert called.code == 1
     assert "There is no ledger at" in called.err
-    assert not empty_project.data.exists()
+    assert not (empty_project.data / "ledger.sqlite").exists()
