@@ -97,8 +97,9 @@ def bound_age(persona: str) -> tuple[int, int] | None:
 
 def read_persona_gender(persona: str) -> str | None:
     """The gender that a persona's noun or pronouns give it: female, male, or None where they say nothing."""
+    persona = _SELF.sub("", persona)
     for gender, noun in _GENDERED.items():
-        if noun.match(_SELF.sub("", persona)):
+        if noun.match(persona):
             return gender
     said = {gender: bool(pronouns.search(persona)) for gender, pronouns in _PRONOUNS.items()}
     if said["male"] == said["female"]:

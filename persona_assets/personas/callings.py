@@ -21,21 +21,23 @@ _CHILD = re.compile(
     r"^(?:an?|the)\s+(?:(?!who\b|whose\b|of\b)[\w'’-]+\s+){0,3}?(?:boy|girl|child|grandson|granddaughter|toddler|pupil|schoolboy|schoolgirl|kid)(?=\s+(?:of|who|whose|with|from|in|at|on)\b|[.,;]|$)",
     re.IGNORECASE,
 )
-# What a word for a person ends in, and such words that end otherwise.
+# What words for a person end in, and whole words that end otherwise.
 _PERSON_NOUN = re.compile(
-    r"(?:\w{2,}(?:er|or|ist|ian|ant|man|woman|person|ee|eur|smith|wright|herd|ess|ar)"
-    r"|chef|nurse|clerk|parent|student|pilot|coach|judge|guard|cook|guide|monk|nun|priest|spouse|wife|widow|bride|groom"
-    r"|boy|girl|child|son|uncle|aunt|niece|nephew|friend|fan|hobbyist|secretary|general|captain|mechanic|scientist"
-    r"|president|minister|deputy|representative|official|professional|specialist|critic|diplomat|athlete|poet"
-    r"|architect|colonel|detective|executive|agent|associate|apprentice|hostess|model|monarch|nanny|novice|pharmacist"
-    r"|superintendent|tenant|witness|youth|veteran|enthusiast|expert|buff|lad|lady|pal|scholar|sergeant|tailor"
-    r"|undergraduate|graduate|pupil|patient|client|host|aide|mate|chief|head|recruit|advocate|geek|attorney|solicitor)$",
+    r"(?:\w{2,}(?:er|or|ist|ian|ant|man|woman|person|ee|eur|smith|wright|herd|ess)"
+    r"|\b(?:(?:grand|god|step)?(?:son|child)|(?:room|class|team|school|ship)?mate|(?:boy|girl)?friend|(?:house|mid)?wife"
+    r"|(?:school|cow)?(?:boy|girl)|advocate|agent|aide|analyst|apprentice|architect|associate|astronaut|athlete|attorney"
+    r"|aunt|barista|bride|buff|bursar|candidate|captain|chef|chief|citizen|clerk|client|coach|colonel|cook|critic|dad"
+    r"|deputy|detective|diplomat|executive|expert|enthusiast|fan|general|geek|graduate|groom|guard|guide|head|host|judge"
+    r"|lad|lady|local|mechanic|minister|mom|monarch|monk|nanny|native|nephew|niece|novice|nun|nurse|official|pal|parent"
+    r"|patient|patron|pilot|poet|president|priest|professional|pupil|rabbi|recruit|registrar|representative|resident"
+    r"|scholar|secretary|sergeant|skeptic|specialist|spouse|student|superintendent|surgeon|uncle|undergraduate|veteran"
+    r"|widow|witness|youth))$",
     re.IGNORECASE,
 )
 _ENDS_LIKE_A_PERSON = re.compile(
-    r"(?:newsletter|weather|water|number|paper|computer|power|order|matter|offer|winter|summer|dinner|letter|center"
-    r"|border|river|theater|chapter|server|browser|folder|container|calendar|car|sugar|error|color|factor|sector|motor"
-    r"|floor|door|war|plant|restaurant|process|business|access|success|coffee|tree|fee|committee|committe|bar|year)$",
+    r"\b(?:access|border|browser|business|cancer|center|chapter|coffee|color|committee|computer|container|dinner|door"
+    r"|error|factor|fee|floor|folder|harbor|humor|labor|letter|matter|motor|newsletter|number|offer|order|paper|plant"
+    r"|power|process|restaurant|river|sector|server|success|summer|theater|tree|war|water|weather|winter)$",
     re.IGNORECASE,
 )
 _MOST_WORDS = 4

@@ -1,6 +1,6 @@
 """The two prompt files of this storey: what they hold beyond an ordinary prompt."""
 
-import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Self, TypeVar, get_args
 
@@ -8,51 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from persona_assets.personas.callings import fit_openings, is_child
 from persona_assets.personas.draws import draw
-from persona_assets.prompts import Demonstration, Prompt, PromptFile, load_prompt
+from persona_assets.personas.sketches import Sketch
+from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.settings import Relation
 
 _UNFINISHED = (" and", " who")
 _GRANULARITIES = ("coarse", "fine")
-_SLOTS = _WHO, _MATTER = "{{ who }}", "{{ matter }}"
-_SPOKEN_VOWEL = re.compile(r"(?!uni|use|eu|one)[aeiou]|hour|heir|honest", re.IGNORECASE)
-T = TypeVar("T")
+T = TypeVar("T", bound=Container[str])
 SEED_PROMPT_FILE = "seed_personas.yaml"
-
-
-_WORD = r"[a-z]+(?:[-'’][a-z]+)?"
-
-
-class SketchedPersona(BaseModel):
-    """What a document is about, and who has to do with such matters: in this order, for the one leads to the other."""
-
-    matter: str = Field(pattern=rf"^{_WORD}(?: {_WORD}){{0,6}}$")
-    who: str = Field(pattern=rf"^{_WORD}(?: {_WORD}){{0,3}}$")
-
-
-class Sketch(BaseModel):
-    """How a small model is asked for a person and a matter alone.
-
-    Attributes:
-        system: in place of that of the file.
-        user: likewise.
-        demonstrations: likewise; their answers are the fields of `SketchedPersona`.
-        frames: for each relation sentences with `{{ who }}` and `{{ matter }}`, of which one is drawn.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    system: str
-    user: str
-    demonstrations: tuple[Demonstration, ...] = ()
-    frames: dict[str, tuple[str, ...]]
-
-    @field_validator("frames")
-    @classmethod
-    def _check_frames(cls, frames: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        without = [frame for some in frames.values() for frame in some if not all(slot in frame for slot in _SLOTS)]
-        if without:
-            raise ValueError(f"{' and '.join(_SLOTS)} are not both in: {'; '.join(without)}")
-        return _require({name: some for name, some in frames.items() if some}, get_args(Relation))
 
 
 class SeedPrompt(PromptFile):
@@ -78,27 +41,17 @@ class SeedPrompt(PromptFile):
     def _check_granularity(cls, granularity: dict[str, str]) -> dict[str, str]:
         return _require(granularity, _GRANULARITIES)
 
-    def as_sketch(self) -> Self:
-        """The same prompt for a model that is asked for a person and a matter alone."""
-        if self.sketch is None:
-            return self
-        asked = {name: getattr(self.sketch, name) for name in ("system", "user", "demonstrations")}
+    @field_validator("sketch")
+    @classmethod
+    def _check_sketch(cls, sketch: Sketch | None) -> Sketch | None:
+        if sketch:
+            _require(sketch.frames, get_args(Relation))
+        return sketch
+
+    def ask_for(self, sketch: Sketch) -> Self:
+        """The same prompt for a model that is asked for a sketch."""
+        asked = {"system": sketch.system, "user": sketch.user, "demonstrations": sketch.demonstrations}
         return self.model_copy(update={**asked, "stop": ()})
-
-    def frame_persona(self, who: str, matter: str, relation: str, row_id: str) -> str:
-        """Put a person and a matter into a sentence that is drawn; equal for an equal row.
-
-        Args:
-            who: an occupation or stage of life, without an article.
-            matter: what the document is about.
-            relation: of the person to the document.
-            row_id: of the document and the draw.
-        """
-        if self.sketch is None:
-            raise ValueError("the prompt has no sketch")
-        frame = draw(f"frame of {row_id}", self.sketch.frames[relation], 1)[0]
-        article = "An" if _SPOKEN_VOWEL.match(who) else "A"
-        return f"{frame.replace(_WHO, f'{article} {who}').replace(_MATTER, matter)}."
 
 
 class Relationship(BaseModel):
@@ -183,7 +136,7 @@ def load_expansion_prompt(folder: Path) -> Prompt[ExpansionPrompt]:
     return load_prompt(folder / "expanded_personas.yaml", ExpansionPrompt)
 
 
-def _require(texts: dict[str, T], keys: tuple[str, ...]) -> dict[str, T]:
+def _require(texts: T, keys: tuple[str, ...]) -> T:
     missing = [key for key in keys if key not in texts]
     if missing:
         raise ValueError(f"there is no text for {', '.join(missing)}")

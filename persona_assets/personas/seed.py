@@ -1,6 +1,5 @@
 """Text-to-Persona: who is likely to read, write, like or dislike a text (Persona Hub, section 2.1)."""
 
-import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,15 +28,15 @@ from persona_assets.personas.callings import names_a_person
 from persona_assets.personas.choice import score_personas
 from persona_assets.personas.draws import draw
 from persona_assets.personas.heuristics import clean_persona, find_flaw, find_flaw_against
-from persona_assets.personas.persona_prompts import SeedPrompt, SketchedPersona
+from persona_assets.personas.persona_prompts import SeedPrompt
+from persona_assets.personas.sketches import SketchedPersona, asks_for_sketches
 from persona_assets.records import QUARANTINE_COLUMNS, SeedPersonas, content_id, polars_schema
-from persona_assets.settings import ModelSettings, Relation, SeedSettings
+from persona_assets.settings import Relation, SeedSettings
 from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(SeedPersonas)
 # Beyond it a persona is no nearer to its document but more of a copy.
 _NEAR_ENOUGH = 0.6
-_ARTICLE = re.compile(r"^(?:an?|the) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +67,19 @@ async def make_seed_personas(
     Yields:
         Batches of seed_personas.
     """
-    is_sketched = asker.prompt.content.sketch is not None and asks_for_sketches(asker.client.settings, settings)
-    asker = asker.with_content(asker.prompt.content.as_sketch()) if is_sketched else asker
+    sketch = asker.prompt.content.sketch if asks_for_sketches(asker.client.settings, settings) else None
+    asker = asker.with_content(asker.prompt.content.ask_for(sketch)) if sketch else asker
     demonstrations = asker.prompt.demonstration_texts()
 
     def judge(context: SeedContext, values: Values) -> Verdict:
-        if is_sketched and (not names_a_person(str(values["who"])) or names_a_person(str(values["matter"]))):
+        if sketch and not names_a_person(values["who"]):
             return Rejected("no_person", f"{values['who']}: {values['matter']}")
-        persona = _frame(asker, context, values) if is_sketched else clean_persona(values["text"])
+        row_id = f"{context.doc_id} {context.sample}"
+        persona = (
+            sketch.frame_persona(values["who"], values["matter"], context.relation, row_id)
+            if sketch
+            else clean_persona(values["text"])
+        )
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
             persona, context.text, context.language
         )
@@ -101,7 +105,7 @@ async def make_seed_personas(
             "response_keys": list(outcome.keys),
         }
 
-    model = SketchedPersona if is_sketched else None
+    model = SketchedPersona if sketch else None
     outcomes = run_tasks(_plan(asker, documents, settings, model), work, asker.window)
     async for batch in collect_batches(outcomes, make_row, _SCHEMA):
         yield batch
@@ -152,19 +156,6 @@ def take_personas(persona_rows: pl.DataFrame) -> Batch:
 def identify_persona(persona: str, origin_id: str | None, relation: str | None, sample: int) -> str:
     """The id of a persona: its normalised text, where it comes from, how, and which draw."""
     return content_id("per", normalise(persona), origin_id, relation, sample)
-
-
-def asks_for_sketches(model: ModelSettings, settings: SeedSettings) -> bool:
-    """Whether a model is asked for a person and a matter alone; the packaged one finds no words for them."""
-    if settings.sketches == "auto":
-        return model.is_embedded and not model.is_packaged
-    return settings.sketches == "always"
-
-
-def _frame(asker: Asker[SeedPrompt], context: SeedContext, values: Values) -> str:
-    row_id = f"{context.doc_id} {context.sample}"
-    who = _ARTICLE.sub("", str(values["who"]))
-    return asker.prompt.content.frame_persona(who, str(values["matter"]), context.relation, row_id)
 
 
 def _plan(

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -134,7 +135,8 @@ def test_a_missing_lake_makes_no_response_unreferenced(project: SmallProject, ca
 
 
 def test_a_project_without_responses_has_no_ledger(empty_project: SmallProject, call: Call) -> None:
+    shutil.rmtree(empty_project.data)
     called = call("ledger")
     assert called.code == 1
     assert "There is no ledger at" in called.err
-    assert not (empty_project.data / "ledger.sqlite").exists()
+    assert not empty_project.data.exists()

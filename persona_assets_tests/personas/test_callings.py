@@ -50,11 +50,17 @@ def test_a_child_is_known_by_what_it_is_called(persona: str, child: bool) -> Non
     assert is_child(persona) == child
 
 
-@pytest.mark.parametrize("who", ["olive farmer", "night nurse", "young mother", "piano tuner", "history buff", "clerk"])
+@pytest.mark.parametrize(
+    "who",
+    ["olive farmer", "night nurse", "young mother", "piano tuner", "history buff", "clerk", "grandson", "midwife"],
+)
 def test_an_occupation_names_a_person(who: str) -> None:
     assert names_a_person(who)
 
 
-@pytest.mark.parametrize("who", ["cookie policy", "mining company", "committee", "web server", "toolbox", "new car"])
+@pytest.mark.parametrize(
+    "who",
+    ["cookie policy", "mining company", "committee", "web server", "toolbox", "new car", "climate", "lesson", "salad"],
+)
 def test_a_thing_names_none(who: str) -> None:
     assert not names_a_person(who)

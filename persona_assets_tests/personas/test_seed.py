@@ -10,9 +10,9 @@ import pytest
 from persona_assets.errors import PromptError
 from persona_assets.personas.draws import draw
 from persona_assets.personas.persona_prompts import load_seed_prompt
-from persona_assets.personas.seed import asks_for_sketches, count_seed_tasks, make_seed_personas, take_personas
+from persona_assets.personas.seed import count_seed_tasks, make_seed_personas, take_personas
 from persona_assets.records import SeedPersonas
-from persona_assets.settings import ModelSettings, SeedSettings, TaskSettings
+from persona_assets.settings import SeedSettings, TaskSettings
 from persona_assets.tables import Batch
 from persona_assets_tests.asking import PROMPTS, Made, ask, compare_by_length, put_together
 from persona_assets_tests.scripted import ScriptedReply, teach
@@ -205,7 +205,6 @@ def test_a_small_model_says_who_and_what_and_the_sentence_is_drawn(tmp_path: Pat
     ("who", "matter", "reason"),
     [
         ("cookie policy", "the fees for boats", "no_person"),
-        ("harbour clerk", "jazz musician", "no_person"),
         ("harbour clerk", "42 boats", "malformed"),
     ],
 )
@@ -213,24 +212,3 @@ def test_a_sketch_of_no_person_is_refused(who: str, matter: str, reason: str, tm
     made = sketch(tmp_path, who, matter)
     assert made.rows.is_empty()
     assert made.quarantined["reason"].to_list() == [reason]
-
-
-def test_the_article_fits_what_is_spoken() -> None:
-    content = PROMPT.content
-    for who, begins in {"apple grower": "An ", "university clerk": "A ", "hour counter": "An ", "monk": "A "}.items():
-        assert content.frame_persona(who, "late trains", "read", "doc_1 0").startswith(f"{begins}{who} ")
-
-
-@pytest.mark.parametrize("name", ["embedded/smollm2-135m-instruct", "openai/gpt-4o-mini", "embedded/model.gguf"])
-def test_who_is_asked_for_sketches(name: str) -> None:
-    model = ModelSettings(name=name)
-    assert asks_for_sketches(model, SeedSettings()) is (name == "embedded/model.gguf")
-    assert asks_for_sketches(model, SKETCHED)
-    assert not asks_for_sketches(model, SeedSettings(sketches="never"))
-
-
-def test_a_frame_without_both_slots_is_named(tmp_path: Path) -> None:
-    text = (PROMPTS / "seed_personas.yaml").read_text(encoding="utf-8")
-    (tmp_path / "seed_personas.yaml").write_text(text.replace("for advice on {{ matter }}", "for advice"))
-    with pytest.raises(PromptError, match="who looks for advice"):
-        load_seed_prompt(tmp_path)

@@ -1,0 +1,70 @@
+"""What a small model says of a document: who has to do with what. The sentence around the two is drawn."""
+
+import re
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from persona_assets.personas.draws import draw
+from persona_assets.prompts import Demonstration
+from persona_assets.settings import ModelSettings, Relation, SeedSettings
+
+_WORD = r"[a-z]+(?:[-'’][a-z]+)?"
+_SLOTS = _WHO, _MATTER = "{{ who }}", "{{ matter }}"
+_ARTICLE = re.compile(r"^(?:an?|the) ")
+_SPOKEN_VOWEL = re.compile(r"(?!uni|use|eu|one)[aeiou]|hour|heir|honest")
+
+
+class SketchedPersona(BaseModel):
+    """What a document is about, and who has to do with such matters: in this order, for the one leads to the other."""
+
+    matter: str = Field(pattern=rf"^{_WORD}(?: {_WORD}){{0,6}}$")
+    who: str = Field(pattern=rf"^{_WORD}(?: {_WORD}){{0,3}}$")
+
+
+class Sketch(BaseModel):
+    """How a small model is asked for a person and a matter alone.
+
+    Attributes:
+        system: in place of that of the prompt file.
+        user: likewise.
+        demonstrations: likewise; their answers are the fields of `SketchedPersona`.
+        frames: for each relation sentences with `{{ who }}` and `{{ matter }}`, of which one is drawn.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system: str
+    user: str
+    demonstrations: tuple[Demonstration, ...] = ()
+    frames: dict[Relation, tuple[str, ...]]
+
+    @field_validator("frames")
+    @classmethod
+    def _check_frames(cls, frames: dict[Relation, tuple[str, ...]]) -> dict[Relation, tuple[str, ...]]:
+        without = [frame for some in frames.values() for frame in some if not all(slot in frame for slot in _SLOTS)]
+        if without:
+            raise ValueError(f"{' and '.join(_SLOTS)} are not both in: {'; '.join(without)}")
+        if empty := [relation for relation, some in frames.items() if not some]:
+            raise ValueError(f"there is no frame for {', '.join(empty)}")
+        return frames
+
+    def frame_persona(self, who: str, matter: str, relation: Relation, row_id: str) -> str:
+        """Put a person and a matter into a sentence that is drawn; equal for an equal row.
+
+        Args:
+            who: an occupation or stage of life.
+            matter: what the document is about.
+            relation: of the person to the document.
+            row_id: of the document and the draw.
+        """
+        frame = draw(f"frame of {row_id}", self.frames[relation], 1)[0]
+        plain = _ARTICLE.sub("", who)
+        article = "An" if _SPOKEN_VOWEL.match(plain) else "A"
+        return f"{frame.replace(_WHO, f'{article} {plain}').replace(_MATTER, matter)}."
+
+
+def asks_for_sketches(model: ModelSettings, settings: SeedSettings) -> bool:
+    """Whether a model is asked for a person and a matter alone; the packaged one finds no words for them."""
+    if settings.sketches == "auto":
+        return model.is_embedded and not model.is_packaged
+    return settings.sketches == "always"

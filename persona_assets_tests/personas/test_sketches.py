@@ -1,0 +1,53 @@
+"""Who has to do with what: the sentence around it, and which models are asked so."""
+
+from pathlib import Path
+
+import pytest
+
+from persona_assets.errors import PromptError
+from persona_assets.personas.persona_prompts import load_seed_prompt
+from persona_assets.personas.sketches import Sketch, asks_for_sketches
+from persona_assets.settings import ModelSettings, SeedSettings
+from persona_assets_tests.asking import PROMPTS
+
+
+def _read_sketch() -> Sketch:
+    sketch = load_seed_prompt(PROMPTS).content.sketch
+    assert sketch
+    return sketch
+
+
+SKETCH = _read_sketch()
+
+
+def test_the_article_fits_what_is_spoken() -> None:
+    for who, begins in {
+        "apple grower": "An ",
+        "university clerk": "A ",
+        "hour counter": "An ",
+        "monk": "A ",
+        "the apple grower": "An ",
+    }.items():
+        assert SKETCH.frame_persona(who, "late trains", "read", "doc_1 0").startswith(begins + who.removeprefix("the "))
+
+
+@pytest.mark.parametrize("name", ["embedded/smollm2-135m-instruct", "openai/gpt-4o-mini", "embedded/model.gguf"])
+def test_who_is_asked_for_sketches(name: str) -> None:
+    model = ModelSettings(name=name)
+    assert asks_for_sketches(model, SeedSettings()) is (name == "embedded/model.gguf")
+    assert asks_for_sketches(model, SeedSettings(sketches="always"))
+    assert not asks_for_sketches(model, SeedSettings(sketches="never"))
+
+
+def test_a_frame_without_both_slots_is_named(tmp_path: Path) -> None:
+    text = (PROMPTS / "seed_personas.yaml").read_text(encoding="utf-8")
+    (tmp_path / "seed_personas.yaml").write_text(text.replace("for advice on {{ matter }}", "for advice"))
+    with pytest.raises(PromptError, match="who looks for advice"):
+        load_seed_prompt(tmp_path)
+
+
+def test_a_relation_without_a_frame_is_named(tmp_path: Path) -> None:
+    text = (PROMPTS / "seed_personas.yaml").read_text(encoding="utf-8")
+    (tmp_path / "seed_personas.yaml").write_text(text[: text.index("    dislike:\n      - ")] + "temperature: 0.7\n")
+    with pytest.raises(PromptError, match="no text for dislike"):
+        load_seed_prompt(tmp_path)
