@@ -121,7 +121,7 @@ def _read_large_numbers(text: str) -> list[str]:
     return list(dict.fromkeys(whole for whole in wholes if len(whole) >= _TELLING_DIGITS))
 
 
-def share_of_words_kept(answer: str, original: str, few: int = 8) -> float:
+def share_of_words_kept(answer: str, original: str, few: int = 5) -> float:
     """Share of the long words of the original, by their first five letters, that the answer still has.
 
     With fewer than `few` such words nothing can be said: 1.

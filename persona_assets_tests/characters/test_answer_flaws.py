@@ -173,6 +173,11 @@ def test_a_character_may_say_who_it_is(answer: str) -> None:
         ("", "Five words say hardly anything.", 1.0),
         ("Bridges crossing rivers", "bridge crosses river under heavy clouds while sailors whistle softly", 3 / 10),
         ("", "bridge crosses river under heavy clouds while sailors whistle softly", 0.0),
+        (
+            "Listen to your neighbours.",
+            "Ring the bell, ask what is heavy and carry the water bottles up the stairs.",
+            0.0,
+        ),
     ],
 )
 def test_the_share_of_words(answer: str, original: str, share: float) -> None:
