@@ -175,7 +175,7 @@ def test_a_character_may_say_who_it_is(answer: str) -> None:
         ("", "bridge crosses river under heavy clouds while sailors whistle softly", 0.0),
         (
             "Listen to your neighbours.",
-            "Ring the bell, ask what is heavy and carry the water bottles up the stairs.",
+            "Ask what is heavy and carry the water bottles up the stairs.",
             0.0,
         ),
     ],
