@@ -24,7 +24,7 @@ from persona_assets.llm.usage import Usage
 from persona_assets.progress import Reporter
 from persona_assets.records import QUARANTINE_COLUMNS, SeedPersonas, WebText, polars_schema
 from persona_assets.settings import BatchSettings, Settings
-from persona_assets.tables import WHOLE, Batch
+from persona_assets.tables import Batch
 
 
 class SampleFailedError(PersonaAssetsError):
@@ -179,7 +179,3 @@ def _write_part(whole: Lake, part: Lake, shard: str, number: int, seed: int) -> 
     if not has_texts:
         part.copy_from(whole, "web_text", shard)
     return ["web_text"] if has_texts else ["web_text", "seed_personas"]
-
-
-def _copy_table(whole: Lake, part: Lake, asset: str, shard: str = WHOLE) -> None:
-    part.copy_from(whole, asset, shard)
