@@ -30,12 +30,7 @@ def load_pipeline(path: Path, header: GgufHeader, context_tokens: int) -> tuple[
     Raises:
         ModelError: if the engine is not installed or cannot load the file.
     """
-    try:
-        import openvino_genai
-    except ImportError as error:
-        raise ModelError(
-            f"model.name: an embedded model needs openvino-genai ({error}). Run: pip install 'persona-assets[embedded]'"
-        ) from error
+    openvino_genai = _import_engine()
     scheduler = openvino_genai.SchedulerConfig()
     scheduler.max_num_seqs = _MOST_SEQUENCES
     scheduler.max_num_batched_tokens = _MOST_TOKENS_A_STEP
@@ -49,6 +44,28 @@ def load_pipeline(path: Path, header: GgufHeader, context_tokens: int) -> tuple[
             f"model.name: the embedded engine cannot load {path}: {shorten(error)}. It runs models of the Llama and"
             " Qwen families; serve others by Ollama or vLLM and name them ollama_chat/NAME or hosted_vllm/NAME."
         ) from error
+
+
+def load_engine_tokenizer(path: Path) -> Any:
+    """Load the tokenizer of a GGUF file alone.
+
+    Raises:
+        ModelError: if the engine is not installed or cannot read the file.
+    """
+    try:
+        return _import_engine().Tokenizer(str(path))
+    except (RuntimeError, LookupError, ValueError) as error:
+        raise ModelError(f"tokenizer: the embedded engine cannot read {path}: {shorten(error)}.") from error
+
+
+def _import_engine() -> Any:
+    try:
+        import openvino_genai
+    except ImportError as error:
+        raise ModelError(
+            f"An embedded model needs openvino-genai ({error}). Run: pip install 'persona-assets[embedded]'"
+        ) from error
+    return openvino_genai
 
 
 def configure(genai: Any, tokenizer: Any, options: GenerationOptions, expression: str | None) -> Any:

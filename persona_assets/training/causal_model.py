@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from persona_assets.errors import ModelError
-from persona_assets.llm.tokenizer import Chat, ChatTokenizer, load_tokenizer, locate_weights
+from persona_assets.llm.tokenizer import (
+    Chat,
+    ChatTokenizer,
+    load_transformers_tokenizer,
+    locate_weights,
+    wrap_tokenizer,
+)
 
 INSTALL = "pip install 'persona-assets[train]'"
 ADAPTER_FILE = "adapter_config.json"
@@ -19,13 +25,18 @@ class CausalModel:
 
     Attributes:
         model: of transformers, or of peft where adapters were trained.
-        chat: its tokenizer and template.
+        tokenizer: of transformers.
         name: how it was named.
     """
 
     model: Any
-    chat: ChatTokenizer
+    tokenizer: Any
     name: str
+
+    @property
+    def chat(self) -> ChatTokenizer:
+        """What encodes chats by the model's template."""
+        return wrap_tokenizer(self.tokenizer, self.name)
 
     def answer(self, chats: Sequence[Chat], max_tokens: int, batch_size: int = 8) -> list[str]:
         """Answer chats greedily.
@@ -49,7 +60,7 @@ class CausalModel:
     def _answer_batch(self, chats: Sequence[Chat], max_tokens: int) -> list[str]:
         import torch
 
-        tokenizer = self.chat.tokenizer
+        tokenizer = self.tokenizer
         texts = [
             tokenizer.apply_chat_template(list(chat), tokenize=False, add_generation_prompt=True) for chat in chats
         ]
@@ -84,7 +95,7 @@ def load_causal_model(name: str | Path) -> CausalModel:
     try:
         if (Path(source) / ADAPTER_FILE).is_file():
             return _load_adapted(source)
-        return CausalModel(_load(source), load_tokenizer(source), source)
+        return CausalModel(_load(source), load_transformers_tokenizer(source), source)
     except ImportError as error:
         raise ModelError(f"training: {error.name or error} is not installed. Run: {INSTALL}.") from None
     except (OSError, ValueError, KeyError) as error:
@@ -118,7 +129,7 @@ def _load_adapted(folder: str) -> CausalModel:
     from peft import PeftConfig, PeftModel
 
     base = PeftConfig.from_pretrained(folder).base_model_name_or_path or ""
-    return CausalModel(PeftModel.from_pretrained(_load(base), folder), load_tokenizer(folder), folder)
+    return CausalModel(PeftModel.from_pretrained(_load(base), folder), load_transformers_tokenizer(folder), folder)
 
 
 @contextmanager

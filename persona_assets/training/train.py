@@ -188,7 +188,7 @@ def _make_trainer(
         args=arguments,
         train_dataset=Dataset.from_list(train),
         eval_dataset=Dataset.from_list(measured),
-        processing_class=causal.chat.tokenizer,
+        processing_class=causal.tokenizer,
         peft_config=_make_adapters(settings),
     )
     # What it would print is in the state, and in the asset's metadata.
@@ -222,7 +222,7 @@ def _save(trainer: Any, causal: CausalModel, folder: Path, training: Training) -
         # An embedded model has no folder of its own to be named by.
         config = json.loads(adapters.read_text(encoding="utf-8")) | {"base_model_name_or_path": training.base}
         adapters.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    causal.chat.tokenizer.save_pretrained(folder)
+    causal.tokenizer.save_pretrained(folder)
     (folder / FACTS_FILE).write_text(json.dumps(asdict(training), indent=2) + "\n", encoding="utf-8")
 
 

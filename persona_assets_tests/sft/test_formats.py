@@ -100,15 +100,16 @@ def test_the_collators_of_trl_take_chat_and_preference_rows(made: Release, tmp_p
     from trl.trainer.dpo_trainer import DataCollatorForPreference
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from persona_assets.llm.tokenizer import load_tokenizer
+    from persona_assets.llm.tokenizer import load_transformers_tokenizer, wrap_tokenizer
 
-    chat = load_tokenizer(PACKAGED_MODEL)
-    pad = chat.tokenizer.pad_token_id or 0
+    tokenizer = load_transformers_tokenizer(PACKAGED_MODEL)
+    chat = wrap_tokenizer(tokenizer, PACKAGED_MODEL)
+    pad = tokenizer.pad_token_id or 0
     rows = [chat.encode(row["messages"]) for row in load(made, "default", tmp_path)["train"].select(range(3))]
     batch = DataCollatorForLanguageModeling(pad)([{"input_ids": row.input_ids, "labels": row.labels} for row in rows])
     assert batch["input_ids"].shape == batch["labels"].shape
-    pairs = [apply_chat_template(pair, chat.tokenizer) for pair in load(made, "preference", tmp_path)["train"]][:3]
-    ids = [{f"{part}_ids": chat.tokenizer(pair[part])["input_ids"] for part in pair} for pair in pairs]
+    pairs = [apply_chat_template(pair, tokenizer) for pair in load(made, "preference", tmp_path)["train"]][:3]
+    ids = [{f"{part}_ids": tokenizer(pair[part])["input_ids"] for part in pair} for pair in pairs]
     together = DataCollatorForPreference(pad)(ids)
     # Chosen and rejected stand in one batch, one half each.
     assert together["input_ids"].shape[0] == 6

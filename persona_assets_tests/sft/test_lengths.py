@@ -1,9 +1,12 @@
 """Lengths in tokens, and cuts between turns."""
 
+import subprocess
+import sys
+
 import polars as pl
 import pytest
 
-from persona_assets.llm.tokenizer import load_tokenizer
+from persona_assets.llm.tokenizer import load_tokenizer, load_transformers_tokenizer, wrap_tokenizer
 from persona_assets.settings_sections import PACKAGED_MODEL
 from persona_assets.sft.lengths import fit_turns, measure_lengths
 from persona_assets_tests.sft.candidates import make_candidates
@@ -26,13 +29,25 @@ def test_a_cut_falls_behind_an_answer(spare: int) -> None:
     assert fit_turns(tokenizer, TALK, ends[2] + spare) == ((3, ends[2]) if spare >= 0 else (0, 0))
 
 
-def test_tokens_are_those_of_the_template() -> None:
-    tokenizer = load_tokenizer(PACKAGED_MODEL)
-    encoded = tokenizer.encode(TALK)
-    whole = tokenizer.tokenizer.apply_chat_template(TALK, tokenize=False)
-    assert tokenizer.tokenizer.decode(encoded.input_ids) == whole
+@pytest.mark.parametrize("talk", [TALK, TALK[1:], [{"role": "user", "content": "  Ünï\n\n日本 <|im_end|> 12345"}]])
+def test_tokens_are_those_that_the_model_is_trained_with(talk: list[dict[str, str]]) -> None:
+    encoded = load_tokenizer(PACKAGED_MODEL).encode(talk)
+    trained = load_transformers_tokenizer(PACKAGED_MODEL)
+    whole = trained.apply_chat_template(talk, tokenize=False)
+    assert trained.decode(encoded.input_ids) == whole
     assert encoded.ends[-1] == len(encoded.input_ids)
-    assert len(encoded.input_ids) == pytest.approx(len(tokenizer.tokenizer(whole)["input_ids"]), abs=3)
+    assert encoded == wrap_tokenizer(trained, PACKAGED_MODEL).encode(talk)
+    assert len(encoded.input_ids) == pytest.approx(len(trained(whole)["input_ids"]), abs=3)
+
+
+def test_reading_tokens_loads_neither_transformers_nor_torch() -> None:
+    code = (
+        "import sys; from persona_assets.llm.tokenizer import load_tokenizer\n"
+        f"load_tokenizer({PACKAGED_MODEL!r})\n"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("[]")
 
 
 def test_all_candidates_are_measured() -> None:

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_assets.llm.tokenizer import IGNORED, load_tokenizer
+from persona_assets.llm.tokenizer import IGNORED, load_tokenizer, load_transformers_tokenizer
 from persona_assets.settings_sections import PACKAGED_MODEL
 from persona_assets.sft.packing import pack_lengths, write_packed
 from persona_assets_tests.sft.candidates import make_candidates
@@ -23,7 +23,7 @@ def test_every_length_is_in_one_row_and_no_row_overflows(lengths: list[int]) -> 
 
 
 def test_packed_rows_hold_the_examples_with_labels_on_the_answers(tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(PACKAGED_MODEL)
+    tokenizer, trained = load_tokenizer(PACKAGED_MODEL), load_transformers_tokenizer(PACKAGED_MODEL)
     rows = make_candidates([f"per_{number}" for number in range(30)], each=2)
     result = write_packed(tmp_path / "packed.parquet", rows, tokenizer, 256)
     packed = pl.read_parquet(tmp_path / "packed.parquet")
@@ -38,8 +38,8 @@ def test_packed_rows_hold_the_examples_with_labels_on_the_answers(tmp_path: Path
         for example_id, length in zip(row["example_ids"], row["seq_lengths"], strict=True):
             ids, labels = (row[name][start : start + length] for name in ("input_ids", "labels"))
             assert row["position_ids"][start : start + length] == list(range(length))
-            text = tokenizer.tokenizer.decode(ids)
-            assert text == tokenizer.tokenizer.apply_chat_template(by_id[example_id], tokenize=False)
-            learned = tokenizer.tokenizer.decode([label for label in labels if label != IGNORED])
+            text = trained.decode(ids)
+            assert text == trained.apply_chat_template(by_id[example_id], tokenize=False)
+            learned = trained.decode([label for label in labels if label != IGNORED])
             assert learned.startswith(by_id[example_id][-1]["content"] + "<|im_end|>")
             start += length

@@ -85,9 +85,9 @@ def test_axolotl_prepares_what_its_snippet_names(shape: str, tmp_path: Path) -> 
 def write_tiny_model(folder: Path) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from persona_assets.llm.tokenizer import load_tokenizer
+    from persona_assets.llm.tokenizer import load_transformers_tokenizer
 
-    tokenizer = load_tokenizer(PACKAGED_MODEL).tokenizer
+    tokenizer = load_transformers_tokenizer(PACKAGED_MODEL)
     tokenizer.save_pretrained(folder)
     shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape)).save_pretrained(folder)
