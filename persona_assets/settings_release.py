@@ -44,6 +44,9 @@ class AutomationSettings(Section):
         4, ge=1, description="Steps that may ask one model provider at a time, until the UI sets its pool otherwise."
     )
     keep_runs_days: int = Field(90, ge=1, description="Age at which prune_runs deletes the records of a run.")
+    pictures: bool = Field(
+        True, description="Draw pictures of each materialisation: a quarter of a second and some 30 KB of records each."
+    )
     hub_days: int = Field(30, ge=1, description="Days after which a shard of the hub counts as old.")
     release_days: int = Field(30, ge=1, description="The same of a release.")
 

@@ -1,5 +1,7 @@
-"""What every test has: the scripted model, known to litellm as soon as somebody loads it, and a compiled model."""
+"""What every test has: the scripted model, known to litellm as soon as somebody loads it, and what workers share."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,15 +17,44 @@ def _scripted_model() -> None:
     install_scripted_provider()
 
 
+# Their first tests make what many others start from: each is begun by one worker, while nobody waits for it.
+_FIRST = ("persona_assets_tests/commands/test_run.py", "persona_assets_tests/graph/test_chain.py")
+
+Share = Callable[[str, Callable[[Path], None]], Path]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(places)))
+
+
 @pytest.fixture(scope="session")
-def compiled_models(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """Where the packaged embedding model lies compiled: once for all workers, for it takes as long as many tests."""
+def share(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Share:
+    """Has a folder made once for all workers: `share(name, make)` returns it."""
     mine = tmp_path_factory.getbasetemp()
-    shared = mine if worker_id == "master" else mine.parent
-    store = shared / "compiled"
-    with FileLock(shared / "compiled.lock"):
-        assert Encoder(EmbeddingSettings(), store).dimension > 0
-    return store
+    root = mine if worker_id == "master" else mine.parent
+
+    def share(name: str, make: Callable[[Path], None]) -> Path:
+        folder, made = root / name, root / f"{name}.made"
+        with FileLock(root / f"{name}.lock"):
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                made.touch()
+        return folder
+
+    return share
+
+
+@pytest.fixture(scope="session")
+def compiled_models(share: Share) -> Path:
+    """Where the packaged embedding model lies compiled: once for all workers, for it takes as long as many tests."""
+
+    def compile_model(folder: Path) -> None:
+        assert Encoder(EmbeddingSettings(), folder).dimension > 0
+
+    return share("compiled", compile_model)
 
 
 def link_compiled_models(store: Path, data: Path) -> None:

@@ -1,12 +1,12 @@
 """What characters and dialogues look like in the UI: how they are distributed, how long, and how alike."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from persona_assets.assets.pictures import embed_figure
+from persona_assets.assets.pictures import Picture
 from persona_assets.characters.balance import Balance, measure_balance
 from persona_assets.characters.dialogue_measures import measure_dialogues
 
@@ -23,7 +23,7 @@ def describe_balance(profiles: pl.LazyFrame) -> dict[str, Any]:
         "most_frequent_country": balance.share(balance.countries),
         "most_frequent_gender": balance.share(balance.genders),
         "same_name": balance.same_name,
-        "balance": dg.MetadataValue.md(embed_figure(_draw(balance), "names, countries, genders and ages")),
+        "balance": Picture("names, countries, genders and ages", partial(_draw, balance)),
     }
 
 

@@ -1,18 +1,20 @@
 """What a decision of the hub shows in the UI: pictures of the hub, rounds, and pairs around the thresholds."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from persona_assets.assets.pictures import embed_figure
+from persona_assets.assets.pictures import Picture
 from persona_assets.assets.preview import show_value
 from persona_assets.dedup.match import STAGES
 from persona_assets.dedup.portrait import Portrait, place_personas
 from persona_assets.dedup.statistics import count_rounds
 from persona_assets.settings import HubSettings
 
+_NEAREST = "Histogram of the cosine to the nearest other persona"
 _BINS = 25
 _PAIRS = 3
 
@@ -39,8 +41,10 @@ def describe_hub(
     metadata["pairs_around_thresholds"] = dg.MetadataValue.md(_show_pairs(duplicates, portrait.nearest))
     if portrait.nearest.height:
         metadata["median_nearest_cosine"] = float(portrait.nearest["cosine"].median() or 0.0)  # type: ignore[arg-type]
-        metadata["nearest_neighbours"] = dg.MetadataValue.md(_draw_histogram(portrait.nearest["cosine"], settings))
-        metadata["map"] = dg.MetadataValue.md(_draw_map(portrait))
+        metadata["nearest_neighbours"] = Picture(
+            _NEAREST, partial(_draw_histogram, portrait.nearest["cosine"], settings)
+        )
+        metadata["map"] = Picture("Map of the hub", partial(_draw_map, portrait))
     return metadata
 
 
@@ -70,7 +74,7 @@ def _show_pair(name: str, score: float, persona: str, other: str) -> str:
     return f"| {name} | {score:.3f} | {show_value(persona)} | {show_value(other)} |"
 
 
-def _draw_histogram(cosines: pl.Series, settings: HubSettings) -> str:
+def _draw_histogram(cosines: pl.Series, settings: HubSettings) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3), layout="tight")
@@ -80,10 +84,10 @@ def _draw_histogram(cosines: pl.Series, settings: HubSettings) -> str:
     axes.set_xlabel("cosine to the nearest other persona of the hub")
     axes.set_ylabel(f"personas (of {len(cosines)})")
     axes.legend()
-    return embed_figure(figure, "Histogram of the cosine to the nearest other persona")
+    return figure
 
 
-def _draw_map(portrait: Portrait) -> str:
+def _draw_map(portrait: Portrait) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 5), layout="tight")
@@ -96,4 +100,4 @@ def _draw_map(portrait: Portrait) -> str:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.legend(fontsize="small")
-    return embed_figure(figure, "Map of the hub")
+    return figure

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from persona_assets.accounting import Accounting
 from persona_assets.assets.interrupts import run_interruptibly
+from persona_assets.assets.pictures import show_pictures
 from persona_assets.assets.preview import describe_table, describe_usage
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.usage import Usage
@@ -81,7 +82,9 @@ def to_result(
         asset_key=info.asset,
         value=info,
         data_version=dg.DataVersion(info.data_version),
-        metadata={**describe_table(project.lake, info, usage), **metadata},
+        metadata=show_pictures(
+            {**describe_table(project.lake, info, usage), **metadata}, project.settings.automation.pictures
+        ),
     )
 
 

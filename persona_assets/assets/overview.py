@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 
 from persona_assets.accounting import Accounting
-from persona_assets.assets.pictures import embed_figure
 from persona_assets.llm.usage import Usage
 
 _BLUE, _RED, _GREY = "#3b6ea5", "#b03a2e", "#8a8f98"
@@ -21,7 +20,7 @@ Panel = Callable[[Any], None]
 """Draws into one pair of axes."""
 
 
-def draw_overview(rows: pl.LazyFrame, accounting: Accounting, usage: Usage | None) -> str:
+def draw_overview(rows: pl.LazyFrame, accounting: Accounting, usage: Usage | None) -> Any:
     """Draw a published table.
 
     Args:
@@ -30,7 +29,7 @@ def draw_overview(rows: pl.LazyFrame, accounting: Accounting, usage: Usage | Non
         usage: what its calls cost; none of a table that asks no model.
 
     Returns:
-        Markdown with the picture in it.
+        A Matplotlib figure.
     """
     from matplotlib.figure import Figure
 
@@ -40,7 +39,7 @@ def draw_overview(rows: pl.LazyFrame, accounting: Accounting, usage: Usage | Non
         panel(axes)
     # Set by hand: a layout that is computed takes as long as all the rest.
     figure.subplots_adjust(left=0.42 / len(panels), right=0.99, wspace=0.6, bottom=0.2, top=0.88)
-    return embed_figure(figure, "Yield, spend, lengths, languages and rounds of this table")
+    return figure
 
 
 def _plan_panels(rows: pl.LazyFrame, accounting: Accounting, usage: Usage | None) -> Iterator[Panel]:

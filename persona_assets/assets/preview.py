@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -10,12 +11,14 @@ import polars as pl
 
 from persona_assets.accounting import Accounting
 from persona_assets.assets.overview import draw_overview
+from persona_assets.assets.pictures import Picture
 from persona_assets.dedup.match import STAGES
 from persona_assets.dedup.violations import ViolationSample
 from persona_assets.lake import Lake
 from persona_assets.llm.usage import Usage
 from persona_assets.tables import TableInfo
 
+_OVERVIEW = "Yield, spend, lengths, languages and rounds of this table"
 _ROWS = 5
 _CELL = 240
 _TURN = 80
@@ -27,14 +30,14 @@ _HIDDEN = {"response_keys", "license", "source", "prompt_hash"}
 
 
 def describe_table(lake: Lake, info: TableInfo, usage: Usage | None = None) -> dict[str, Any]:
-    """The metadata of a published table, with what its calls cost if a model was asked."""
+    """The metadata of a published table, with what its calls cost if a model was asked; its picture is not drawn yet."""
     counts = info.accounting
     rows = lake.scan(info.asset, info.shard)
     row_count = "dagster/row_count" if info.shard == "all" else "dagster/partition_row_count"
     return {
         row_count: info.rows,
         "preview": dg.MetadataValue.md(preview_rows(rows)),
-        "overview": dg.MetadataValue.md(draw_overview(rows, counts, usage)),
+        "overview": Picture(_OVERVIEW, partial(draw_overview, rows, counts, usage)),
         "accounting": dg.MetadataValue.md(describe_accounting(counts)),
         "planned": counts.planned,
         "answered": counts.answered,

@@ -1,12 +1,14 @@
 """What the quality of a recipe's rows looks like in the UI."""
 
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from persona_assets.assets.pictures import embed_figure
+from persona_assets.assets.pictures import Picture
 from persona_assets.evaluation.quality import Quality
 
+_SIMILARITY = "Similarity of rows by that of their personas"
 _SHOWN = (
     ("valid", "share of the replies that passed the checks"),
     ("refused", "share of the replies in which the model declined"),
@@ -41,11 +43,11 @@ def describe_quality(quality: Quality) -> dict[str, Any]:
         "quality": dg.MetadataValue.md("\n".join(lines)),
     }
     if quality.by_persona.height > 1:
-        metadata["similarity_by_persona"] = dg.MetadataValue.md(_draw(quality))
+        metadata["similarity_by_persona"] = Picture(_SIMILARITY, partial(_draw, quality))
     return metadata
 
 
-def _draw(quality: Quality) -> str:
+def _draw(quality: Quality) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 4))
@@ -57,4 +59,4 @@ def _draw(quality: Quality) -> str:
     axes.set_xlabel("cosine of two personas")
     axes.set_ylabel("mean cosine of their rows")
     axes.legend(fontsize="small")
-    return embed_figure(figure, "Similarity of rows by that of their personas")
+    return figure

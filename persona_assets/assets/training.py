@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from persona_assets.assets.interrupts import run_interruptibly
-from persona_assets.assets.pictures import embed_figure
+from persona_assets.assets.pictures import Picture
 from persona_assets.assets.pools import EMBEDDED_MODEL_POOL
 from persona_assets.assets.specs import CODE_VERSION, OWNERS
 from persona_assets.errors import LakeError
@@ -172,7 +172,7 @@ def describe_training(training: Training) -> dict[str, Any]:
         "loss_before": training.loss_before,
         "loss_after": training.loss_after,
         "loss_of": training.measured,
-        "losses": dg.MetadataValue.md(embed_figure(draw_losses(training), "loss by step")),
+        "losses": Picture("loss by step", lambda: draw_losses(training)).embed(),
         "path": dg.MetadataValue.path(training.folder),
     }
 
@@ -186,6 +186,6 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     }
     return {
         "scores": dg.MetadataValue.md(tabulate_scores(evaluation.scores)),
-        "plot": dg.MetadataValue.md(embed_figure(draw_scores(evaluation.scores), "before and after training")),
+        "plot": Picture("before and after training", lambda: draw_scores(evaluation.scores)).embed(),
         **numbers,
     }

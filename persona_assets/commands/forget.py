@@ -128,6 +128,7 @@ def _forget_ratings(settings: Settings, plan: Plan) -> None:
 
 
 def _report_tables(pipeline: Pipeline, shards: Collection[str]) -> None:
+    from persona_assets.assets.pictures import show_pictures
     from persona_assets.assets.preview import describe_table
 
     lake = pipeline.project.lake
@@ -137,7 +138,7 @@ def _report_tables(pipeline: Pipeline, shards: Collection[str]) -> None:
             if lake.exists(asset.name, shard):
                 info = lake.info(asset.name, shard)
                 partition = shard if asset.is_partitioned else None
-                metadata = describe_table(lake, info)
+                metadata = show_pictures(describe_table(lake, info), pipeline.project.settings.automation.pictures)
                 records.append(TableRecord(asset.name, partition, info.data_version, asset.code_version, metadata))
     report_tables(pipeline.instance, records)
 

@@ -40,7 +40,7 @@ def test_every_decision_has_counts_and_pictures(n):
     assert (metadata["dropped_minhash"], metadata["dropped_exact"]) == (n, 0)
     assert f"| 0 | {(n + 1) // 2} |" in metadata["new_by_round"].md_str
     for name in ("nearest_neighbours", "map"):
-        picture = metadata[name].md_str.split("base64,")[1].rstrip(")")
+        picture = metadata[name].embed().md_str.split("base64,")[1].rstrip(")")
         assert base64.b64decode(picture).startswith(b"\x89PNG")
 
 

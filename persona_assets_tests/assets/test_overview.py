@@ -10,6 +10,7 @@ import pytest
 
 from persona_assets.accounting import Accounting
 from persona_assets.assets.overview import draw_overview
+from persona_assets.assets.pictures import Picture, show_pictures
 from persona_assets.llm.usage import Usage
 
 TABLES = {
@@ -21,6 +22,11 @@ TABLES = {
     "scores": pl.DataFrame({"persona_id": ["a"], "score": [0.95]}),
     "turns": pl.DataFrame({"turns": [[{"role": "user", "content": "Hello"}], []]}),
 }
+
+
+def draw(name: str, account: Accounting, usage: Usage | None) -> str:
+    rows = TABLES[name].lazy()
+    return str(Picture("a table", lambda: draw_overview(rows, account, usage)).embed().value)
 
 
 def open_picture(markdown: str) -> tuple[int, int]:
@@ -37,8 +43,8 @@ def open_picture(markdown: str) -> tuple[int, int]:
 def test_every_table_has_a_picture(name: str, usage: Usage | None) -> None:
     rows = TABLES[name]
     account = Accounting.of_rows(rows.height + 3, rows.height, {"too_short": 2}, {"malformed": 1})
-    drawn = draw_overview(rows.lazy(), account, usage)
-    assert drawn == draw_overview(rows.lazy(), account, usage)
+    drawn = draw(name, account, usage)
+    assert drawn == draw(name, account, usage)
     wide, high = open_picture(drawn)
     assert wide >= 200
     assert high == 208
@@ -46,4 +52,9 @@ def test_every_table_has_a_picture(name: str, usage: Usage | None) -> None:
 
 def test_many_reasons_are_cut_to_the_most_frequent() -> None:
     account = Accounting(rows=5, dropped=Counter({f"reason_{n}": n for n in range(40)}))
-    assert open_picture(draw_overview(TABLES["texts"].lazy(), account, None))[1] == 208
+    assert open_picture(draw("texts", account, None))[1] == 208
+
+
+def test_pictures_that_are_not_wanted_are_not_drawn() -> None:
+    metadata = {"rows": 3, "overview": Picture("a table", lambda: pytest.fail("it was drawn"))}
+    assert show_pictures(metadata, shown=False) == {"rows": 3}

@@ -12,7 +12,7 @@ import pytest
 from persona_assets.cli import main
 from persona_assets.lake import Lake
 from persona_assets.settings import PACKAGE, load_settings
-from persona_assets_tests.conftest import link_compiled_models
+from persona_assets_tests.conftest import Share, link_compiled_models
 from persona_assets_tests.prompt_files import keep_recipes
 
 RECIPES = ("math", "math_solutions")
@@ -61,6 +61,8 @@ def _write_project(folder: Path, compiled_models: Path) -> None:
 path = "corpus"
 [model]
 name = "scripted/plain"
+[automation]
+pictures = false
 [expansion]
 rounds = 2
 [characters]
@@ -74,21 +76,20 @@ characters_per_session = 1
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory, compiled_models: Path) -> Path:
+def made_once(share: Share, compiled_models: Path) -> Path:
     """The project after its first whole run."""
-    folder = tmp_path_factory.mktemp("made")
-    _write_project(folder, compiled_models)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        _clear_settings(patch)
-        patch.setattr(sys, "argv", ["persona-assets", "run"])
-        main_code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            main_code = int(stop.code or 0)
-        assert main_code == 0
-    return folder
+
+    def make(folder: Path) -> None:
+        _write_project(folder, compiled_models)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            _clear_settings(patch)
+            patch.setattr(sys, "argv", ["persona-assets", "run"])
+            with pytest.raises(SystemExit) as stopped:
+                main()
+            assert not stopped.value.code
+
+    return share("made_project", make)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from persona_assets.evaluation.scores import read_evaluations
 from persona_assets.training.train import read_training
 from persona_assets_tests.commands.conftest import Call, SmallProject
+from persona_assets_tests.tiny_model import write_tiny_model
 
 pytest.importorskip("trl")
 
@@ -30,7 +31,14 @@ def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(f"PERSONA_ASSETS__{name}", value)
 
 
-def test_a_release_trains_the_packaged_model_and_is_evaluated(project: SmallProject, call: Call) -> None:
+@pytest.mark.parametrize("base", ["tiny", pytest.param("packaged", marks=pytest.mark.long)])
+def test_a_release_trains_a_model_and_is_evaluated(
+    base: str, project: SmallProject, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if base == "tiny":
+        monkeypatch.setenv("PERSONA_ASSETS__TRAINING__BASE", str(write_tiny_model(tmp_path / "tiny")))
+        # Random weights learn nothing from a few steps of a small one.
+        monkeypatch.setenv("PERSONA_ASSETS__TRAINING__LEARNING_RATE", "1e-2")
     called = call("train", "--mix", "default")
     assert called.code == 0, called.out + called.err
     training = read_training(project.data / "models" / "default")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from persona_assets.settings import PACKAGE, Settings
+from persona_assets_tests.conftest import Share
 from persona_assets_tests.graph.runs import (
     SHARD,
     Chain,
@@ -48,11 +49,32 @@ def few_recipes(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="session")
-def finished(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """The small project, materialised from text to release; nobody changes its folder."""
-    folder = tmp_path_factory.mktemp("finished")
-    shutil.copytree(sources, folder, dirs_exist_ok=True)
-    return materialise_chain(make_settings(folder))
+def _finished_runs() -> list[Chain]:
+    """What was run to make the finished project, if this worker made it."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def finished_folder(sources: Path, share: Share, _finished_runs: list[Chain]) -> Path:
+    """The small project, materialised from text to release by one of the workers; nobody changes it."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(sources, folder, dirs_exist_ok=True)
+        _finished_runs.append(materialise_chain(make_settings(folder, automation={"pictures": True})))
+
+    return share("finished", make)
+
+
+@pytest.fixture(scope="session")
+def finished(
+    sources: Path, finished_folder: Path, _finished_runs: list[Chain], tmp_path_factory: pytest.TempPathFactory
+) -> Chain:
+    """The same with what Dagster says of its runs, which only this process can know."""
+    if not _finished_runs:
+        folder = tmp_path_factory.mktemp("finished")
+        shutil.copytree(sources, folder, dirs_exist_ok=True)
+        _finished_runs.append(materialise_chain(make_settings(folder, automation={"pictures": True})))
+    return _finished_runs[0]
 
 
 @pytest.fixture
@@ -63,7 +85,7 @@ def empty(sources: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def copied(finished: Chain, tmp_path: Path) -> Settings:
+def copied(finished_folder: Path, tmp_path: Path) -> Settings:
     """A copy of the finished project, to go on with."""
-    shutil.copytree(finished.settings.data.parent, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(finished_folder, tmp_path, dirs_exist_ok=True, symlinks=True)
     return make_settings(tmp_path)

@@ -22,6 +22,7 @@ from persona_assets.settings import PACKAGE, EmbeddingSettings, Settings, load_s
 SHARD = "small"
 MIX = "default"
 _RECIPES = load_recipes(PACKAGE.parent / "prompts" / "recipes")
+RECIPES = tuple(recipe.content.asset for recipe in _RECIPES)
 TRAINED_RECIPES = tuple(recipe.content.asset for recipe in _RECIPES if recipe.content.sft)
 MODEL_BACKED = (
     "seed_personas",
@@ -29,7 +30,7 @@ MODEL_BACKED = (
     "character_profiles",
     "dialogues_r",
     "dialogues_g",
-    *(recipe.content.asset for recipe in _RECIPES),
+    *RECIPES,
 )
 _COMPILED: dict[str, Path] = {}
 SHARD_ASSETS = ("web_text", *MODEL_BACKED, "persona_hub", "hub_duplicates", "sft_mix")
@@ -110,6 +111,8 @@ def make_settings(folder: Path, **overrides: Mapping[str, Any]) -> Settings:
         "expansion": {"rounds": 2, "max_frontier": 3},
         "characters": {"limit": 6},
         "dialogues": {"per_character": 2},
+        # What is seen is tested of the finished project.
+        "automation": {"pictures": False},
         # Choosing among these by similarity would be most of the time that a run takes.
         "tasks": {task: {"candidates": 1} for task in ("seed_personas", "expanded_personas", "math_problems")},
     }

@@ -29,6 +29,9 @@ from persona_assets_tests.graph.runs import (
     read_metadata,
 )
 
+STRUCTURED = ("character_profiles", "dialogues_r")
+PLAIN = ("seed_personas", "dialogues_g", "persona_hub")
+
 
 @pytest.fixture(scope="module")
 def faulty(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Chain:
@@ -70,6 +73,21 @@ def test_every_materialisation_shows_rows_preview_and_account(finished: Chain) -
             assert metadata["calls"] > 0
             assert metadata["completion_tokens"] > 0
             assert metadata["cost_usd"] == "unknown"
+
+
+def test_tiers_and_formats_are_metadata_of_structured_assets_alone(finished: Chain) -> None:
+    metadata = read_metadata(finished.shard)
+    lake = open_lake(finished)
+    for asset in STRUCTURED:
+        account, shown = lake.info(asset, SHARD).accounting, metadata[asset]
+        assert account.tiers.total() > 0
+        assert set(account.formats) == {"schema"}
+        assert shown["schema_rate"] == 1
+        rates = [shown[f"{tier}_rate"] for tier in ("clean", "repaired", "asked_again", "malformed")]
+        assert sum(rates) == pytest.approx(1)
+        assert shown["clean_rate"] == account.tiers["clean"] / account.tiers.total()
+        assert f"| {account.formats['schema']} | schema {account.formats['schema']} |" in shown["structured_output"]
+    assert all("structured_output" not in metadata[asset] for asset in PLAIN)
 
 
 def test_every_check_says_how_many_rows_it_looked_at(finished: Chain) -> None:

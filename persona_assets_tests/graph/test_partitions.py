@@ -13,7 +13,6 @@ from persona_assets.settings import Settings
 from persona_assets_tests.graph.runs import (
     MIX,
     SHARD,
-    Chain,
     list_failed_checks,
     list_failures,
     make_settings,
@@ -165,5 +164,5 @@ def test_an_asset_without_its_input_says_which_table_to_make(empty: Settings) ->
     assert "Materialise it first" in failures["character_profiles"]
 
 
-def test_the_finished_project_is_left_as_it_was(finished: Chain) -> None:
-    assert Lake(finished.settings.data / "lake").shards("persona_hub") == [SHARD]
+def test_the_finished_project_is_left_as_it_was(finished_folder: Path) -> None:
+    assert Lake(finished_folder / "data" / "lake").shards("persona_hub") == [SHARD]

@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
-from persona_assets.lake import Lake
 from persona_assets.settings import Settings
 from persona_assets_tests.graph.runs import (
     SHARD,
-    Chain,
     list_failed_checks,
     list_failures,
     list_materialised,
@@ -17,24 +13,6 @@ from persona_assets_tests.graph.runs import (
     read_metadata,
 )
 from persona_assets_tests.graph.spoilers import Spoiler, spoil_after_publishing
-
-STRUCTURED = ("character_profiles", "dialogues_r")
-PLAIN = ("seed_personas", "dialogues_g", "persona_hub")
-
-
-def test_tiers_and_formats_are_metadata_of_structured_assets_alone(finished: Chain) -> None:
-    metadata = read_metadata(finished.shard)
-    lake = Lake(finished.settings.data / "lake")
-    for asset in STRUCTURED:
-        account, shown = lake.info(asset, SHARD).accounting, metadata[asset]
-        assert account.tiers.total() > 0
-        assert set(account.formats) == {"schema"}
-        assert shown["schema_rate"] == 1
-        rates = [shown[f"{tier}_rate"] for tier in ("clean", "repaired", "asked_again", "malformed")]
-        assert sum(rates) == pytest.approx(1)
-        assert shown["clean_rate"] == account.tiers["clean"] / account.tiers.total()
-        assert f"| {account.formats['schema']} | schema {account.formats['schema']} |" in shown["structured_output"]
-    assert all("structured_output" not in metadata[asset] for asset in PLAIN)
 
 
 def test_replies_that_were_not_constrained_are_a_warning_even_out_of_the_ledger(

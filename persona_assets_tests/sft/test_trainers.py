@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from persona_assets.settings_sections import PACKAGED_MODEL
 from persona_assets_tests.sft.test_formats import TALK, make_release
+from persona_assets_tests.tiny_model import write_tiny_model
 
 ENVIRONMENTS = Path(__file__).parents[2] / ".bench"
 OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1", "AXOLOTL_DO_NOT_TRACK": "1"}
@@ -80,15 +80,3 @@ def test_axolotl_prepares_what_its_snippet_names(shape: str, tmp_path: Path) -> 
     config.write_text(snippet + "".join(f"{name}: {json.dumps(value)}\n" for name, value in more.items()), "utf-8")
     run([program, "preprocess", str(config)], made.folder)
     assert list(prepared.rglob("*.arrow"))
-
-
-def write_tiny_model(folder: Path) -> Path:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    from persona_assets.llm.tokenizer import load_transformers_tokenizer
-
-    tokenizer = load_transformers_tokenizer(PACKAGED_MODEL)
-    tokenizer.save_pretrained(folder)
-    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape)).save_pretrained(folder)
-    return folder
