@@ -30,7 +30,7 @@ _HIDDEN = {"response_keys", "license", "source", "prompt_hash"}
 
 
 def describe_table(lake: Lake, info: TableInfo, usage: Usage | None = None) -> dict[str, Any]:
-    """The metadata of a published table, with what its calls cost if a model was asked; its picture is not drawn yet."""
+    """The metadata of a published table, with what its calls cost if a model was asked, and a picture to draw."""
     counts = info.accounting
     rows = lake.scan(info.asset, info.shard)
     row_count = "dagster/row_count" if info.shard == "all" else "dagster/partition_row_count"

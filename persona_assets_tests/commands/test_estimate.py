@@ -1,15 +1,20 @@
 """The forecast of calls, tokens and cost: what it says, what it buys, and how near it comes."""
 
+import io
 import json
 import os
 import re
+import shutil
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from persona_assets.cli import main
 from persona_assets_tests.commands.conftest import Call, SmallProject
 from persona_assets_tests.llm.scripted_server import answer_by_script
 from persona_assets_tests.llm.server import ModelServer, Response
@@ -28,20 +33,69 @@ def answer_with_usage(body: dict[str, Any]) -> Response:
     return replace(response, body=json.dumps(completion))
 
 
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
+@pytest.fixture(scope="module")
+def double() -> Iterator[ModelServer]:
     with ModelServer() as server:
         server.answer = answer_with_usage
         yield server
 
 
 @pytest.fixture
+def server(double: ModelServer) -> ModelServer:
+    """The double, its bill empty."""
+    double.bill.clear()
+    double.requests.clear()
+    return double
+
+
+def use_priced_model(patch: pytest.MonkeyPatch, server: ModelServer) -> None:
+    patch.setenv("PERSONA_ASSETS__MODEL__NAME", "openai/gpt-4o-mini")
+    patch.setenv("PERSONA_ASSETS__MODEL__API_BASE", server.url)
+    patch.setenv("PERSONA_ASSETS__MODEL__API_KEY", "key")
+
+
+@pytest.fixture
 def priced(project: SmallProject, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose model has a price, and answers at the double."""
-    monkeypatch.setenv("PERSONA_ASSETS__MODEL__NAME", "openai/gpt-4o-mini")
-    monkeypatch.setenv("PERSONA_ASSETS__MODEL__API_BASE", server.url)
-    monkeypatch.setenv("PERSONA_ASSETS__MODEL__API_KEY", "key")
+    use_priced_model(monkeypatch, server)
     return project.folder
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A project after a sample, what was bought for it, and what it said."""
+
+    folder: Path
+    bought: frozenset[str]
+    out: str
+
+
+SAMPLE = ("estimate", "--shard", "one", "--sample", "2", "--yes")
+
+
+@pytest.fixture(scope="module")
+def sampled_once(made_once: Path, double: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Sampled:
+    folder = tmp_path_factory.mktemp("sampled") / "project"
+    shutil.copytree(made_once, folder, symlinks=True)
+    double.bill.clear()
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), pytest.raises(SystemExit) as stopped:
+        use_priced_model(patch, double)
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["persona-assets", *SAMPLE])
+        main()
+    assert not stopped.value.code
+    return Sampled(folder, frozenset(json.dumps(body, sort_keys=True) for body in double.bill), out.getvalue())
+
+
+@pytest.fixture
+def sampled(sampled_once: Sampled, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sampled:
+    """A copy of a project whose shard one was sampled, the working folder."""
+    folder = tmp_path / "sampled"
+    shutil.copytree(sampled_once.folder, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    use_priced_model(monkeypatch, server)
+    return replace(sampled_once, folder=folder)
 
 
 def read_cost(text: str, row: str = "in all") -> float:
@@ -61,17 +115,22 @@ def test_a_forecast_buys_nothing_and_says_what_it_assumes(priced: Path, call: Ca
     assert "Assumed for seed_personas" in " ".join(called.out.split())
 
 
-@pytest.mark.parametrize("sample", [(), ("--sample", "2", "--yes")], ids=["assumed", "sample"])
-def test_batches_are_forecast_at_half_and_sampled_at_once(
-    sample: tuple[str, ...], priced: Path, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    call("estimate", "--shard", "one", *sample)
-    now = read_cost(call("estimate", "--shard", "one", *sample).out)
+def test_batches_are_forecast_at_half(priced: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = read_cost(call("estimate", "--shard", "one").out)
     monkeypatch.setenv("PERSONA_ASSETS__BATCH__ENABLED", "true")
-    # The double speaks no batch protocol: whatever asked it by batches would fail.
-    called = call("estimate", "--shard", "one", *sample)
+    called = call("estimate", "--shard", "one")
     assert called.code == 0, called.err
     assert read_cost(called.out) == pytest.approx(now / 2, rel=0.02, abs=0.0002)
+
+
+def test_a_sample_of_batches_is_asked_at_once_and_forecast_at_half(
+    sampled: Sampled, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERSONA_ASSETS__BATCH__ENABLED", "true")
+    # The double speaks no batch protocol: whatever asked it by batches would fail.
+    called = call(*SAMPLE)
+    assert called.code == 0, called.err
+    assert read_cost(called.out) == pytest.approx(read_cost(sampled.out) / 2, rel=0.02, abs=0.0002)
 
 
 def test_an_unknown_price_is_unknown(project: SmallProject, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,15 +160,12 @@ def test_a_sample_wants_to_be_agreed_to(priced: Path, call: Call, server: ModelS
     assert server.requests == []
 
 
-def test_what_a_sample_bought_is_not_bought_again(priced: Path, call: Call, server: ModelServer) -> None:
-    assert call("estimate", "--shard", "one", "--sample", "2", "--yes").code == 0
-    bought = {json.dumps(body, sort_keys=True) for body in server.bill}
-    assert bought
-    server.bill.clear()
+def test_what_a_sample_bought_is_not_bought_again(sampled: Sampled, call: Call, server: ModelServer) -> None:
+    assert sampled.bought
     assert call("run", "--shard", "one").code == 0
-    again = [body for body in server.bill if json.dumps(body, sort_keys=True) in bought]
-    assert again == []
-    assert not list((priced / "data").glob(".sample-*"))
+    assert server.bill
+    assert sampled.bought.isdisjoint(json.dumps(body, sort_keys=True) for body in server.bill)
+    assert not list((sampled.folder / "data").glob(".sample-*"))
 
 
 def test_a_shard_of_personas_is_sampled(priced: Path, call: Call) -> None:
@@ -127,7 +183,7 @@ def test_a_budget_that_is_too_small_is_named(priced: Path, call: Call, monkeypat
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="PERSONA_ASSETS_TEST_DATA names no folder")
 @pytest.mark.parametrize(
-    ("documents", "sample"), [(60, 20), pytest.param(400, 40, marks=pytest.mark.long)], ids=["few", "many"]
+    ("documents", "sample"), [(24, 8), pytest.param(400, 40, marks=pytest.mark.long)], ids=["few", "many"]
 )
 def test_a_sample_comes_within_a_quarter_of_the_cost(
     documents: int, sample: int, priced: Path, call: Call, server: ModelServer, monkeypatch: pytest.MonkeyPatch
@@ -139,7 +195,7 @@ def test_a_sample_comes_within_a_quarter_of_the_cost(
     (priced / "pages").mkdir()
     (priced / "pages" / "pages.jsonl").write_text("".join(lines), encoding="utf-8")
     monkeypatch.setenv("PERSONA_ASSETS__CORPUS__PATH", str(priced / "pages"))
-    monkeypatch.setenv("PERSONA_ASSETS__CHARACTERS__LIMIT", "8")
+    monkeypatch.setenv("PERSONA_ASSETS__CHARACTERS__LIMIT", "8" if documents > 100 else "4")
     forecast = call("estimate", "--shard", "pages", "--sample", str(sample), "--yes")
     assert forecast.code == 0, forecast.err
     sampled = call("ledger")

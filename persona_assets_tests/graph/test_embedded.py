@@ -52,9 +52,9 @@ def embedded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return materialise_chain(make_embedded_settings(folder))
 
 
-def list_shard_assets(chain: Chain) -> set[str]:
-    """All that a shard has, of the recipes that this chain knows."""
-    known = {recipe.content.asset for recipe in load_recipes(chain.settings.prompts / "recipes")}
+def list_shard_assets(prompts: Path) -> set[str]:
+    """All that a shard has, of the recipes among these prompts."""
+    known = {recipe.content.asset for recipe in load_recipes(prompts / "recipes")}
     return {asset for asset in SHARD_ASSETS if asset not in RECIPES or asset in known}
 
 
@@ -65,13 +65,15 @@ def make_embedded_settings(folder: Path) -> Settings:
         expansion={"rounds": 1, "max_frontier": 1},
         characters={"limit": 1},
         dialogues={"per_character": 1, "characters_per_session": 1},
-        tasks={task: SHORT | LONGER.get(task, {}) for task in MODEL_BACKED},
+        tasks={
+            task: SHORT | LONGER.get(task, {}) for task in list_shard_assets(folder / "prompts") & set(MODEL_BACKED)
+        },
     )
 
 
 def test_every_asset_is_materialised(embedded: Chain) -> None:
     assert list_failures(*embedded.results) == {}
-    assert list_materialised(embedded.shard) == list_shard_assets(embedded)
+    assert list_materialised(embedded.shard) == list_shard_assets(embedded.settings.prompts)
     assert list_materialised(embedded.release) == {"sft_dataset"}
     assert {check for _, check in list_failed_checks(*embedded.results)} <= {"not_empty"}
 
@@ -83,7 +85,7 @@ def test_a_related_persona_begins_as_it_was_drawn(embedded: Chain) -> None:
 
 def test_everything_that_was_asked_is_accounted_for(embedded: Chain) -> None:
     lake = Lake(embedded.settings.data / "lake")
-    for asset in list_shard_assets(embedded):
+    for asset in list_shard_assets(embedded.settings.prompts):
         info = lake.info(asset, SHARD)
         assert info.accounting.find_imbalance() is None
         assert info.accounting.rows == info.rows
@@ -97,5 +99,5 @@ def test_everything_that_was_asked_is_accounted_for(embedded: Chain) -> None:
 def test_a_second_run_asks_the_model_nothing(embedded: Chain) -> None:
     again = materialise_chain(embedded.settings)
     metadata = read_metadata(again.shard)
-    asked = list_shard_assets(embedded) & set(MODEL_BACKED)
+    asked = list_shard_assets(embedded.settings.prompts) & set(MODEL_BACKED)
     assert {asset: metadata[asset]["calls"] for asset in asked} == dict.fromkeys(asked, 0)
