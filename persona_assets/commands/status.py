@@ -104,7 +104,11 @@ def print_status(settings: Settings, console: Console, wanted: Sequence[str]) ->
         _print_line(console, release.mix, release.examples, release.reasons)
     console.print(f"\n{_FRESH} materialised   {_STALE} stale   {_MISSING} not materialised")
     if state.is_stale:
-        console.print("`persona-assets run` makes stale tables anew; what the ledger holds is not asked again.")
+        console.print(
+            "Stale: made of other text, prompts or settings than those of now (`persona-assets demo` has settings of"
+            " its own).\n`persona-assets run` makes stale tables anew; what the ledger holds is not asked again.",
+            soft_wrap=True,
+        )
     return state
 
 
