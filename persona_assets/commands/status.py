@@ -24,6 +24,10 @@ _MISSING, _FRESH, _STALE = "·", "●", "▲"
 _MOST_SHARDS_IN_FULL = 2
 _MOST_REASONS = 40
 _WIDTH = 80
+_STALE_MEANS = """\
+Stale: made of other text, prompts or settings than those of now; the demo has
+settings of its own. `persona-assets run` makes stale tables anew; what the
+ledger holds is not asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,7 @@ def print_status(settings: Settings, console: Console, wanted: Sequence[str]) ->
         _print_line(console, release.mix, release.examples, release.reasons)
     console.print(f"\n{_FRESH} materialised   {_STALE} stale   {_MISSING} not materialised")
     if state.is_stale:
-        console.print(
-            "Stale: made of other text, prompts or settings than those of now (`persona-assets demo` has settings of"
-            " its own).\n`persona-assets run` makes stale tables anew; what the ledger holds is not asked again.",
-            soft_wrap=True,
-        )
+        console.print(_STALE_MEANS, markup=False, soft_wrap=True)
     return state
 
 

@@ -22,9 +22,11 @@ def settings(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def proposing(settings):
+    """Distilled from the packaged model, which takes most of a minute."""
     return make_hub_encoder(settings, make_encoder(settings))
 
 
+@pytest.mark.long
 def test_the_static_model_proposes_what_the_model_takes_for_one(proposing):
     left, right = zip(*PAIRS, strict=True)
     proposed = np.sum(proposing.encode(left) * proposing.encode(right), axis=1)
@@ -35,6 +37,7 @@ def test_the_static_model_proposes_what_the_model_takes_for_one(proposing):
     assert unrelated.max() < 0.5
 
 
+@pytest.mark.long
 def test_the_judge_has_the_models_own_cosines(settings, proposing):
     texts = [text for pair in PAIRS for text in pair]
     vectors = make_encoder(settings).encode(texts).astype(np.float64)
@@ -43,6 +46,7 @@ def test_the_judge_has_the_models_own_cosines(settings, proposing):
     assert find_judge(proposing).compare([], []).tolist() == []
 
 
+@pytest.mark.long
 def test_it_is_distilled_once_and_named_after_both_models(settings, proposing):
     folder = settings.data / "index" / "static"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}

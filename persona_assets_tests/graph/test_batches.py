@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from persona_assets.llm import batches
-from persona_assets_tests.graph.runs import list_failures, make_settings, materialise_chain, read_files
+from persona_assets_tests.graph.runs import (
+    SHARD,
+    list_failures,
+    make_settings,
+    materialise_chain,
+    read_files,
+    write_documents,
+)
 from persona_assets_tests.llm.batch_server import BatchServer
 from persona_assets_tests.llm.scripted_server import answer_by_script
 from persona_assets_tests.llm.server import ModelServer
@@ -15,12 +22,14 @@ from persona_assets_tests.llm.server import ModelServer
 def test_batches_make_the_same_rows(few_recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "_QUIET_SECONDS", 0.05)
     shutil.copytree(few_recipes, tmp_path / "now")
+    write_documents(tmp_path / "now" / "corpus" / f"{SHARD}.jsonl", range(3))
     with ModelServer() as server:
         server.answer = answer_by_script
         now = make_settings(tmp_path / "now", model={"name": "openai/double", "api_base": server.url})
         assert list_failures(*materialise_chain(now).results) == {}
         asked_now = len(server.bill)
-    shutil.copytree(few_recipes, tmp_path / "later")
+    shutil.copytree(tmp_path / "now" / "corpus", tmp_path / "later" / "corpus")
+    shutil.copytree(few_recipes, tmp_path / "later", dirs_exist_ok=True, ignore=shutil.ignore_patterns("corpus"))
     with BatchServer() as server:
         server.answer = answer_by_script
         # Some of each first batch expires.

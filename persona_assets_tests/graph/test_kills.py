@@ -50,6 +50,7 @@ def start_run(
         "MODEL__MAX_CONCURRENCY": AT_ONCE,
         "EXPANSION__ROUNDS": 2,
         "DIALOGUES__PER_CHARACTER": 1,
+        "AUTOMATION__PICTURES": False,
     }
     variables = {f"PERSONA_ASSETS__{name}": str(value) for name, value in settings.items()}
     command = ["persona-assets", "run", *arguments]
