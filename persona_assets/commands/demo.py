@@ -54,10 +54,10 @@ PROFILE: Mapping[str, Any] = {
         "ruozhiba_questions": {"limit": 2, "candidates": 4, "draws": {"language": "en"}, "max_tokens": 80},
         "instructions": {"limit": 6},
         "conversations": {"limit": 2, "candidates": 2, "max_tokens": 70, "repetition_penalty": 1.1},
-        "persona_talks": {"limit": 1, "candidates": 4, "max_tokens": 60, "repetition_penalty": 1.1},
+        "persona_talks": {"limit": 1, "candidates": 2, "max_tokens": 60, "repetition_penalty": 1.1},
         "knowledge_texts": {"limit": 1, "candidates": 2, "max_tokens": 240, "repetition_penalty": 1.05},
-        "game_npcs": {"limit": 2, "candidates": 4, "max_tokens": 200, "repetition_penalty": 1.05},
-        "tools": {"limit": 2, "candidates": 4},
+        "game_npcs": {"limit": 2, "candidates": 3, "max_tokens": 200, "repetition_penalty": 1.05},
+        "tools": {"limit": 1, "candidates": 4},
         "tool_code": {"candidates": 2, "temperature": 0.3, "max_tokens": 160},
     },
 }
