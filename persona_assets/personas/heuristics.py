@@ -77,6 +77,14 @@ _THING = re.compile(
     rf"|^(?:an?|the)\s+(?:(?!(?:of|from|on|in|at|for|the|an?|to|who)\s)[\w'’-]+\s+){{0,4}}?{_THINGS}\s+(?:who|which)\b",
     re.IGNORECASE,
 )
+# A bag of chips, a part of the garden: of 2,500 published personas three begin so, and none of these is one person.
+_AMOUNT = re.compile(
+    r"^(?:an?|the)\s+(?:(?!(?:of|in|on|at|for|to|from|with|who|whose|that|and)\s)[\w'’-]+\s+){0,2}?"
+    r"(?:bag|bottle|bowl|box|bunch|bundle|chunk|cup|dish|drop|glass|handful|heap|kind|layer|list|loaf|packet|pair|part"
+    r"|picture|piece|pile|plate|pool|sense|series|set|sheet|shower|slice|smell|sort|sound|stack|stream|string|symbol"
+    r"|taste|type|variety|view|way|word)s?\s+(?:of|at|in|on|from|to)\b",
+    re.IGNORECASE,
+)
 # Who dislikes something cares about it.
 _NO_STAKE = re.compile(r"\b(?:not|n['’]t) (?:\w+ )?interested in\b|\bhas no (?:interest in|opinion)\b", re.IGNORECASE)
 # A sentence may end in "to", "of", "her" or "his", and never in these; in vitamin A it may.
@@ -244,4 +252,4 @@ def _is_one_person(persona: str) -> bool:
 
 
 def _is_thing(persona: str) -> bool:
-    return bool(_NOT_A_PERSON.match(persona) or _THING.match(persona))
+    return bool(_NOT_A_PERSON.match(persona) or _THING.match(persona) or _AMOUNT.match(persona))
