@@ -30,7 +30,7 @@ PROFILE: Mapping[str, Any] = {
         "expanded_personas": {"candidates": 3},
         "character_profiles": {"candidates": 3, "temperature": 0.3},
         "dialogues_r": {
-            "limit": 10,
+            "limit": 12,
             "candidates": 6,
             "temperature": 0.3,
             "max_tokens": 150,
@@ -57,7 +57,7 @@ PROFILE: Mapping[str, Any] = {
         "persona_talks": {"limit": 1, "candidates": 2, "max_tokens": 60, "repetition_penalty": 1.1},
         "knowledge_texts": {"limit": 1, "candidates": 2, "max_tokens": 240, "repetition_penalty": 1.05},
         "game_npcs": {"limit": 2, "candidates": 3, "max_tokens": 200, "repetition_penalty": 1.05},
-        "tools": {"limit": 1, "candidates": 4},
+        "tools": {"limit": 2, "candidates": 4},
         "tool_code": {"candidates": 2, "temperature": 0.3, "max_tokens": 160},
     },
 }
