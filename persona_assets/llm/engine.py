@@ -63,7 +63,8 @@ def _import_engine() -> Any:
         import openvino_genai
     except ImportError as error:
         raise ModelError(
-            f"An embedded model needs openvino-genai ({error}). Run: pip install 'persona-assets[embedded]'"
+            f"model.name, or tokenizer of a mix: an embedded model needs openvino-genai ({error}). Run: pip install"
+            " 'persona-assets[embedded]'"
         ) from error
     return openvino_genai
 

@@ -75,6 +75,16 @@ characters_per_session = 1
     )
 
 
+def run_command(patch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run a command as the shell does; returns its exit code."""
+    patch.setattr(sys, "argv", ["persona-assets", *arguments])
+    try:
+        main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
 @pytest.fixture(scope="session")
 def made_once(share: Share, compiled_models: Path) -> Path:
     """The project after its first whole run."""
@@ -84,10 +94,7 @@ def made_once(share: Share, compiled_models: Path) -> Path:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             _clear_settings(patch)
-            patch.setattr(sys, "argv", ["persona-assets", "run"])
-            with pytest.raises(SystemExit) as stopped:
-                main()
-            assert not stopped.value.code
+            assert run_command(patch, "run") == 0
 
     return share("made_project", make)
 
@@ -127,13 +134,8 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     """Calls a command as the shell does."""
 
     def run(*arguments: str) -> Called:
-        monkeypatch.setattr(sys, "argv", ["persona-assets", *arguments])
         capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
+        code = run_command(monkeypatch, *arguments)
         printed = capsys.readouterr()
         return Called(code, printed.out, printed.err)
 

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
@@ -14,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from persona_assets.cli import main
-from persona_assets_tests.commands.conftest import Call, SmallProject
+from persona_assets_tests.commands.conftest import Call, SmallProject, run_command
 from persona_assets_tests.llm.scripted_server import answer_by_script
 from persona_assets_tests.llm.server import ModelServer, Response
 
@@ -79,12 +77,10 @@ def sampled_once(made_once: Path, double: ModelServer, tmp_path_factory: pytest.
     shutil.copytree(made_once, folder, symlinks=True)
     double.bill.clear()
     out = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), pytest.raises(SystemExit) as stopped:
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out):
         use_priced_model(patch, double)
         patch.chdir(folder)
-        patch.setattr(sys, "argv", ["persona-assets", *SAMPLE])
-        main()
-    assert not stopped.value.code
+        assert run_command(patch, *SAMPLE) == 0
     return Sampled(folder, frozenset(json.dumps(body, sort_keys=True) for body in double.bill), out.getvalue())
 
 
@@ -183,10 +179,18 @@ def test_a_budget_that_is_too_small_is_named(priced: Path, call: Call, monkeypat
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="PERSONA_ASSETS_TEST_DATA names no folder")
 @pytest.mark.parametrize(
-    ("documents", "sample"), [(24, 8), pytest.param(400, 40, marks=pytest.mark.long)], ids=["few", "many"]
+    ("documents", "sample", "characters"),
+    [(24, 8, 4), pytest.param(60, 20, 8, marks=pytest.mark.long), pytest.param(400, 40, 8, marks=pytest.mark.long)],
+    ids=["few", "more", "many"],
 )
 def test_a_sample_comes_within_a_quarter_of_the_cost(
-    documents: int, sample: int, priced: Path, call: Call, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    documents: int,
+    sample: int,
+    characters: int,
+    priced: Path,
+    call: Call,
+    server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import gzip
 
@@ -195,7 +199,7 @@ def test_a_sample_comes_within_a_quarter_of_the_cost(
     (priced / "pages").mkdir()
     (priced / "pages" / "pages.jsonl").write_text("".join(lines), encoding="utf-8")
     monkeypatch.setenv("PERSONA_ASSETS__CORPUS__PATH", str(priced / "pages"))
-    monkeypatch.setenv("PERSONA_ASSETS__CHARACTERS__LIMIT", "8" if documents > 100 else "4")
+    monkeypatch.setenv("PERSONA_ASSETS__CHARACTERS__LIMIT", str(characters))
     forecast = call("estimate", "--shard", "pages", "--sample", str(sample), "--yes")
     assert forecast.code == 0, forecast.err
     sampled = call("ledger")

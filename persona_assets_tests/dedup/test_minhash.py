@@ -15,8 +15,9 @@ def draw_pairs(n, shared, alone):
         yield frozenset(tokens), frozenset(tokens[:shared])
 
 
-def test_recall_at_exactly_the_threshold():
-    pairs = list(draw_pairs(4_000, shared=18, alone=2))
+@pytest.mark.parametrize("number", [4_000, pytest.param(10_000, marks=pytest.mark.long)])
+def test_recall_at_exactly_the_threshold(number):
+    pairs = list(draw_pairs(number, shared=18, alone=2))
     assert {jaccard(*pair) for pair in pairs} == {0.9}
     left = hash_bands([pair[0] for pair in pairs], choose_band_rows(0.9))
     right = hash_bands([pair[1] for pair in pairs], choose_band_rows(0.9))

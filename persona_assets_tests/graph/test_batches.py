@@ -19,10 +19,13 @@ from persona_assets_tests.llm.scripted_server import answer_by_script
 from persona_assets_tests.llm.server import ModelServer
 
 
-def test_batches_make_the_same_rows(few_recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("documents", [3, pytest.param(6, marks=pytest.mark.long)])
+def test_batches_make_the_same_rows(
+    documents: int, few_recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(batches, "_QUIET_SECONDS", 0.05)
     shutil.copytree(few_recipes, tmp_path / "now")
-    write_documents(tmp_path / "now" / "corpus" / f"{SHARD}.jsonl", range(3))
+    write_documents(tmp_path / "now" / "corpus" / f"{SHARD}.jsonl", range(documents))
     with ModelServer() as server:
         server.answer = answer_by_script
         now = make_settings(tmp_path / "now", model={"name": "openai/double", "api_base": server.url})

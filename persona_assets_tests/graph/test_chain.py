@@ -33,11 +33,11 @@ STRUCTURED = ("character_profiles", "dialogues_r")
 PLAIN = ("seed_personas", "dialogues_g", "persona_hub")
 
 
-@pytest.fixture(scope="module")
-def faulty(few_recipes: Path, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+@pytest.fixture(scope="module", params=["few_recipes", pytest.param("sources", marks=pytest.mark.long)])
+def faulty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """The chain with a model that refuses, stops short and writes no JSON."""
     folder = tmp_path_factory.mktemp("faulty")
-    shutil.copytree(few_recipes, folder, dirs_exist_ok=True)
+    shutil.copytree(request.getfixturevalue(request.param), folder, dirs_exist_ok=True)
     return materialise_chain(make_settings(folder, model={"name": "scripted/faulty"}))
 
 

@@ -22,6 +22,7 @@ from persona_assets_tests.llm.server import ModelServer, fail
 from persona_assets_tests.prompt_files import keep_recipes
 
 KEY = "a-very-secret-key-0123456789"
+FEW = ("math", "math_solutions", "game_npcs", "tools")
 
 
 @pytest.fixture
@@ -43,14 +44,17 @@ def read_log(instance: dg.DagsterInstance) -> str:
     return "".join(str(entry) for run in instance.get_runs() for entry in instance.all_logs(run.run_id))
 
 
+@pytest.mark.parametrize("recipes", [FEW, pytest.param(None, marks=pytest.mark.long)], ids=["few recipes", "all"])
 def test_the_whole_chain_by_two_settings(
+    recipes: tuple[str, ...] | None,
     server: ModelServer,
     empty: Settings,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    keep_recipes(tmp_path / "prompts", ("math", "math_solutions", "game_npcs", "tools"))
+    if recipes is not None:
+        keep_recipes(tmp_path / "prompts", recipes)
     settings = use_server(tmp_path, server)
     caplog.set_level("DEBUG")
     instance = dg.DagsterInstance.ephemeral()
@@ -59,7 +63,7 @@ def test_the_whole_chain_by_two_settings(
     assert list_failed_checks(*chain.results) == {}
     metadata = read_metadata(chain.shard)
     asked = [metadata[asset] for asset in MODEL_BACKED if asset in metadata]
-    assert len(asked) == 5 + 4
+    assert len(asked) == (len(MODEL_BACKED) if recipes is None else 5 + len(recipes))
     assert sum(one["calls"] for one in asked) == len(server.bill) > 0
     assert all(one["model"] == "openai/anything" for one in asked)
     assert all(one["throttled"] == 0 for one in asked)
