@@ -88,8 +88,7 @@ async def make_profiles(
     """
     limits = [limit for limit in (settings.limit, asker.settings.limit) if limit is not None]
     limited = personas.head(min(limits)) if limits else personas
-    is_small = asker.client.settings.is_embedded
-    with_hints = settings.hints == "always" or (settings.hints == "auto" and is_small)
+    with_hints = settings.hints == "always" or (settings.hints == "auto" and asker.is_small)
     if not with_hints:
         asker = asker.with_content(asker.prompt.content.without_hints())
     demonstrations = asker.prompt.demonstration_texts()

@@ -47,6 +47,11 @@ class Asker(Generic[P]):
         return self.client.window
 
     @property
+    def is_small(self) -> bool:
+        """Whether the model runs in this process, and so needs more help than others."""
+        return self.client.settings.is_embedded
+
+    @property
     def continues_answers(self) -> bool:
         """Whether the model goes on with an answer that is begun for it: an embedded one always does."""
         return self.client.settings.is_embedded

@@ -32,6 +32,7 @@ from persona_assets.personas.draws import draw
 from persona_assets.personas.heuristics import clean_persona, count_words, find_flaw
 from persona_assets.personas.persona_prompts import ExpansionPrompt
 from persona_assets.personas.seed import identify_persona
+from persona_assets.personas.vocabulary import find_unknown_word
 from persona_assets.records import ExpandedPersonas, polars_schema
 from persona_assets.settings import ExpansionSettings, SeedSettings
 from persona_assets.tables import Batch
@@ -138,6 +139,8 @@ async def _run_round(
     def judge(parent: Parent, values: Values) -> Verdict:
         persona = _begin(clean_persona(values["text"]), parent.opening, asker.continues_answers)
         flaw = find_flaw(persona, lengths.min_words, lengths.max_words, demonstrations) or _find_flaw(persona, parent)
+        if not flaw and asker.is_small and find_unknown_word(persona, f"{parent.persona} {parent.opening}"):
+            flaw = "unknown_word"
         return Rejected(flaw, persona) if flaw else Accepted({"persona": persona})
 
     async def score(parent: Parent, candidates: Sequence[Values]) -> Sequence[float]:
@@ -183,8 +186,7 @@ def _plan(asker: Asker[ExpansionPrompt], frontier: pl.DataFrame, children: int) 
 
 
 def _choose_openings(asker: Asker[ExpansionPrompt], settings: ExpansionSettings) -> Asker[ExpansionPrompt]:
-    is_small = asker.client.settings.is_embedded
-    if settings.openings == "always" or (settings.openings == "auto" and is_small):
+    if settings.openings == "always" or (settings.openings == "auto" and asker.is_small):
         return asker
     return asker.with_content(asker.prompt.content.without_openings())
 

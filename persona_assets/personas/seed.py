@@ -30,6 +30,7 @@ from persona_assets.personas.draws import draw
 from persona_assets.personas.heuristics import clean_persona, find_flaw, find_flaw_against
 from persona_assets.personas.persona_prompts import SeedPrompt
 from persona_assets.personas.sketches import SketchedPersona, asks_for_sketches
+from persona_assets.personas.vocabulary import find_unknown_word
 from persona_assets.records import QUARANTINE_COLUMNS, SeedPersonas, content_id, polars_schema
 from persona_assets.settings import Relation, SeedSettings
 from persona_assets.tables import Batch
@@ -83,6 +84,8 @@ async def make_seed_personas(
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
             persona, context.text, context.language
         )
+        if not flaw and asker.is_small and find_unknown_word(persona, context.text if context.language == "en" else ""):
+            flaw = "unknown_word"
         return Rejected(flaw, persona) if flaw else Accepted({"persona": persona})
 
     async def score(context: SeedContext, candidates: Sequence[Values]) -> Sequence[float]:

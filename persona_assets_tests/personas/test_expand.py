@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from persona_assets.dedup.text import normalise
+from persona_assets.llm.asker import Asker
 from persona_assets.personas.callings import fit_openings
 from persona_assets.personas.expand import RoundReport, expand_personas
 from persona_assets.personas.persona_prompts import load_expansion_prompt
@@ -176,6 +177,15 @@ def test_a_sentence_that_ends_as_it_began_is_refused(tmp_path: Path) -> None:
 
     made, _ = expand(tmp_path, ExpansionSettings(rounds=1, openings="always"), teach("expand-round", answer))
     assert (made.rows.height, set(made.reasons())) == (0, {"repetition"})
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+def test_a_small_model_makes_no_words_up(is_small: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Asker, "is_small", property(lambda _: is_small))
+    model = teach(f"expand-words-{is_small}", answer_with(lambda opening: f"{opening} worktogether days and"))
+    made, _ = expand(tmp_path, ExpansionSettings(rounds=1, openings="always"), model, candidates=1)
+    assert ("unknown_word" in made.reasons()) == is_small
+    assert (made.rows.height == 0) == is_small
 
 
 def test_no_ending_that_is_drawn_stands_in_a_demonstration() -> None:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from persona_assets.errors import PromptError
+from persona_assets.llm.asker import Asker
 from persona_assets.personas.draws import draw
 from persona_assets.personas.persona_prompts import load_seed_prompt
 from persona_assets.personas.seed import count_seed_tasks, make_seed_personas, take_personas
@@ -212,3 +213,12 @@ def test_a_sketch_of_no_person_is_refused(who: str, matter: str, reason: str, tm
     made = sketch(tmp_path, who, matter)
     assert made.rows.is_empty()
     assert made.quarantined["reason"].to_list() == [reason]
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+def test_a_small_model_makes_no_words_up(is_small: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Asker, "is_small", property(lambda _: is_small))
+    refused = sketch(tmp_path, "harbour clerk", "hafengebuehren of boats").reasons()
+    assert refused == ({"unknown_word": 1} if is_small else {})
+    # What the document itself says is a word: it is in English.
+    assert sketch(tmp_path, "harbour clerk", "the office and its boats").rows.height == 1
