@@ -47,6 +47,8 @@ _NAME = re.compile(r"(?<=[a-z,;] )(?!I\b|I['’])[A-Z][a-z]{2,}")
 _FENCE = re.compile(r"^```[^\n]*\n?|```$")
 _RUN = 5
 _SHOWN_RUN = 6
+_TOLD_RUN = 7
+"""Words in a row of a persona that are no phrase of its trade any more."""
 _LABEL = re.compile(r"^\s*(user|human|question|instruction)\s*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -67,7 +69,8 @@ def find_answer_flaw(answer: str, session: Session, demonstrations: Sequence[str
         "runs_together": bool(_RUN_TOGETHER.search(_CODE.sub(" ", answer))),
         "mixed_script": mixes_scripts(answer) and not any(map(mixes_scripts, (*session.user_turns, *session.answers))),
         "out_of_character": _is_lecture(answer) or _names_itself(answer, str(session.character["name"])),
-        "recites_profile": any(shares_run(answer, text, 9) for text in profile),
+        "recites_profile": any(shares_run(answer, text, 9) for text in profile)
+        or shares_run(answer, str(session.character["persona"]), _TOLD_RUN),
         "answers_itself": any(_takes_the_users_place(answer, turn) for turn in session.user_turns),
         "copies_demonstration": any(
             shares_run(answer, shown, _SHOWN_RUN)

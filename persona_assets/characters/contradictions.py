@@ -53,12 +53,18 @@ _AGE_WORDS = (
         120,
     ),
 )
+_WOMEN, _MEN = (
+    "woman|girl|mother|grandmother|wife|widow|daughter|sister|aunt|nun|actress",
+    "man|boy|father|grandfather|husband|widower|son|brother|uncle|monk|actor",
+)
 _GENDERED = {
     "female": re.compile(
-        rf"^an? (\w+ )?(woman|girl|mother|grandmother|wife|widow|daughter|sister|aunt|nun|actress){_HEAD}", re.I
+        rf"^an? ([\w-]+ )?(?:({_WOMEN}){_HEAD}|female\b)",
+        re.I,
     ),
     "male": re.compile(
-        rf"^an? (\w+ )?(man|boy|father|grandfather|husband|widower|son|brother|uncle|monk|actor){_HEAD}", re.I
+        rf"^an? ([\w-]+ )?(?:({_MEN}){_HEAD}|male\b)",
+        re.I,
     ),
 }
 

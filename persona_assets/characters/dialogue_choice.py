@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from persona_assets.characters.answer_flaws import share_copied, share_of_numbers_kept, share_of_words_kept
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.agreement import Compare, rate_agreement
+from persona_assets.llm.answers import count_repeated_runs
 from persona_assets.llm.tasks import Values
 
 _MOST_LIFE = 0.3
@@ -12,12 +13,18 @@ _MOST_LIFE = 0.3
 _GOOD_LENGTH = 280
 """Characters of an answer that says something and does not ramble."""
 
+_PHRASE = 4
+"""Words in a row of which a listener notices that they come again."""
 
-async def score_rewrites(compare: Compare, session: Session, candidates: Sequence[Values]) -> list[float]:
+
+async def score_rewrites(
+    compare: Compare, is_small: bool, session: Session, candidates: Sequence[Values]
+) -> list[float]:
     """Score rewritten sessions: what they keep of the original, in other words, and of the character's life.
 
     Args:
         compare: measures similarities.
+        is_small: whether a small model wrote them: the more one adds to the original, the less sense it makes.
         session: the original, and the character.
         candidates: `answers` of each.
     """
@@ -25,7 +32,11 @@ async def score_rewrites(compare: Compare, session: Session, candidates: Sequenc
     originals = " ".join(session.answers)
     meanings, lives, agreements = await _compare_with(compare, originals, _tell_life(session), texts)
     return [
-        meaning + agreement + life + _rate_manner(values["answers"], session)
+        meaning
+        + agreement
+        + life
+        + _rate_manner(values["answers"], session)
+        + (_rate_additions(values["answers"], session.answers) if is_small else 0)
         for values, meaning, life, agreement in zip(candidates, meanings, lives, agreements, strict=True)
     ]
 
@@ -72,5 +83,14 @@ def _rate_manner(answers: Sequence[str], session: Session) -> float:
         - share_copied(answer, original) / 4
         - share_of_words_kept(answer, personality, few=1) / 2
         for answer, original in zip(answers, session.answers, strict=True)
+    ]
+    return sum(rates) / len(rates)
+
+
+def _rate_additions(answers: Sequence[str], originals: Sequence[str]) -> float:
+    """More where the words of the answers are the original's, less where a phrase comes twice."""
+    rates = [
+        share_of_words_kept(original, answer, few=1) - count_repeated_runs(answer, _PHRASE) / 4
+        for answer, original in zip(answers, originals, strict=True)
     ]
     return sum(rates) / len(rates)

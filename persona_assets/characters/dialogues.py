@@ -75,7 +75,7 @@ async def rewrite_sessions(
         return judge_rewrite(session, values, demonstrations)
 
     async def work(task: Task[Session]) -> Outcome[Session]:
-        return await answer_task(asker.client, task, judge, partial(score_rewrites, compare))
+        return await answer_task(asker.client, task, judge, partial(score_rewrites, compare, asker.is_small))
 
     async for batch in collect_batches(run_tasks(tasks, work, asker.window), _make_row, _SCHEMA):
         yield batch
@@ -165,11 +165,12 @@ def rewrite_model(answers: int, patterns: tuple[str, ...] = ()) -> type[BaseMode
 
 
 def write_pattern(opening: str, original: str) -> str:
-    """The pattern of an answer that begins with its opening and has at most one sentence more than the original.
+    """The pattern of an answer that begins with its opening and has no more sentences than the original.
 
-    A small model that may go on, in a sentence or after it, goes round in circles.
+    A small model that may go on, in a sentence or after it, goes round in circles, or adds what has nothing to do with
+    the question.
     """
-    sentences = min(max(1, len(_SENTENCE.findall(original))), _MOST_SENTENCES - 1)
+    sentences = min(max(1, len(_SENTENCE.findall(original))), _MOST_SENTENCES) - 1
     begun = re.sub(r"([^\w\s,;:'’-])", r"\\\1", opening)
     return rf"^{begun}{_WRITTEN_SENTENCE}(?:{_WRITTEN_SENTENCE}){{0,{sentences}}}$"
 

@@ -74,6 +74,13 @@ def shares_run(text: str, other: str, words: int) -> bool:
     return bool(mine) and not mine.isdisjoint(_runs(other, words))
 
 
+def count_repeated_runs(text: str, words: int) -> int:
+    """Count the runs of so many words that stand in a text more than once."""
+    plain = _WORD.findall(text.casefold())
+    runs = Counter(zip(*(plain[start:] for start in range(words)), strict=False))
+    return sum(count > 1 for count in runs.values())
+
+
 def copies_any(text: str, others: Iterable[str], words: int | None = None) -> bool:
     """Whether a text equals one of the others, or repeats a long run of its words.
 

@@ -12,7 +12,7 @@ _REST = re.compile(
 )
 # Words that say nothing of the person, or that no person is.
 _NO_CALLING = re.compile(
-    r"(?:person|individual|male|female|adult|member|representative|organi[sz]ation|company|group|someone|somebody|young|former|and|or)$"
+    r"\b(?:person|individual|male|female|adult|member|representative|organi[sz]ation|company|group|someone|somebody|young|former|and|or)$"
     r"|^(?:number|pair|couple|group|team|lot|bunch|variety) of\b",
     re.I,
 )

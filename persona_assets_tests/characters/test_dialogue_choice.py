@@ -22,8 +22,12 @@ def compare_by(cosines: Mapping[tuple[str, str], float]) -> Compare:
     return compare
 
 
-def find_best_rewrite(session: Session, answers: Sequence[str], compare: Compare | None = None) -> str:
-    scores = asyncio.run(score_rewrites(compare or compare_by({}), session, [{"answers": [one]} for one in answers]))
+def find_best_rewrite(
+    session: Session, answers: Sequence[str], compare: Compare | None = None, is_small: bool = False
+) -> str:
+    scores = asyncio.run(
+        score_rewrites(compare or compare_by({}), is_small, session, [{"answers": [one]} for one in answers])
+    )
     return max(zip(scores, answers, strict=True))[1]
 
 
@@ -47,6 +51,17 @@ def test_the_rewrite_that_says_the_same_in_meaning_is_preferred() -> None:
     answers = ["Three arches, 120 metres.", "Several arches, 120 metres."]
     assert find_best_rewrite(SESSION, answers, compare_by({("It", "Several"): 0.9})) == answers[1]
     assert find_best_rewrite(SESSION, answers, compare_by({("It", "Three"): 0.9})) == answers[0]
+
+
+def test_of_what_a_small_model_writes_the_plain_rewrite_is_preferred() -> None:
+    plain = "I count 3 arches of the bridge over 120 metres."
+    adding = "I count 3 arches over 120 metres, with chocolate, violins, holidays and ministers."
+    again = "I count 3 arches, and on 120 metres of the bridge, on 120 metres of the bridge, I count."
+    for worse in (adding, again):
+        assert find_best_rewrite(SESSION, [worse, plain], is_small=True) == plain
+    # A large one may say more than the original does.
+    agreed = compare_by({("It", "I"): 0.5})
+    assert find_best_rewrite(SESSION, [adding, "So, 3 arches over 120."], agreed) == adding
 
 
 def test_an_answer_that_agrees_with_the_original_is_preferred_and_without_one_that_speaks_of_the_question() -> None:

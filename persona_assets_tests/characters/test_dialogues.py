@@ -207,6 +207,7 @@ def test_a_faulty_model_loses_nothing_silently(kind: str, tmp_path: Path) -> Non
         ("speaks_for_user", "It has 3 arches on 120 metres.\nUser: And how high is it?"),
         ("repetition", "3 arches, arches arches, on 120 metres of stone."),
         ("recites_profile", "I sailed: he sailed on grain barges for nine years and then bought 3 arches of 120."),
+        ("recites_profile", "I am a ferry captain from a canal city who sails 3 arches of 120."),
         ("repeats_user", "Tell me please how long the old bridge over the river in our town is: 3 arches, 120."),
     ],
 )
