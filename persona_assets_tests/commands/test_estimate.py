@@ -101,6 +101,10 @@ def read_cost(text: str, row: str = "in all") -> float:
     return float(found[1].replace(",", ""))
 
 
+def read_spending(call: Call) -> float:
+    return float(re.findall(r"Spent in all: \$([\d.]+)", call("ledger").out)[0])
+
+
 def test_a_forecast_buys_nothing_and_says_what_it_assumes(priced: Path, call: Call, server: ModelServer) -> None:
     called = call("estimate", "--shard", "one")
     assert called.code == 0, called.err
@@ -177,11 +181,10 @@ def test_a_budget_that_is_too_small_is_named(priced: Path, call: Call, monkeypat
     assert "more than budget.total" in " ".join(called.out.split())
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not DATA.is_dir(), reason="PERSONA_ASSETS_TEST_DATA names no folder")
 @pytest.mark.parametrize(
-    ("documents", "sample", "characters"),
-    [(24, 8, 4), pytest.param(60, 20, 8, marks=pytest.mark.long), pytest.param(400, 40, 8, marks=pytest.mark.long)],
-    ids=["few", "more", "many"],
+    ("documents", "sample", "characters"), [(24, 8, 4), (60, 20, 8), (400, 40, 8)], ids=["few", "more", "many"]
 )
 def test_a_sample_comes_within_a_quarter_of_the_cost(
     documents: int,
@@ -202,11 +205,10 @@ def test_a_sample_comes_within_a_quarter_of_the_cost(
     monkeypatch.setenv("PERSONA_ASSETS__CHARACTERS__LIMIT", str(characters))
     forecast = call("estimate", "--shard", "pages", "--sample", str(sample), "--yes")
     assert forecast.code == 0, forecast.err
-    sampled = call("ledger")
-    before = float(re.findall(r"Spent in all: \$([\d.]+)", sampled.out)[0])
+    before = read_spending(call)
     ran = call("run", "--shard", "pages", "--asset", *_all_but_release())
     assert ran.code == 0, ran.err
-    spent = float(re.findall(r"Spent in all: \$([\d.]+)", call("ledger").out)[0]) - before
+    spent = read_spending(call) - before
     forecast_cost = read_cost(forecast.out)
     print(f"forecast ${forecast_cost:.4f}, spent ${spent:.4f}")
     assert forecast_cost == pytest.approx(spent, rel=0.25)

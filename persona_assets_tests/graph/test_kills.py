@@ -71,10 +71,10 @@ def finish_run(project: Path, data: Path, server: ModelServer, *arguments: str) 
     assert process.returncode == 0, output.decode()
 
 
-def kill_run(project: Path, data: Path, server: ModelServer, after: int) -> None:
+def kill_run(project: Path, data: Path, server: ModelServer, after: int, *arguments: str) -> None:
     """Start a run and kill it when the server has answered so many requests more."""
     bought = len(server.bill) + after
-    with start_run(project, data, server) as process:
+    with start_run(project, data, server, *arguments) as process:
         deadline = time.monotonic() + LONGEST
         while len(server.bill) < bought and process.poll() is None:
             assert time.monotonic() < deadline, "the run asks for nothing any more"
@@ -98,11 +98,11 @@ def identify(body: dict[str, Any]) -> str:
     return json.dumps(body, sort_keys=True)
 
 
-def check_kills(project: Path, kills: int, seed: int) -> None:
+def check_kills(project: Path, kills: int, seed: int, *arguments: str) -> None:
     chance = random.Random(seed)
     with ModelServer() as server:
         server.answer = answer_slowly
-        finish_run(project, project / "calm", server)
+        finish_run(project, project / "calm", server, *arguments)
         needed = len(server.bill)
         assert needed == len(set(map(identify, server.bill))) == count_stored(project / "calm")
         expected = read_output(project / "calm")
@@ -113,14 +113,14 @@ def check_kills(project: Path, kills: int, seed: int) -> None:
             before = count_stored(project / "data") if (project / "data" / "ledger.sqlite").exists() else 0
             answered = len(server.bill)
             left = needed - before
-            kill_run(project, project / "data", server, chance.randint(1, max(1, left // 2)))
+            kill_run(project, project / "data", server, chance.randint(1, max(1, left // 2)), *arguments)
             # What the server still answered to the dead process is on the bill, too.
             time.sleep(0.2)
             gone = len(server.bill) - answered - (count_stored(project / "data") - before)
             # Those in flight, and as many that waited for the disk.
             assert 0 <= gone <= 2 * AT_ONCE
             lost += gone
-        finish_run(project, project / "data", server)
+        finish_run(project, project / "data", server, *arguments)
 
     # What was lost in flight is bought again, and nothing else.
     assert len(server.bill) - len(set(map(identify, server.bill))) == lost
@@ -129,11 +129,10 @@ def check_kills(project: Path, kills: int, seed: int) -> None:
 
 
 def test_a_kill_loses_nothing_and_buys_nothing_twice(empty: Settings, tmp_path: Path) -> None:
-    keep_recipes(tmp_path / "prompts", ("instructions", "conversations"))
-    # It counts tokens, by a tokenizer that each of the processes would load.
-    (tmp_path / "prompts" / "mixes" / "role_play.yaml").unlink()
+    keep_recipes(tmp_path / "prompts", ("instructions",))
     assert (tmp_path / "corpus" / f"{SHARD}.jsonl").exists()
-    check_kills(tmp_path, kills=1, seed=1)
+    assets = ("web_text", "seed_personas", "expanded_personas", "persona_hub", "hub_duplicates", "instructions")
+    check_kills(tmp_path, 1, 1, *(word for asset in assets for word in ("--asset", asset)))
 
 
 DIE_AT_PUBLISHING = """
