@@ -41,21 +41,32 @@ async def score_rewrites(
     ]
 
 
-async def score_answers(compare: Compare, turn: int, session: Session, candidates: Sequence[Values]) -> list[float]:
+async def score_answers(
+    compare: Compare, is_small: bool, turn: int, session: Session, candidates: Sequence[Values]
+) -> list[float]:
     """Score answers to a question: how far they speak of it, agree with each other and come from the character's life.
 
     Where every question of the session has an answer, one that says the same is the better; the model never reads it.
 
     Args:
         compare: measures similarities.
+        is_small: whether a small model wrote them, which mixes the character's life into everything.
         turn: the place of the question, from 0.
         session: the questions, and the character.
         candidates: `text` of each.
     """
     texts = [str(values["text"]) for values in candidates]
     questions, originals = session.user_turns, session.answers
-    about = originals[turn] if len(originals) == len(questions) else questions[turn]
+    is_answered = len(originals) == len(questions)
+    about = originals[turn] if is_answered else questions[turn]
     meanings, lives, agreements = await _compare_with(compare, about, _tell_life(session), texts)
+    if is_small:
+        numbers = [share_of_numbers_kept(text, about) if is_answered else 0.0 for text in texts]
+        repeated = [count_repeated_runs(text, _PHRASE) / 4 for text in texts]
+        return [
+            2 * meaning + agreement + kept - again
+            for meaning, agreement, kept, again in zip(meanings, agreements, numbers, repeated, strict=True)
+        ]
     return [
         meaning + agreement + life - abs(len(text) - _GOOD_LENGTH) / _GOOD_LENGTH / 2
         for text, meaning, life, agreement in zip(texts, meanings, lives, agreements, strict=True)

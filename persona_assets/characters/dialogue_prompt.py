@@ -4,9 +4,29 @@ import re
 from collections.abc import Mapping
 from typing import Any, Self
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from persona_assets.personas.callings import fit_openings, read_calling
 from persona_assets.personas.draws import draw
 from persona_assets.prompts import Demonstration, PromptFile
+
+
+class BegunPrompt(BaseModel):
+    """What a model is asked whose answers are begun, in place of the prompt and its demonstrations.
+
+    Attributes:
+        system: in place of that of the prompt file.
+        user: likewise.
+        max_tokens: likewise.
+        sentences: that are kept of an answer; one that was cut off in a later one is none the worse.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system: str
+    user: str
+    max_tokens: int = Field(gt=0)
+    sentences: int = Field(gt=0)
 
 
 class DialoguePrompt(PromptFile):
@@ -18,10 +38,12 @@ class DialoguePrompt(PromptFile):
     Attributes:
         openings: how a character's first answer may begin; `{{ calling }}` stands for who the character is.
         later_openings: how the further answers of a session may.
+        begun: what a model is asked whose answers are begun; none: the same, with demonstrations that are begun, too.
     """
 
     openings: tuple[str, ...] = ()
     later_openings: tuple[str, ...] = ()
+    begun: BegunPrompt | None = None
 
     def without_openings(self) -> Self:
         """The same prompt for a model that begins its answers itself."""
@@ -32,6 +54,8 @@ class DialoguePrompt(PromptFile):
 
         They tell of callings alone, as the character is told of.
         """
+        if self.begun:
+            return self.model_copy(update={**self.begun.model_dump(exclude={"sentences"}), "demonstrations": ()})
         shown = (self._begin(number, one) for number, one in enumerate(self.demonstrations))
         return self.model_copy(update={"demonstrations": tuple(shown)})
 

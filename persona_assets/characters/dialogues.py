@@ -48,6 +48,8 @@ _MOST_COPIED = 0.6
 _SHORTEST = 20
 _MOST_SENTENCES = 8
 _SENTENCE = re.compile(r"[.!?](?=\s|$)|\n")
+# The point of "1." begins an item of a list.
+_WHOLE_SENTENCE = re.compile(r"(?<!\d)[.!?][\"'”’)]*(?=\s|$)")
 # Three to thirty words; a point before a digit is part of a number.
 _WRITTEN_SENTENCE = r"(?: (?:[^ .!?]|\.[0-9])+){3,30}[.!?]"
 _LEAST_WORDS = 0.15
@@ -175,6 +177,14 @@ def write_pattern(opening: str, original: str) -> str:
     return rf"^{begun}{_WRITTEN_SENTENCE}(?:{_WRITTEN_SENTENCE}){{0,{sentences}}}$"
 
 
+def take_sentences(text: str, number: int) -> str:
+    """The first whole sentences of a text, as many as there are up to a number of them; a text with a program whole."""
+    if "```" in text:
+        return text if text.count("```") % 2 == 0 else ""
+    ends = [match.end() for match in _WHOLE_SENTENCE.finditer(text)][:number]
+    return text[: ends[-1]] if ends else ""
+
+
 def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Session]:
     values = {"character": _tell(asker, session), "questions": session.user_turns, "answers": session.answers}
     # A pattern has no room for the lines of a program.
@@ -210,9 +220,11 @@ async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], co
                 {"role": "assistant", "content": answers[-1]}, {"role": "user", "content": question}
             )
         opening = openings[number] if openings else ""
-        task = replace(first, request=asker.begin(request, opening))
-        score = partial(score_answers, compare, number)
-        outcome = await answer_task(asker.client, task, _unlike(answers, opening, first.demonstrations), score)
+        sentences = asker.prompt.content.begun.sentences if opening and asker.prompt.content.begun else None
+        task = replace(first, request=asker.begin(request, opening), may_be_cut=sentences is not None)
+        score = partial(score_answers, compare, asker.is_small, number)
+        judge = _unlike(answers, opening, first.demonstrations, sentences)
+        outcome = await answer_task(asker.client, task, judge, score)
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)
         if outcome.values is None:
@@ -224,10 +236,14 @@ async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], co
 
 
 def _unlike(
-    earlier: Sequence[str], opening: str, demonstrations: Sequence[str]
+    earlier: Sequence[str], opening: str, demonstrations: Sequence[str], sentences: int | None
 ) -> Callable[[Session, Values], Verdict]:
     def judge(session: Session, values: Values) -> Verdict:
         text = f"{opening} {values['text']}".strip()
+        if sentences:
+            text = take_sentences(text, sentences)
+        if not text:
+            return Rejected("truncated", "not one sentence is whole")
         if copies_any(text, earlier, words=12):
             return Rejected("repetition", "says again what it said before")
         return judge_answer(session, {"text": text}, demonstrations)

@@ -28,6 +28,7 @@ class Task(Generic[C]):
         low_score: word for the accounting, where the best one scores less.
         models: names of the models that the candidates are drawn from in turn; none: the request's own.
         variants: the same question put in other ways, each asked once beside the candidates.
+        may_be_cut: whether a reply that was cut off is judged like others, by a judge that takes whole sentences of it.
     """
 
     row_id: str
@@ -40,6 +41,7 @@ class Task(Generic[C]):
     low_score: str = "low_score"
     models: tuple[str, ...] = ()
     variants: tuple[ChatRequest, ...] = ()
+    may_be_cut: bool = False
 
     def list_requests(self) -> list[ChatRequest]:
         """Every request of the task: candidates, then variants."""

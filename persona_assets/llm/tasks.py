@@ -270,7 +270,7 @@ def _find_problem(task: Task[Any], reply: Reply) -> Rejected | None:
         problem = Rejected("repetition")
     elif is_refusal(text):
         problem = Rejected("refused")
-    elif was_cut:
+    elif was_cut and not task.may_be_cut:
         problem = Rejected("truncated", f"cut off at {task.request.max_tokens} tokens")
     elif not text:
         problem = Rejected("empty")

@@ -31,8 +31,10 @@ def find_best_rewrite(
     return max(zip(scores, answers, strict=True))[1]
 
 
-def find_best_answer(session: Session, answers: Sequence[str], compare: Compare, turn: int = 0) -> str:
-    scores = asyncio.run(score_answers(compare, turn, session, [{"text": one} for one in answers]))
+def find_best_answer(
+    session: Session, answers: Sequence[str], compare: Compare, turn: int = 0, is_small: bool = False
+) -> str:
+    scores = asyncio.run(score_answers(compare, is_small, turn, session, [{"text": one} for one in answers]))
     return max(zip(scores, answers, strict=True))[1]
 
 
@@ -81,6 +83,13 @@ def test_a_session_of_which_an_answer_is_missing_is_judged_by_its_questions() ->
 def test_an_answer_that_agrees_with_the_others_is_preferred() -> None:
     answers = ["One, as I know.", "Two, as I know.", "Six, as I know."]
     assert find_best_answer(OPEN, answers, compare_by({("One,", "Two,"): 0.8, ("Two,", "Six,"): 0.8})) == answers[1]
+
+
+def test_of_what_a_small_model_answers_the_life_of_the_character_does_not_count_and_numbers_do() -> None:
+    answers = ["Long, of songs and ferries, say I.", "Short, and 120 metres, say I."]
+    lived = compare_by({("A", "Long,"): 0.9, ("It", "Long,"): 0.1, ("It", "Short,"): 0.1})
+    assert find_best_answer(SESSION, answers, lived, is_small=True) == answers[1]
+    assert find_best_answer(SESSION, answers, lived) == answers[0]
 
 
 def test_of_the_life_of_the_character_something_is_better_than_nothing() -> None:

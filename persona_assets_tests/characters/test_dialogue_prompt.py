@@ -11,7 +11,13 @@ import pytest
 from pydantic import ValidationError
 
 from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
-from persona_assets.characters.dialogues import answer_sessions, rewrite_model, rewrite_sessions, write_pattern
+from persona_assets.characters.dialogues import (
+    answer_sessions,
+    rewrite_model,
+    rewrite_sessions,
+    take_sentences,
+    write_pattern,
+)
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.json_regex import to_regex
 from persona_assets.llm.structured import answer_schema
@@ -19,10 +25,12 @@ from persona_assets.prompts import Prompt, load_prompt
 from persona_assets.settings import TaskSettings
 from persona_assets_tests.asking import PROMPTS, ask, compare_by_length
 from persona_assets_tests.characters.people import make_session
-from persona_assets_tests.scripted import teach
+from persona_assets_tests.scripted import ScriptedReply, teach
 
 R = load_prompt(PROMPTS / "dialogues_r.yaml", DialoguePrompt)
 G = load_prompt(PROMPTS / "dialogues_g.yaml", DialoguePrompt)
+BEGUN_G = replace(G, content=G.content.model_copy(update={"begun": None}))
+"""As a file has it that says nothing of what a model with begun answers is asked."""
 ONE = TaskSettings(candidates=1)
 PERSONA = "A ferry captain from a canal city who collects folk songs."
 
@@ -53,7 +61,15 @@ def test_each_answer_of_a_session_has_its_own_opening() -> None:
     assert set(openings[1:]) <= set(G.content.later_openings)
 
 
-@pytest.mark.parametrize("prompt", [R, G])
+def test_g_asks_a_model_whose_answers_are_begun_in_few_words() -> None:
+    assert G.content.begun
+    content = G.content.with_begun_answers()
+    assert content.max_tokens == G.content.begun.max_tokens < G.content.max_tokens
+    told = replace(G, content=content).render(instruction="How?", character={"persona": PERSONA})
+    assert [message["content"] for message in told] == [G.content.begun.system, "How?"]
+
+
+@pytest.mark.parametrize("prompt", [R, BEGUN_G])
 def test_a_model_whose_answers_are_begun_hears_of_callings_alone(prompt: Prompt[DialoguePrompt]) -> None:
     lived = {"persona": PERSONA, "experience": "Sailed a barge.", "personality": "Is vain."}
     character = {**make_session("How?", "So.").character, **lived}
@@ -73,7 +89,7 @@ def test_who_is_not_known_in_a_few_words_is_told_by_the_persona() -> None:
     assert tell_calling_alone(character) == {**character, "experience": "", "personality": ""}
 
 
-@pytest.mark.parametrize("prompt", [R, G])
+@pytest.mark.parametrize("prompt", [R, BEGUN_G])
 def test_the_demonstrations_of_such_a_model_are_begun_as_its_answers_are(prompt: Prompt[DialoguePrompt]) -> None:
     begun = replace(prompt, content=prompt.content.with_begun_answers())
     openings = tuple(opening.split("{{")[0] for opening in (*G.content.openings, *G.content.later_openings))
@@ -143,3 +159,31 @@ def test_a_program_is_rewritten_without_an_opening(tmp_path: Path) -> None:
     model = teach("r-code", lambda _: json.dumps({"answer_1": f"I do it the way I tie a rope for you:\n{code}"}))
     made = ask(tmp_path, R, lambda asker: rewrite_sessions(asker, [session], compare_by_length), model, ONE)
     assert made.rows.height == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("I walk. You run! They swim, and", "I walk. You run!"),
+        ("I walk. You run? They swim.", "I walk. You run?"),
+        ("I walk to the", ""),
+        ('I say "walk." And then', 'I say "walk."'),
+        ("I do this: 1. walk, 2. run. And so", "I do this: 1. walk, 2. run."),
+        ("I pay 2.50 for it. So", "I pay 2.50 for it."),
+        ("I write:\n```\nprint(1)\n```", "I write:\n```\nprint(1)\n```"),
+        ("I write:\n```\nprint(1. ", ""),
+    ],
+)
+def test_whole_sentences_are_taken_of_an_answer(text: str, kept: str) -> None:
+    assert take_sentences(text, 2) == kept
+
+
+@pytest.mark.usefixtures("continuing")
+@pytest.mark.parametrize(("text", "rows"), [("you take a rope. Then you wait. And th", 1), ("you take a ro", 0)])
+def test_an_answer_that_is_cut_off_in_a_later_sentence_is_none_the_worse(text: str, rows: int, tmp_path: Path) -> None:
+    model = teach(f"g-cut-{rows}", lambda _: ScriptedReply(text, "length"))
+    session, begun = make_session("One?", "1"), replace(G, content=G.content.with_begun_answers())
+    made = ask(tmp_path, begun, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE)
+    assert made.rows.height == rows
+    assert set(made.reasons()) == (set() if rows else {"truncated"})
+    assert all(turns[1]["content"].endswith("Then you wait.") for turns in made.rows["turns"])
