@@ -88,11 +88,11 @@ def copies_any(text: str, others: Iterable[str], words: int | None = None) -> bo
         text: the text judged.
         others: what it must not copy.
         words: length of the run; by default 6 in a short text, where small models paste half sentences of the
-            examples together, and 14 in one of more than 30 words, where a turn of
+            examples together, and 10 in one of more than 30 words, where a turn of phrase
             ("how many hours does it take to") is no copy yet.
     """
     plain = _WORD.findall(text.casefold())
-    run = words or (6 if len(plain) <= 30 else 14)
+    run = words or (6 if len(plain) <= 30 else 10)
     return any(plain == _WORD.findall(other.casefold()) or shares_run(text, other, run) for other in others)
 
 

@@ -49,6 +49,14 @@ _LABELLED = re.compile(
     r"^\W*(?:prompt|instruction|user|assistant|answer|response)\W{0,3}:", re.IGNORECASE | re.MULTILINE
 )
 _INTRODUCES = re.compile(r"^(?:the|this) (?:person|user|persona)\b|^as an? [^,.]{40,},", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_TELLS_OWN = re.compile(r"(?:(?:In|On|At|Every|After|Before|For)\b[^,.]{1,30},? )?(?:I|We|My|Our)\b")
+# What is wanted may be said in a statement, too.
+_WANTS = re.compile(
+    r"[?:\n]|\b(?:please|need|want|wish|would like|looking for|look for|wonder\w*|asking|request\w*|help|advice|ideas?"
+    r"|suggest\w*|recommend\w*|how (?:to|do|can|should)|what (?:to|is|are|should))\b",
+    re.IGNORECASE,
+)
 
 
 def asks_something(values: Row, _: Row) -> str | None:
@@ -136,9 +144,13 @@ def has_title(values: Row, _: Row) -> str | None:
 
 
 def is_one_request(values: Row, _: Row) -> str | None:
-    """The text is what a person would type: no label, no answer, no persona that introduces itself at length."""
+    """The text is what a person would type: no label, no answer, nobody who only introduces or tells of themselves."""
     text = _first(values)
-    return "not_a_request" if _LABELLED.search(text) or _INTRODUCES.match(text) else None
+    if _LABELLED.search(text) or _INTRODUCES.match(text):
+        return "not_a_request"
+    sentences = [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]
+    is_told = not _WANTS.search(text) and all(map(_TELLS_OWN.match, sentences))
+    return "asks_nothing" if is_told else None
 
 
 def is_in_language(values: Row, row: Row) -> str | None:

@@ -43,6 +43,23 @@ def test_a_text_passes_or_is_refused_with_a_word(check: str, flaw: str | None, t
     assert CHECKS[check]({"text": text}, {"persona": PERSONA}) == flaw
 
 
+@pytest.mark.parametrize(
+    ("text", "flaw"),
+    [
+        ("I cannot hear another word about the fortress.", "asks_nothing"),
+        ("In the evening, I take a course. My sister takes it, too.", "asks_nothing"),
+        ("I need a list of books on forts.", None),
+        ("I take a course in the evening. Explain the second chapter to me.", None),
+        ("I keep bees. Which flowers do they like?", None),
+        ("My bees are gone, any ideas", None),
+        ("User: What do bees eat?", "not_a_request"),
+        ("蜜蜂吃什么", None),
+    ],
+)
+def test_a_request_asks_for_something(text: str, flaw: str | None) -> None:
+    assert CHECKS["is_one_request"]({"instruction": text}, {}) == flaw
+
+
 def test_every_field_is_looked_at_for_the_persona() -> None:
     values = {"name": "Tam", "description": f"Tam is {PERSONA.lower()}"}
     assert CHECKS["is_not_the_persona"](values, {"persona": PERSONA}) == "copies_persona"
