@@ -40,6 +40,8 @@ _ENDS_LIKE_A_PERSON = re.compile(
     r"|power|process|restaurant|river|sector|server|success|summer|theater|tree|war|water|weather|winter)$",
     re.IGNORECASE,
 )
+# Whoever reads a text is its reader, and two are not one.
+_ANYBODY = re.compile(r"^(?:the |an? )?(?:reader|user|writer|friend|general|visitor|viewer)$|\band\b", re.IGNORECASE)
 _MOST_WORDS = 4
 _CALLING = "{{ calling }}"
 
@@ -61,7 +63,8 @@ def read_calling(persona: str) -> str | None:
 
 def names_a_person(who: str) -> bool:
     """Whether a few English words end in one for a single person: `night nurse`, and not `cookie policy`."""
-    return bool(_PERSON_NOUN.search(who.strip())) and not _ENDS_LIKE_A_PERSON.search(who.strip())
+    plain = who.strip()
+    return bool(_PERSON_NOUN.search(plain)) and not (_ENDS_LIKE_A_PERSON.search(plain) or _ANYBODY.search(plain))
 
 
 def is_child(persona: str) -> bool:

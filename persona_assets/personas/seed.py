@@ -1,7 +1,7 @@
 """Text-to-Persona: who is likely to read, write, like or dislike a text (Persona Hub, section 2.1)."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -11,7 +11,7 @@ from persona_assets.accounting import Accounting
 from persona_assets.corpus.language import detect_language
 from persona_assets.dedup.text import normalise
 from persona_assets.lake import iter_frames
-from persona_assets.llm.agreement import Compare
+from persona_assets.llm.agreement import Compare, score_agreement
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
     Accepted,
@@ -38,6 +38,9 @@ from persona_assets.tables import Batch
 _SCHEMA = polars_schema(SeedPersonas)
 # Beyond it a persona is no nearer to its document but more of a copy.
 _NEAR_ENOUGH = 0.6
+_ENOUGH_DRAWS = 4
+_LEAST_AGREEMENT = 0.5
+"""Mean cosine of the matter and the person that most draws name, below which the model is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +87,24 @@ async def make_seed_personas(
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
             persona, context.text, context.language
         )
+        if not flaw and sketch and sketch.is_shown(values["matter"], context.text):
+            flaw = "copies_demonstration"
         if not flaw and asker.is_small and find_unknown_word(persona, context.text if context.language == "en" else ""):
             flaw = "unknown_word"
-        return Rejected(flaw, persona) if flaw else Accepted({"persona": persona})
+        said = values if sketch else {}
+        return Rejected(flaw, persona) if flaw else Accepted({"persona": persona, **said})
 
     async def score(context: SeedContext, candidates: Sequence[Values]) -> Sequence[float]:
+        if sketch:
+            matters, people = ([str(values[said]) for values in candidates] for said in ("matter", "who"))
+            agreed = zip(await score_agreement(compare, matters), await score_agreement(compare, people), strict=True)
+            return [(3 * on_matter + on_person) / 4 for on_matter, on_person in agreed]
         personas = [str(values["persona"]) for values in candidates]
         return await score_personas(compare, context.text, personas, lambda near: min(near, _NEAR_ENOUGH))
 
     async def work(task: Task[SeedContext]) -> Outcome[SeedContext]:
+        if sketch and task.candidates >= _ENOUGH_DRAWS and task.min_score is None:
+            task = replace(task, min_score=_LEAST_AGREEMENT, low_score="no_agreement")
         return await answer_task(asker.client, task, judge, score)
 
     def make_row(outcome: Outcome[SeedContext]) -> dict[str, Any]:

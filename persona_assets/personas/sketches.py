@@ -1,5 +1,6 @@
 """What a small model says of a document: who has to do with what. The sentence around the two is drawn."""
 
+import itertools
 import re
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -8,6 +9,7 @@ from persona_assets.personas.draws import draw
 from persona_assets.prompts import Demonstration
 from persona_assets.settings import ModelSettings, Relation, SeedSettings
 
+_TELLING = 4
 _WORD = r"[a-z]+(?:[-'’][a-z]+)?"
 _SLOTS = _WHO, _MATTER = "{{ who }}", "{{ matter }}"
 _ARTICLE = re.compile(r"^(?:an?|the) ")
@@ -48,6 +50,12 @@ class Sketch(BaseModel):
             raise ValueError(f"there is no frame for {', '.join(empty)}")
         return frames
 
+    def is_shown(self, matter: str, document: str) -> bool:
+        """Whether two telling words of a matter stand together in a demonstration, and not in the document."""
+        pairs = _list_telling_pairs(matter)
+        shown = {pair for one in self.demonstrations for pair in _list_telling_pairs(str(one.answer))}
+        return bool(pairs & shown - _list_telling_pairs(document))
+
     def frame_persona(self, who: str, matter: str, relation: Relation, row_id: str) -> str:
         """Put a person and a matter into a sentence that is drawn; equal for an equal row.
 
@@ -61,6 +69,11 @@ class Sketch(BaseModel):
         plain = _ARTICLE.sub("", who)
         article = "An" if _SPOKEN_VOWEL.match(plain) else "A"
         return f"{frame.replace(_WHO, f'{article} {plain}').replace(_MATTER, matter)}."
+
+
+def _list_telling_pairs(text: str) -> set[tuple[str, str]]:
+    words = re.findall(r"\w+", text.casefold())
+    return {pair for pair in itertools.pairwise(words) if min(map(len, pair)) >= _TELLING}
 
 
 def asks_for_sketches(model: ModelSettings, settings: SeedSettings) -> bool:

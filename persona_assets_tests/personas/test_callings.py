@@ -65,7 +65,20 @@ def test_an_occupation_names_a_person(who: str) -> None:
 
 @pytest.mark.parametrize(
     "who",
-    ["cookie policy", "mining company", "committee", "web server", "toolbox", "new car", "climate", "lesson", "salad"],
+    [
+        "cookie policy",
+        "mining company",
+        "committee",
+        "web server",
+        "toolbox",
+        "new car",
+        "climate",
+        "lesson",
+        "salad",
+        "reader",
+        "the user",
+        "teacher and student",
+    ],
 )
 def test_a_thing_names_none(who: str) -> None:
     assert not names_a_person(who)

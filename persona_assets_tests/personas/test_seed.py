@@ -1,7 +1,9 @@
 """Text-to-Persona: what is asked of which document, and what becomes of the replies."""
 
+import itertools
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -222,3 +224,46 @@ def test_a_small_model_makes_no_words_up(is_small: bool, tmp_path: Path, monkeyp
     assert refused == ({"unknown_word": 1} if is_small else {})
     # What the document itself says is a word: it is in English.
     assert sketch(tmp_path, "harbour clerk", "the office and its boats").rows.height == 1
+
+
+def draw_sketches(folder: Path, name: str, matters: Sequence[str], task: TaskSettings) -> Made:
+    """One document whose draws name these matters in turn; a matter agrees with those that begin with its word."""
+    drawn = itertools.cycle(matters)
+    model = teach(f"draws-{name}", lambda _: json.dumps({"matter": next(drawn), "who": "harbour clerk"}))
+
+    async def compare(texts: Sequence[str]) -> list[list[float]]:
+        return [[float(one.split()[0] == other.split()[0]) for other in texts] for one in texts]
+
+    return ask(
+        folder, PROMPT, lambda asker: make_seed_personas(asker, make_documents(1), SKETCHED, compare), model, task
+    )
+
+
+def test_what_most_draws_say_is_kept(tmp_path: Path) -> None:
+    matters = ["boats of wood", "boats", "ferry timetables", "boats and ropes", "boats of old"]
+    made = draw_sketches(tmp_path, "agree", matters, TaskSettings(candidates=5))
+    assert made.rows["persona"].str.contains("boats").all()
+    assert made.rows.height == 1
+
+
+@pytest.mark.parametrize(("candidates", "min_score", "rows"), [(4, None, 0), (2, None, 1), (4, 0.0, 1)])
+def test_a_document_of_which_each_draw_says_something_else_was_not_understood(
+    candidates: int, min_score: float | None, rows: int, tmp_path: Path
+) -> None:
+    task = TaskSettings(candidates=candidates, min_score=min_score)
+    matters = ["boats", "olive trees", "ferry timetables", "school fees"]
+    made = draw_sketches(tmp_path, f"disagree-{candidates}-{min_score}", matters, task)
+    assert made.rows.height == rows
+    assert made.reasons() == ({} if rows else {"no_agreement": candidates})
+
+
+@pytest.mark.parametrize(("text", "rows"), [("A letter on bank statements.", 1), ("A letter on boats.", 0)])
+def test_the_matter_of_a_demonstration_is_that_of_the_document_or_a_copy(text: str, rows: int, tmp_path: Path) -> None:
+    model = teach("sketch-shown", lambda _: json.dumps({"matter": "old bank statements", "who": "harbour clerk"}))
+    documents = make_documents(1).with_columns(text=pl.lit(text))
+    task = TaskSettings(candidates=1)
+    made = ask(
+        tmp_path, PROMPT, lambda asker: make_seed_personas(asker, documents, SKETCHED, compare_by_length), model, task
+    )
+    assert made.rows.height == rows
+    assert made.reasons() == ({} if rows else {"copies_demonstration": 1})
