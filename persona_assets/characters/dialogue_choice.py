@@ -56,12 +56,10 @@ async def score_answers(
         candidates: `text` of each.
     """
     texts = [str(values["text"]) for values in candidates]
-    questions, originals = session.user_turns, session.answers
-    is_answered = len(originals) == len(questions)
-    about = originals[turn] if is_answered else questions[turn]
+    about = session.answers[turn] if session.is_answered else session.user_turns[turn]
     meanings, lives, agreements = await _compare_with(compare, about, _tell_life(session), texts)
     if is_small:
-        numbers = [share_of_numbers_kept(text, about) if is_answered else 0.0 for text in texts]
+        numbers = [share_of_numbers_kept(text, about) if session.is_answered else 0.0 for text in texts]
         repeated = [count_repeated_runs(text, _PHRASE) / 4 for text in texts]
         return [
             2 * meaning + agreement + kept - again

@@ -246,6 +246,9 @@ def _unlike(
             return Rejected("truncated", "not one sentence is whole")
         if copies_any(text, earlier, words=12):
             return Rejected("repetition", "says again what it said before")
+        # What a small model reckons is wrong; a large one may say the same in other numbers.
+        if sentences and session.is_answered and not share_of_numbers_kept(text, session.answers[len(earlier)]):
+            return Rejected("wrong_numbers", "none of those of the original answer")
         return judge_answer(session, {"text": text}, demonstrations)
 
     return judge

@@ -50,6 +50,11 @@ class Session:
         return [turn["content"] for turn in self.turns if turn["role"] == "assistant"]
 
     @property
+    def is_answered(self) -> bool:
+        """Whether every turn of the user has an original answer."""
+        return len(self.answers) == len(self.user_turns)
+
+    @property
     def row_id(self) -> str:
         """Id of the pair, for the quarantine."""
         return f"{self.character['character_id']}+{self.instruction_id}"

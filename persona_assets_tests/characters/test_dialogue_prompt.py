@@ -182,8 +182,25 @@ def test_whole_sentences_are_taken_of_an_answer(text: str, kept: str) -> None:
 @pytest.mark.parametrize(("text", "rows"), [("you take a rope. Then you wait. And th", 1), ("you take a ro", 0)])
 def test_an_answer_that_is_cut_off_in_a_later_sentence_is_none_the_worse(text: str, rows: int, tmp_path: Path) -> None:
     model = teach(f"g-cut-{rows}", lambda _: ScriptedReply(text, "length"))
-    session, begun = make_session("One?", "1"), replace(G, content=G.content.with_begun_answers())
+    session, begun = make_session("One?", "Rope."), replace(G, content=G.content.with_begun_answers())
     made = ask(tmp_path, begun, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE)
     assert made.rows.height == rows
     assert set(made.reasons()) == (set() if rows else {"truncated"})
     assert all(turns[1]["content"].endswith("Then you wait.") for turns in made.rows["turns"])
+
+
+@pytest.mark.usefixtures("continuing")
+@pytest.mark.parametrize(
+    ("original", "reasons"),
+    [("It takes 14 months.", {}), ("It takes 15 months.", {"wrong_numbers"}), ("Long.", {}), ("", {})],
+)
+def test_what_a_small_model_reckons_is_compared_with_the_original(
+    original: str, reasons: set[str], tmp_path: Path
+) -> None:
+    model = teach(f"g-reckons-{original}", lambda _: "you save for 14 months.")
+    session, begun = (
+        make_session("How long?", *filter(None, [original])),
+        replace(G, content=G.content.with_begun_answers()),
+    )
+    made = ask(tmp_path, begun, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE)
+    assert set(made.reasons()) == set(reasons)
