@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 # What follows the calling itself.
 _REST = re.compile(
-    r"\s*(?:[,;(]|\.(?:\s|$)|\b(?:who|whose|whom|that|which|with|without|from|in|on|at|for|to|known|based|named"
+    r"\s*(?:[,;(]|\.(?:\s|$)|\b(?:who|whose|whom|that|which|with|without|from|in|on|at|for|to|known|renowned|famous|based|named"
     r"|speciali[sz]ing|obsessed|responsible|interested|dedicated|passionate|determined|familiar"
     r"|\w+ing\s+(?:the|an?|for|on|in|at|to|from|with|about|as|his|her|their)|skilled\s+(?:in|at))\b).*",
     re.DOTALL,

@@ -17,6 +17,7 @@ from persona_assets.personas.callings import is_child, names_a_person, read_call
         ("A manufacturing engineer obsessed with superlatives.", "a manufacturing engineer"),
         ("A nurse (retired) from a harbour town.", "a nurse"),
         ("A baker.", "a baker"),
+        ("A researcher renowned for patience.", "a researcher"),
         ("A doctor who plans a detour.", "a doctor"),
         ("A salesperson with a loud voice.", "a salesperson"),
         ("A caring and responsible older brother.", None),
