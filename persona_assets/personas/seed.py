@@ -24,7 +24,7 @@ from persona_assets.llm.tasks import (
     collect_batches,
     run_tasks,
 )
-from persona_assets.personas.callings import names_a_person
+from persona_assets.personas.callings import is_called_a_thing, names_a_person
 from persona_assets.personas.choice import score_personas
 from persona_assets.personas.draws import draw
 from persona_assets.personas.heuristics import clean_persona, find_flaw, find_flaw_against
@@ -87,6 +87,8 @@ async def make_seed_personas(
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
             persona, context.text, context.language
         )
+        if not flaw and asker.is_small and is_called_a_thing(persona):
+            flaw = "no_person"
         if not flaw and sketch and sketch.is_shown(values["matter"], context.text):
             flaw = "copies_demonstration"
         if not flaw and asker.is_small and find_unknown_word(persona, context.text if context.language == "en" else ""):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from persona_assets.personas.callings import is_child, names_a_person, read_calling
+from persona_assets.personas.callings import is_called_a_thing, is_child, names_a_person, read_calling
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,18 @@ def test_an_occupation_names_a_person(who: str) -> None:
 )
 def test_a_thing_names_none(who: str) -> None:
     assert not names_a_person(who)
+
+
+@pytest.mark.parametrize(
+    ("persona", "is_thing"),
+    [
+        ("A mother's nightmare who is terrified by a cry.", True),
+        ("A 24-hour watch on the clock that is late.", True),
+        ("A boy of ten on crutches who plays chess.", False),
+        ("A street cop who fines his brother.", False),
+        ("A highly skilled and slow old criminal defense lawyer", False),
+        ("Somebody who sails.", False),
+    ],
+)
+def test_what_a_persona_is_called_is_a_person_or_not_known(persona: str, is_thing: bool) -> None:
+    assert is_called_a_thing(persona) == is_thing
