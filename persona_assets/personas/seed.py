@@ -1,5 +1,6 @@
 """Text-to-Persona: who is likely to read, write, like or dislike a text (Persona Hub, section 2.1)."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,7 +41,7 @@ _SCHEMA = polars_schema(SeedPersonas)
 _NEAR_ENOUGH = 0.6
 _ENOUGH_DRAWS = 4
 _LEAST_AGREEMENT = 0.5
-"""Mean cosine of the matter and the person that most draws name, below which the model is lost."""
+"""Mean cosine with what the other draws name, below which the model has not understood the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,13 @@ async def make_seed_personas(
     sketch = asker.prompt.content.sketch if asks_for_sketches(asker.client.settings, settings) else None
     asker = asker.with_content(asker.prompt.content.ask_for(sketch)) if sketch else asker
     demonstrations = asker.prompt.demonstration_texts()
+    # What is refused tells as well whether the model has understood the document.
+    drawn: defaultdict[SeedContext, list[Values]] = defaultdict(list)
 
     def judge(context: SeedContext, values: Values) -> Verdict:
+        if sketch and sketch.is_shown(values["matter"], context.text):
+            return Rejected("copies_demonstration", values["matter"])
+        drawn[context].append(values)
         if sketch and not names_a_person(values["who"]):
             return Rejected("no_person", f"{values['who']}: {values['matter']}")
         row_id = f"{context.doc_id} {context.sample}"
@@ -89,8 +95,6 @@ async def make_seed_personas(
         )
         if not flaw and asker.is_small and is_called_a_thing(persona):
             flaw = "no_person"
-        if not flaw and sketch and sketch.is_shown(values["matter"], context.text):
-            flaw = "copies_demonstration"
         if not flaw and asker.is_small and find_unknown_word(persona, context.text if context.language == "en" else ""):
             flaw = "unknown_word"
         said = values if sketch else {}
@@ -98,16 +102,19 @@ async def make_seed_personas(
 
     async def score(context: SeedContext, candidates: Sequence[Values]) -> Sequence[float]:
         if sketch:
-            matters, people = ([str(values[said]) for values in candidates] for said in ("matter", "who"))
-            agreed = zip(await score_agreement(compare, matters), await score_agreement(compare, people), strict=True)
-            return [(3 * on_matter + on_person) / 4 for on_matter, on_person in agreed]
+            on_matter, on_person = [
+                await _rate_said(compare, field, drawn[context], candidates) for field in ("matter", "who")
+            ]
+            return [(3 * matter + person) / 4 for matter, person in zip(on_matter, on_person, strict=True)]
         personas = [str(values["persona"]) for values in candidates]
         return await score_personas(compare, context.text, personas, lambda near: min(near, _NEAR_ENOUGH))
 
     async def work(task: Task[SeedContext]) -> Outcome[SeedContext]:
         if sketch and task.candidates >= _ENOUGH_DRAWS and task.min_score is None:
             task = replace(task, min_score=_LEAST_AGREEMENT, low_score="no_agreement")
-        return await answer_task(asker.client, task, judge, score)
+        outcome = await answer_task(asker.client, task, judge, score)
+        drawn.pop(task.context, None)
+        return outcome
 
     def make_row(outcome: Outcome[SeedContext]) -> dict[str, Any]:
         context, persona = outcome.task.context, (outcome.values or {})["persona"]
@@ -126,6 +133,15 @@ async def make_seed_personas(
     outcomes = run_tasks(_plan(asker, documents, settings, model), work, asker.window)
     async for batch in collect_batches(outcomes, make_row, _SCHEMA):
         yield batch
+
+
+async def _rate_said(
+    compare: Compare, field: str, drawn: Sequence[Values], candidates: Sequence[Values]
+) -> list[float]:
+    """Rate what some candidates say in a field by how far all draws say the same, in whatever order these came."""
+    texts = sorted(str(values[field]) for values in drawn)
+    rated = dict(zip(texts, await score_agreement(compare, texts), strict=True))
+    return [rated[str(values[field])] for values in candidates]
 
 
 def count_seed_tasks(documents: int, settings: SeedSettings, limit: int | None) -> int:

@@ -257,6 +257,13 @@ def test_a_document_of_which_each_draw_says_something_else_was_not_understood(
     assert made.reasons() == ({} if rows else {"no_agreement": candidates})
 
 
+def test_what_is_refused_counts_against_the_rest(tmp_path: Path) -> None:
+    matters = ["boats", "boats of old", "olives in the text", "fees in the text", "schools in the text"]
+    made = draw_sketches(tmp_path, "refused", matters, TaskSettings(candidates=5))
+    assert made.rows.is_empty()
+    assert made.reasons() == {"about_the_task": 3, "no_agreement": 2}
+
+
 @pytest.mark.parametrize(("text", "rows"), [("A letter on bank statements.", 1), ("A letter on boats.", 0)])
 def test_the_matter_of_a_demonstration_is_that_of_the_document_or_a_copy(text: str, rows: int, tmp_path: Path) -> None:
     model = teach("sketch-shown", lambda _: json.dumps({"matter": "old bank statements", "who": "harbour clerk"}))
