@@ -1,5 +1,6 @@
 """Text-to-Persona: who is likely to read, write, like or dislike a text (Persona Hub, section 2.1)."""
 
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +40,7 @@ from persona_assets.tables import Batch
 _SCHEMA = polars_schema(SeedPersonas)
 # Beyond it a persona is no nearer to its document but more of a copy.
 _NEAR_ENOUGH = 0.6
+_BEGINS_AS_ASKED = re.compile(r"an?\b", re.IGNORECASE)
 _ENOUGH_DRAWS = 4
 _LEAST_AGREEMENT = 0.5
 """Mean cosine with what the other draws name, below which the model has not understood the document."""
@@ -93,7 +95,8 @@ async def make_seed_personas(
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
             persona, context.text, context.language
         )
-        if not flaw and asker.is_small and is_called_a_thing(persona):
+        # What a small model begins otherwise than it is asked to is a headline, as "The latest news" is.
+        if not flaw and asker.is_small and (is_called_a_thing(persona) or not _BEGINS_AS_ASKED.match(persona)):
             flaw = "no_person"
         if not flaw and asker.is_small and find_unknown_word(persona, context.text if context.language == "en" else ""):
             flaw = "unknown_word"

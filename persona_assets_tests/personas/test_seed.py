@@ -274,3 +274,15 @@ def test_the_matter_of_a_demonstration_is_that_of_the_document_or_a_copy(text: s
     )
     assert made.rows.height == rows
     assert made.reasons() == ({} if rows else {"copies_demonstration": 1})
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+@pytest.mark.parametrize(
+    "persona", ["The latest clerk of the harbour office who counts boats.", "A 24-hour watch who is late."]
+)
+def test_a_small_model_that_begins_otherwise_speaks_of_no_person(
+    persona: str, is_small: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Asker, "is_small", property(lambda _: is_small))
+    made = make(tmp_path, 1, model=teach(f"begins-{persona}", lambda _: persona), task=TaskSettings(candidates=1))
+    assert made.reasons() == ({"no_person": 1} if is_small else {})
