@@ -1,5 +1,6 @@
 """What every test has: the scripted model, known to litellm as soon as somebody loads it, and what workers share."""
 
+import gc
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -41,10 +42,24 @@ def share(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Share:
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
                 make(folder)
+                # Databases that nobody holds any more are closed before another worker copies them.
+                gc.collect()
                 made.touch()
         return folder
 
     return share
+
+
+def copy_project(source: Path, target: Path) -> None:
+    """Copy a shared project; begin anew when a database of it was closed meanwhile, whose log is gone then."""
+    for _ in range(3):
+        try:
+            shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)
+        except shutil.Error as error:
+            missing = error
+        else:
+            return
+    raise missing
 
 
 @pytest.fixture(scope="session")

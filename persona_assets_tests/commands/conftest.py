@@ -12,7 +12,7 @@ import pytest
 from persona_assets.cli import main
 from persona_assets.lake import Lake
 from persona_assets.settings import PACKAGE, load_settings
-from persona_assets_tests.conftest import Share, link_compiled_models
+from persona_assets_tests.conftest import Share, copy_project, link_compiled_models
 from persona_assets_tests.prompt_files import keep_recipes
 
 RECIPES = ("math", "math_solutions")
@@ -103,7 +103,7 @@ def made_once(share: Share, compiled_models: Path) -> Path:
 def project(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
     """A copy of it, which a test may change; the working folder."""
     folder = tmp_path / "project"
-    shutil.copytree(made_once, folder, symlinks=True)
+    copy_project(made_once, folder)
     monkeypatch.chdir(folder)
     return SmallProject(folder, folder / "data")
 

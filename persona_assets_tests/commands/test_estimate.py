@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from persona_assets_tests.commands.conftest import Call, SmallProject, run_command
+from persona_assets_tests.conftest import copy_project
 from persona_assets_tests.llm.scripted_server import answer_by_script
 from persona_assets_tests.llm.server import ModelServer, Response
 
@@ -74,7 +74,7 @@ SAMPLE = ("estimate", "--shard", "one", "--sample", "2", "--yes")
 @pytest.fixture(scope="module")
 def sampled_once(made_once: Path, double: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Sampled:
     folder = tmp_path_factory.mktemp("sampled") / "project"
-    shutil.copytree(made_once, folder, symlinks=True)
+    copy_project(made_once, folder)
     double.bill.clear()
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out):
@@ -88,7 +88,7 @@ def sampled_once(made_once: Path, double: ModelServer, tmp_path_factory: pytest.
 def sampled(sampled_once: Sampled, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sampled:
     """A copy of a project whose shard one was sampled, the working folder."""
     folder = tmp_path / "sampled"
-    shutil.copytree(sampled_once.folder, folder, symlinks=True)
+    copy_project(sampled_once.folder, folder)
     monkeypatch.chdir(folder)
     use_priced_model(monkeypatch, server)
     return replace(sampled_once, folder=folder)

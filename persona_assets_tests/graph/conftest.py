@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from persona_assets.settings import PACKAGE, Settings
-from persona_assets_tests.conftest import Share
+from persona_assets_tests.conftest import Share, copy_project
 from persona_assets_tests.graph.runs import (
     SHARD,
     Chain,
@@ -87,5 +87,5 @@ def empty(sources: Path, tmp_path: Path) -> Settings:
 @pytest.fixture
 def copied(finished_folder: Path, tmp_path: Path) -> Settings:
     """A copy of the finished project, to go on with."""
-    shutil.copytree(finished_folder, tmp_path, dirs_exist_ok=True, symlinks=True)
+    copy_project(finished_folder, tmp_path)
     return make_settings(tmp_path)
