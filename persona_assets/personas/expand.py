@@ -139,7 +139,7 @@ async def _run_round(
     def judge(parent: Parent, values: Values) -> Verdict:
         persona = _begin(clean_persona(values["text"]), parent.opening, asker.continues_answers)
         flaw = find_flaw(persona, lengths.min_words, lengths.max_words, demonstrations) or _find_flaw(persona, parent)
-        if not flaw and asker.is_small and find_unknown_word(persona, f"{parent.persona} {parent.opening}"):
+        if not flaw and asker.is_small and find_unknown_word(persona, f"{parent.persona} {parent.opening or ''}"):
             flaw = "unknown_word"
         return Rejected(flaw, persona) if flaw else Accepted({"persona": persona})
 

@@ -95,11 +95,8 @@ async def make_seed_personas(
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
             persona, context.text, context.language
         )
-        # What a small model begins otherwise than it is asked to is a headline, as "The latest news" is.
-        if not flaw and asker.is_small and (is_called_a_thing(persona) or not _BEGINS_AS_ASKED.match(persona)):
-            flaw = "no_person"
-        if not flaw and asker.is_small and find_unknown_word(persona, context.text if context.language == "en" else ""):
-            flaw = "unknown_word"
+        if asker.is_small:
+            flaw = flaw or _find_flaw_of_small_model(persona, context)
         said = values if sketch else {}
         return Rejected(flaw, persona) if flaw else Accepted({"persona": persona, **said})
 
@@ -136,6 +133,13 @@ async def make_seed_personas(
     outcomes = run_tasks(_plan(asker, documents, settings, model), work, asker.window)
     async for batch in collect_batches(outcomes, make_row, _SCHEMA):
         yield batch
+
+
+def _find_flaw_of_small_model(persona: str, context: SeedContext) -> str | None:
+    # What it begins otherwise than it is asked to is a headline, as "The latest news" is.
+    if is_called_a_thing(persona) or not _BEGINS_AS_ASKED.match(persona):
+        return "no_person"
+    return "unknown_word" if find_unknown_word(persona, context.text if context.language == "en" else "") else None
 
 
 async def _rate_said(

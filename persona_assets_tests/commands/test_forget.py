@@ -114,7 +114,7 @@ def test_a_document_is_gone_from_every_place_and_the_rest_stays(project: SmallPr
     # Nothing is stale that was not, nothing is asked again, and it does not come back.
     status = call("status").out
     assert "changed" not in status, status
-    again = call("run", "--shard", "one")
+    again = call("run")
     assert again.code == 0, again.out + again.err
     calls = [line for line in again.out.splitlines() if " calls" in line]
     # Of the personas only so many become characters: another takes the place of the one that went.
