@@ -49,6 +49,24 @@ class Demonstration(BaseModel):
         return self.answer if isinstance(self.answer, str) else json.dumps(self.answer, ensure_ascii=False)
 
 
+class BegunPrompt(BaseModel):
+    """What a model is asked whose answers are begun for it, in place of what the prompt file asks.
+
+    Attributes:
+        system: in place of that of the prompt file.
+        user: likewise.
+        max_tokens: likewise.
+        sentences: that are kept of an answer; one that was cut off in a later one is none the worse.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system: str
+    user: str
+    max_tokens: int = Field(gt=0)
+    sentences: int = Field(gt=0)
+
+
 class PromptFile(BaseModel):
     """The content of a prompt file; a recipe adds keys of its own."""
 

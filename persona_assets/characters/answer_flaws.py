@@ -14,11 +14,13 @@ _ENGLISH = re.compile(
     r"\b(the|and|that|this|these|with|which|you|your|it|its|they|their|from|has|were|been|when|what|there|but|not)\b",
     re.IGNORECASE,
 )
-# How an assistant opens and ends, or says that it was not told enough.
+# How an assistant opens and ends, or says that it was not told enough, or cannot do what it then does.
 _ASSISTANT = re.compile(
     r"^\W*(?:(?:sure|certainly|of course|absolutely)\b[,!.]?\s+(?:i (?:can|will|would)|i['’](?:ll|d)|here|let)\b"
     r"|i(?:['’]m| am) sorry,? but\b|i (?:understand|see) (?:that )?you|(?:great|good) question\b)"
     r"|\bany (?:other|more|further) questions\b|\blet me know (?:if|how|what)\b|\bhope (?:this|that|it) helps\b"
+    r"|\bi (?:do not|don['’]t) have the (?:ability|capability|capacity)\b"
+    r"|\bhowever,? i can (?:provide|offer|help|give)\b"
     r"|\benough (?:information|context|details)\b|\bprovide (?:me with )?more (?:information|context|details)\b",
     re.IGNORECASE,
 )
@@ -131,6 +133,20 @@ def share_of_words_kept(answer: str, original: str, few: int = 5) -> float:
     """
     words, mine = ({word[:_STEM].casefold() for word in _LONG_WORD.findall(text)} for text in (original, answer))
     return len(words & mine) / len(words) if len(words) >= few else 1.0
+
+
+def count_new_words(answer: str, questions: Sequence[str]) -> int:
+    """Count the long words, by their first five letters, and the numbers of an answer that no question has."""
+    asked, told = (
+        {word[:_STEM].casefold() for word in _LONG_WORD.findall(text)} | set(_NUMBER.findall(text))
+        for text in (" ".join(questions), answer)
+    )
+    return len(told - asked)
+
+
+def says_nothing_new(answer: str, questions: Sequence[str]) -> bool:
+    """Whether the long words and numbers of an answer, if it has any, are all those of the questions."""
+    return count_new_words(answer, questions) == 0 < count_new_words(answer, ())
 
 
 def share_of_names_kept(answer: str, original: str) -> float:

@@ -1,8 +1,14 @@
 """Which of several candidates for a character's answers is kept."""
 
+import re
 from collections.abc import Sequence
 
-from persona_assets.characters.answer_flaws import share_copied, share_of_numbers_kept, share_of_words_kept
+from persona_assets.characters.answer_flaws import (
+    count_new_words,
+    share_copied,
+    share_of_numbers_kept,
+    share_of_words_kept,
+)
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.agreement import Compare, rate_agreement
 from persona_assets.llm.answers import count_repeated_runs
@@ -15,6 +21,18 @@ _GOOD_LENGTH = 280
 
 _PHRASE = 4
 """Words in a row of which a listener notices that they come again."""
+
+_MANY_NEW = 8
+"""Words that a question does not have, of which an answer has enough."""
+
+# That something is important, or takes several steps, answers no question.
+_PLATITUDE = re.compile(
+    r"\b(?:is|are|be|involves?|requires?)\s+(?:(?:a|an|the|also|very|really|quite|one|of|several|many|some|both|such)\s+)*"
+    r"(?:great|good|excellent|wonderful|essential|crucial|important|vital|key|necessary|challenging|rewarding|complex"
+    r"|simple|common|valuable|significant|journey|process|steps|strategies|factors)\b",
+    re.IGNORECASE,
+)
+_NEGATION = re.compile(r"\b(?:not|never|no|cannot)\b|n['’]t\b", re.IGNORECASE)
 
 
 async def score_rewrites(
@@ -60,10 +78,12 @@ async def score_answers(
     meanings, lives, agreements = await _compare_with(compare, about, _tell_life(session), texts)
     if is_small:
         numbers = [share_of_numbers_kept(text, about) if session.is_answered else 0.0 for text in texts]
-        repeated = [count_repeated_runs(text, _PHRASE) / 4 for text in texts]
+        told = [_rate_telling(text, session) for text in texts]
+        # What is nearest to a question says it again.
+        weight = 2 if session.is_answered else 1
         return [
-            2 * meaning + agreement + kept - again
-            for meaning, agreement, kept, again in zip(meanings, agreements, numbers, repeated, strict=True)
+            weight * meaning + agreement + kept + telling
+            for meaning, agreement, kept, telling in zip(meanings, agreements, numbers, told, strict=True)
         ]
     return [
         meaning + agreement + life - abs(len(text) - _GOOD_LENGTH) / _GOOD_LENGTH / 2
@@ -96,10 +116,23 @@ def _rate_manner(answers: Sequence[str], session: Session) -> float:
     return sum(rates) / len(rates)
 
 
+def _rate_telling(answer: str, session: Session) -> float:
+    """More for what no question says already, less for platitudes and for phrases that come twice."""
+    new, all_words = count_new_words(answer, session.user_turns), count_new_words(answer, ())
+    told = min(new, _MANY_NEW) / _MANY_NEW / 2 + new / max(1, all_words)
+    return told - len(_PLATITUDE.findall(answer)) / 4 - count_repeated_runs(answer, _PHRASE) / 4
+
+
 def _rate_additions(answers: Sequence[str], originals: Sequence[str]) -> float:
-    """More where the words of the answers are the original's, less where a phrase comes twice."""
+    """More where the words of the answers are the original's, less where a phrase comes twice or it is denied."""
     rates = [
-        share_of_words_kept(original, answer, few=1) - count_repeated_runs(answer, _PHRASE) / 4
+        share_of_words_kept(original, answer, few=1)
+        - count_repeated_runs(answer, _PHRASE) / 4
+        - _count_added_negations(answer, original) / 4
         for answer, original in zip(answers, originals, strict=True)
     ]
     return sum(rates) / len(rates)
+
+
+def _count_added_negations(answer: str, original: str) -> int:
+    return max(0, len(_NEGATION.findall(answer)) - len(_NEGATION.findall(original)))

@@ -1,32 +1,38 @@
 """What the prompt files of the dialogues hold beside a prompt: how a character's answers may begin."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from persona_assets.personas.callings import fit_openings, read_calling
 from persona_assets.personas.draws import draw
-from persona_assets.prompts import Demonstration, PromptFile
+from persona_assets.prompts import BegunPrompt, Demonstration, PromptFile
+
+_BIRTHPLACE = "{{ birthplace }}"
+_WANTS_ADVICE = re.compile(
+    r"\b(?:how (?:do|can|could|should|would|might) (?:I|we|you|one)"
+    r"|what (?:do|can|could|should|must) (?:I|we)|should (?:I|we)"
+    r"|(?:best|right|good|easy) way to|(?:tips|ideas|advice|suggestions?|steps) (?:for|on|to))\b",
+    re.IGNORECASE,
+)
 
 
-class BegunPrompt(BaseModel):
-    """What a model is asked whose answers are begun, in place of the prompt and its demonstrations.
+class Openings(BaseModel):
+    """How the answers of a session may begin.
+
+    `{{ calling }}` stands for who the character is, `{{ birthplace }}` for where it comes from.
 
     Attributes:
-        system: in place of that of the prompt file.
-        user: likewise.
-        max_tokens: likewise.
-        sentences: that are kept of an answer; one that was cut off in a later one is none the worse.
+        first: its first answer.
+        later: the further ones.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    system: str
-    user: str
-    max_tokens: int = Field(gt=0)
-    sentences: int = Field(gt=0)
+    first: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 class DialoguePrompt(PromptFile):
@@ -36,18 +42,19 @@ class DialoguePrompt(PromptFile):
     character's speaks as the character.
 
     Attributes:
-        openings: how a character's first answer may begin; `{{ calling }}` stands for who the character is.
-        later_openings: how the further answers of a session may.
+        openings: how a character's answers may begin.
+        advice_openings: the same where somebody asks what to do; none: `openings`. "I can tell you that" leads a small
+            model to say that it is important.
         begun: what a model is asked whose answers are begun; none: the same, with demonstrations that are begun, too.
     """
 
-    openings: tuple[str, ...] = ()
-    later_openings: tuple[str, ...] = ()
+    openings: Openings = Openings()
+    advice_openings: Openings | None = None
     begun: BegunPrompt | None = None
 
     def without_openings(self) -> Self:
         """The same prompt for a model that begins its answers itself."""
-        return self.model_copy(update={"openings": ()})
+        return self.model_copy(update={"openings": Openings(), "advice_openings": None})
 
     def with_begun_answers(self) -> Self:
         """The same prompt for a model whose answers are begun: the answers of its demonstrations are, too.
@@ -62,28 +69,36 @@ class DialoguePrompt(PromptFile):
     def _begin(self, number: int, shown: Demonstration) -> Demonstration:
         character, answer = shown.values["character"], shown.answer
         texts = [answer] if isinstance(answer, str) else [str(value) for value in answer.values()]
-        openings = self.draw_openings(f"demonstration {number}", str(character["persona"]), len(texts))
+        openings = self.draw_openings(f"demonstration {number}", character, [""] * len(texts))
         begun = list(map(_follow, openings, texts)) or texts
         told = {**shown.values, "character": tell_calling_alone(character)}
         kept = begun[0] if isinstance(answer, str) else dict(zip(answer, begun, strict=True))
         return shown.model_copy(update={"values": told, "answer": kept})
 
-    def draw_openings(self, row_id: str, persona: str, answers: int) -> list[str]:
+    def draw_openings(self, row_id: str, character: Mapping[str, Any], questions: Sequence[str]) -> list[str]:
         """Draw how the answers of a session begin; equal for an equal pair of character and session.
 
         Args:
             row_id: of the pair.
-            persona: the character's.
-            answers: how many.
+            character: its persona and birthplace.
+            questions: the user's turns.
 
         Returns:
             One for each answer; none where the file has none that fit.
         """
-        first = fit_openings(self.openings, read_calling(persona))
-        if not first or (answers > 1 and not self.later_openings):
-            return []
-        later = draw(f"later openings of {row_id}", self.later_openings, answers - 1) if answers > 1 else []
-        return [*draw(f"opening of {row_id}", first, 1), *later]
+        calling, birthplace = read_calling(str(character["persona"])), str(character.get("birthplace") or "")
+        drawn: list[str] = []
+        for place, question in enumerate(questions):
+            wants_advice = _WANTS_ADVICE.search(question)
+            openings = (wants_advice and self.advice_openings) or self.openings
+            fitting = fit_openings(openings.later if place else openings.first, calling)
+            if not birthplace:
+                fitting = [opening for opening in fitting if _BIRTHPLACE not in opening]
+            if not fitting:
+                return []
+            lot = f"later opening {place} of {row_id}" if place else f"opening of {row_id}"
+            drawn += draw(lot, fitting, 1)
+        return [opening.replace(_BIRTHPLACE, birthplace) for opening in drawn]
 
 
 def tell_calling_alone(character: Mapping[str, Any]) -> dict[str, Any]:

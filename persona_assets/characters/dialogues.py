@@ -16,6 +16,7 @@ from persona_assets.characters.answer_flaws import (
     find_added_numbers,
     find_answer_flaw,
     keeps_code,
+    says_nothing_new,
     share_copied,
     share_of_names_kept,
     share_of_numbers_kept,
@@ -26,7 +27,7 @@ from persona_assets.characters.dialogue_choice import score_answers, score_rewri
 from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.agreement import Compare
-from persona_assets.llm.answers import copies_any, find_borrowed
+from persona_assets.llm.answers import copies_any, find_borrowed, take_sentences
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
     Accepted,
@@ -48,8 +49,6 @@ _MOST_COPIED = 0.6
 _SHORTEST = 20
 _MOST_SENTENCES = 8
 _SENTENCE = re.compile(r"[.!?](?=\s|$)|\n")
-# The point of "1." begins an item of a list.
-_WHOLE_SENTENCE = re.compile(r"(?<!\d)[.!?][\"'”’)]*(?=\s|$)")
 # Three to thirty words; a point before a digit is part of a number.
 _WRITTEN_SENTENCE = r"(?: (?:[^ .!?]|\.[0-9])+){3,30}[.!?]"
 _LEAST_WORDS = 0.15
@@ -177,14 +176,6 @@ def write_pattern(opening: str, original: str) -> str:
     return rf"^{begun}{_WRITTEN_SENTENCE}(?:{_WRITTEN_SENTENCE}){{0,{sentences}}}$"
 
 
-def take_sentences(text: str, number: int) -> str:
-    """The first whole sentences of a text, as many as there are up to a number of them; a text with a program whole."""
-    if "```" in text:
-        return text if text.count("```") % 2 == 0 else ""
-    ends = [match.end() for match in _WHOLE_SENTENCE.finditer(text)][:number]
-    return text[: ends[-1]] if ends else ""
-
-
 def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Session]:
     values = {"character": _tell(asker, session), "questions": session.user_turns, "answers": session.answers}
     # A pattern has no room for the lines of a program.
@@ -196,16 +187,14 @@ def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Sessio
 
 
 def _tell(asker: Asker[DialoguePrompt], session: Session) -> Mapping[str, Any]:
-    is_begun = asker.continues_answers and asker.prompt.content.openings
+    is_begun = asker.continues_answers and asker.prompt.content.openings.first
     return tell_calling_alone(session.character) if is_begun else session.character
 
 
 def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[str]:
     if not asker.continues_answers:
         return []
-    return asker.prompt.content.draw_openings(
-        session.row_id, str(session.character["persona"]), len(session.user_turns)
-    )
+    return asker.prompt.content.draw_openings(session.row_id, session.character, session.user_turns)
 
 
 async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], compare: Compare) -> Outcome[Session]:
@@ -239,6 +228,8 @@ def _unlike(
     earlier: Sequence[str], opening: str, demonstrations: Sequence[str], sentences: int | None
 ) -> Callable[[Session, Values], Verdict]:
     def judge(session: Session, values: Values) -> Verdict:
+        if sentences and says_nothing_new(take_sentences(values["text"], sentences), session.user_turns):
+            return Rejected("says_nothing", "all its words are those of the question")
         text = f"{opening} {values['text']}".strip()
         if sentences:
             text = take_sentences(text, sentences)

@@ -32,6 +32,10 @@ _WORD = re.compile(r"\w+")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _TAIL = 100
+# The point of "1." begins an item of a list.
+_WHOLE_SENTENCE = re.compile(r"(?<!\d)[.!?][\"'”’)]*(?=\s|$)")
+_LIST = re.compile(r"\n\s*(?:[-*•#]|\d+[.)]\s)")
+_FENCE = "```"
 
 
 def is_refusal(text: str) -> bool:
@@ -120,3 +124,21 @@ def _has_stutter(words: list[str]) -> bool:
 def _runs(text: str, length: int) -> set[tuple[str, ...]]:
     words = _WORD.findall(text.casefold())
     return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}
+
+
+def take_sentences(text: str, number: int) -> str:
+    """The first whole sentences of a text, up to a number of them and to the first list; a program is kept whole.
+
+    Returns:
+        Nothing, where no sentence is whole, or a program is not.
+    """
+    program, fence, rest = text.rpartition(_FENCE)
+    if fence:
+        whole = text.count(_FENCE) % 2 == 0
+        return f"{program}{fence}{_take_whole(rest, number)}".strip() if whole else ""
+    return _take_whole(_LIST.split(text, maxsplit=1)[0], number)
+
+
+def _take_whole(text: str, number: int) -> str:
+    ends = [match.end() for match in _WHOLE_SENTENCE.finditer(text)][:number]
+    return text[: ends[-1]] if ends else ""

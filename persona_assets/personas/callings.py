@@ -6,7 +6,7 @@ from collections.abc import Sequence
 # What follows the calling itself.
 _REST = re.compile(
     r"\s*(?:[,;(]|\.(?:\s|$)|\b(?:who|whose|whom|that|which|with|without|from|in|on|at|for|to|known|renowned|famous|based|named"
-    r"|speciali[sz]ing|obsessed|responsible|interested|dedicated|passionate|determined|familiar"
+    r"|speciali[sz]ing|seeking|obsessed|responsible|interested|dedicated|passionate|determined|familiar|turned"
     r"|\w+ing\s+(?:the|an?|for|on|in|at|to|from|with|about|as|his|her|their)|skilled\s+(?:in|at))\b).*",
     re.DOTALL,
 )
@@ -57,9 +57,24 @@ def read_calling(persona: str) -> str | None:
         An article and at most four words, `a ferry captain`; None where the persona does not say so shortly.
     """
     found = _PERSON.match(_REST.sub("", persona.strip()))
-    if found is None or len(found["calling"].split()) > _MOST_WORDS or _NO_CALLING.search(found["calling"]):
+    if found is None:
         return None
-    return f"{found[1].lower()} {found['calling']}"
+    calling = _shorten(found["calling"])
+    if calling is None or _NO_CALLING.search(calling):
+        return None
+    return f"{found[1].lower()} {calling}"
+
+
+def _shorten(calling: str) -> str | None:
+    if len(calling.split()) <= _MOST_WORDS:
+        return calling
+    shorter = _OF.sub("", calling)
+    if " and " in shorter:
+        shorter = shorter.partition(" and ")[0]
+        if " " not in shorter:
+            # "A brilliant and meticulous law clerk".
+            return None
+    return shorter if len(shorter.split()) <= _MOST_WORDS and names_a_person(shorter) else None
 
 
 def names_a_person(who: str) -> bool:

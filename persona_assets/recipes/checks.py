@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from persona_assets.llm.answers import shares_run, speaks_as_model
+from persona_assets.personas.callings import read_calling
 from persona_assets.recipes.answers import equivalent
 from persona_assets.recipes.arithmetic import find_wrong_equation, read_numbers
 from persona_assets.recipes.quantities import read_quantity
@@ -51,6 +52,7 @@ _LABELLED = re.compile(
 _INTRODUCES = re.compile(r"^(?:the|this) (?:person|user|persona)\b|^as an? [^,.]{40,},", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _TELLS_OWN = re.compile(r"(?:(?:In|On|At|Every|After|Before|For)\b[^,.]{1,30},? )?(?:I|We|My|Our)\b")
+_YOURS = re.compile(r"\b(?:your|yours|yourself)\b", re.IGNORECASE)
 # What is wanted may be said in a statement, too.
 _WANTS = re.compile(
     r"[?:\n]|\b(?:please|need|want|wish|would like|looking for|look for|wonder\w*|asking|request\w*|help|advice|ideas?"
@@ -153,6 +155,14 @@ def is_one_request(values: Row, _: Row) -> str | None:
     return "asks_nothing" if is_told else None
 
 
+def asks_for_oneself(values: Row, row: Row) -> str | None:
+    """The text asks on the persona's behalf: not about what is the reader's, nor about the persona as somebody else."""
+    text, calling = _first(values), read_calling(str(row["persona"]))
+    who = calling.partition(" ")[2] if calling else ""
+    is_told_of = " " in who and re.search(rf"(?<!as a )(?<!as an )\b{re.escape(who)}\b", text, re.IGNORECASE)
+    return "asks_for_another" if is_told_of or _YOURS.search(text) else None
+
+
 def is_in_language(values: Row, row: Row) -> str | None:
     """Every field is in the language that was drawn (`language`), as far as its script tells: Chinese, or not."""
     for text in map(str, values.values()):
@@ -183,6 +193,7 @@ CHECKS: dict[str, Check] = {
         belongs_to_world,
         has_title,
         is_one_request,
+        asks_for_oneself,
         is_in_language,
         speaks_as_person,
     )

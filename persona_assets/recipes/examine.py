@@ -78,9 +78,16 @@ def _examine(recipe: RecipeFile, others: Mapping[str, RecipeFile]) -> Iterator[F
         yield from _find_unknown(recipe, known)
     if recipe.method != "zero_shot" and not recipe.demonstrations:
         yield ["method"], f"method is {recipe.method}, and there are no demonstrations: write some, or set zero_shot"
+    yield from _examine_demonstrations(recipe, known, [])
+    if recipe.begun:
+        yield from _examine_demonstrations(recipe.with_begun_answers(), known, ["begun"])
+
+
+def _examine_demonstrations(recipe: RecipeFile, known: set[str], inside: list[str | int]) -> Iterator[Found]:
     for place, demonstration in enumerate(recipe.demonstrations):
         for message in _examine_demonstration(recipe, demonstration, known):
-            yield ["demonstrations", place], f"demonstration {place + 1}: {message}"
+            location = [*inside, "demonstrations", place]
+            yield location, f"{'.'.join(map(str, [*inside, 'demonstration']))} {place + 1}: {message}"
 
 
 def _find_unknown(recipe: RecipeFile, known: set[str]) -> Iterator[Found]:
@@ -99,6 +106,8 @@ def _find_unknown(recipe: RecipeFile, known: set[str]) -> Iterator[Found]:
 
 def _list_templates(recipe: RecipeFile) -> Iterator[tuple[list[str], str]]:
     yield from ((["system"], recipe.system), (["user"], recipe.user))
+    if recipe.begun:
+        yield from ((["begun", part], getattr(recipe.begun, part)) for part in ("system", "user"))
     if recipe.sft:
         yield from ((["sft", part], getattr(recipe.sft, part)) for part in ("system", "user", "assistant"))
     if recipe.conversation:

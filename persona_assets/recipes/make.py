@@ -11,6 +11,7 @@ import polars as pl
 from persona_assets.errors import PromptError
 from persona_assets.lake import iter_frames
 from persona_assets.llm.agreement import Compare
+from persona_assets.llm.answers import take_sentences
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.outcomes import Accepted, Outcome, Rejected, Scorer, Task, Values, Verdict
 from persona_assets.llm.tasks import answer_task, collect_batches, run_tasks
@@ -90,6 +91,7 @@ async def make_items(asker: Asker[RecipeFile], rows: pl.LazyFrame, workshop: Wor
     Yields:
         Batches of the recipe's table.
     """
+    asker = _begin_answers(asker)
     recipe = asker.prompt.content
     demonstrator = await prepare_demonstrations(asker, workshop.seed_prompt, workshop.compare)
     scorer = _make_scorer(recipe, workshop.compare)
@@ -99,6 +101,11 @@ async def make_items(asker: Asker[RecipeFile], rows: pl.LazyFrame, workshop: Wor
             return _judge_program(recipe, program[1], workshop.sandbox)
         if asker.prompt.echoes(values.get("text", "")):
             return Rejected("echoes_prompt")
+        if recipe.begun:
+            text = take_sentences(f"{_draw_opening(recipe, source)} {values['text']}", recipe.begun.sentences)
+            if not text:
+                return Rejected("truncated", "not one sentence is whole")
+            values = {"text": text}
         return judge_answer(recipe, source, values)
 
     async def work(task: Task[SourceRow]) -> Outcome[SourceRow]:
@@ -109,6 +116,16 @@ async def make_items(asker: Asker[RecipeFile], rows: pl.LazyFrame, workshop: Wor
     outcomes = run_tasks(tasks, work, asker.window)
     async for batch in collect_batches(outcomes, _row_maker(recipe), polars_schema(recipe.schema_class())):
         yield batch
+
+
+def _begin_answers(asker: Asker[RecipeFile]) -> Asker[RecipeFile]:
+    recipe = asker.prompt.content
+    begun = recipe.with_begun_answers() if asker.continues_answers else recipe.model_copy(update={"begun": None})
+    return asker.with_content(begun)
+
+
+def _draw_opening(recipe: RecipeFile, source: SourceRow) -> str | None:
+    return recipe.draw_opening(source.row_id, source.sample)
 
 
 def judge_answer(recipe: RecipeFile, source: SourceRow, values: Values) -> Verdict:
@@ -167,7 +184,8 @@ async def _add_demonstrations(
 ) -> Task[SourceRow]:
     shown = await demonstrator.choose_for(task.context.persona)
     messages = asker.prompt.render(shown, **task.context.values)
-    return replace(task, request=replace(task.request, messages=messages))
+    request = asker.begin(replace(task.request, messages=messages), _draw_opening(asker.prompt.content, task.context))
+    return replace(task, request=request, may_be_cut=asker.prompt.content.begun is not None)
 
 
 def _plan(asker: Asker[RecipeFile], rows: pl.LazyFrame, runs_programs: bool) -> Iterator[Task[SourceRow]]:

@@ -6,13 +6,14 @@ row must pass, and how a row becomes a training example. Dropping a file in make
 
 import re
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import dataframely as dy
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from persona_assets.prompts import Demonstration, Prompt, PromptFile, list_variables
+from persona_assets.personas.draws import draw
+from persona_assets.prompts import BegunPrompt, Demonstration, Prompt, PromptFile, list_variables
 from persona_assets.recipes.checks import CHECKS
 from persona_assets.recipes.derive import DERIVED
 from persona_assets.recipes.draws import Option
@@ -96,6 +97,25 @@ class Conversation(BaseModel):
         return self
 
 
+class BegunRecipe(BegunPrompt):
+    """What a model is asked whose answers are begun, in plain text.
+
+    Attributes:
+        openings: how its answers may begin, drawn for each row.
+        demonstrations: in place of those of the recipe.
+        checks: that a row must pass beside those of the recipe.
+    """
+
+    openings: tuple[str, ...] = Field(min_length=1)
+    demonstrations: tuple[Demonstration, ...] = ()
+    checks: tuple[str, ...] = ()
+
+    @field_validator("checks")
+    @classmethod
+    def _check_checks(cls, checks: tuple[str, ...]) -> tuple[str, ...]:
+        return _check_known(checks)
+
+
 class RecipeFile(PromptFile):
     """The content of a recipe file."""
 
@@ -114,6 +134,9 @@ class RecipeFile(PromptFile):
     derive: dict[str, str] = Field(default_factory=dict, description="Further columns, each by a named function.")
     checks: tuple[str, ...] = ()
     prefer: Literal["near_persona", "first"] = "first"
+    begun: BegunRecipe | None = Field(
+        None, description="What a model is asked that goes on with an answer; others never see it."
+    )
     agreement: Agreement | None = None
     conversation: Conversation | None = None
     per_row: int = Field(1, ge=1, description="Rows asked for from each row read.")
@@ -144,10 +167,7 @@ class RecipeFile(PromptFile):
     @field_validator("checks")
     @classmethod
     def _check_checks(cls, checks: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [check for check in checks if check not in CHECKS]
-        if unknown:
-            raise ValueError(f"{', '.join(unknown)} unknown; there are {', '.join(sorted(CHECKS))}")
-        return checks
+        return _check_known(checks)
 
     @field_validator("derive")
     @classmethod
@@ -163,6 +183,8 @@ class RecipeFile(PromptFile):
             raise ValueError("a recipe has fields, or is a conversation")
         if self.answer == "text" and self.fields:
             self._check_pattern()
+        elif self.begun:
+            raise ValueError("begun: only answers in plain text are begun")
         if not self.worlds and any(spec.from_world for spec in self.fields.values()):
             raise ValueError("from_world: the recipe has no worlds")
         if self.agreement and self.agreement.field not in self.fields:
@@ -227,6 +249,17 @@ class RecipeFile(PromptFile):
                     )
         return build_model(f"Answer_{self.asset}", fields)
 
+    def with_begun_answers(self) -> Self:
+        """The same recipe for a model whose answers are begun."""
+        if self.begun is None:
+            return self
+        asked = {name: getattr(self.begun, name) for name in ("system", "user", "max_tokens", "demonstrations")}
+        return self.model_copy(update={**asked, "checks": (*self.checks, *self.begun.checks)})
+
+    def draw_opening(self, row_id: str, sample: int) -> str | None:
+        """Draw how the answer about a row begins, of a model whose answers are begun; equal for an equal row."""
+        return draw(f"opening {self.asset} {row_id} {sample}", self.begun.openings, 1)[0] if self.begun else None
+
     def demonstrations_without_persona(self) -> list[Demonstration]:
         """The demonstrations that want a persona and have none."""
         if "persona" not in list_variables(self.system) | list_variables(self.user):
@@ -246,6 +279,13 @@ def _conversation_columns() -> dict[str, dy.Column]:
         "n_user_turns": dy.Int32(min=1),
         "is_ended": dy.Bool(description="The persona said that it has what it wanted; else it was cut off."),
     }
+
+
+def _check_known(checks: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [check for check in checks if check not in CHECKS]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} unknown; there are {', '.join(sorted(CHECKS))}")
+    return checks
 
 
 def _check_names(names: dict[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 import pytest
 
 from persona_assets.characters.answer_flaws import (
+    count_new_words,
     find_added_numbers,
     find_answer_flaw,
     keeps_code,
+    says_nothing_new,
     share_copied,
     share_of_names_kept,
     share_of_numbers_kept,
@@ -27,6 +29,8 @@ LECTURE = "The bridge stands on 3 arches. It is 120 metres long, and that makes 
         "I reckon \\(120 / 3\\) for each arch of mine.",
         "I reckon \\frac{120}{3} for each arch, my friend.",
         "I reckon \\[ 120 / 3 \\] for each arch, my friend.",
+        "I always say that I don't have the capability to count arches.",
+        "I know that counting is hard. However, I can provide you with a count.",
         "Ich zähle daran **drei** Bögen aus Stein.",
         f"{LECTURE}\n```python\nprint('I and my bridge')\n```",
     ],
@@ -225,3 +229,12 @@ def test_code_survives_whatever_its_fence_says() -> None:
     assert keeps_code("Well, my way:\n```\n  print(1 + 1)\n```", original)
     assert not keeps_code("Well, print one and one.", original)
     assert keeps_code("anything", "no code")
+
+
+def test_the_words_and_numbers_that_no_question_has_are_new() -> None:
+    questions = ["How do I sail upstream in 9 hours?", "And afterwards?"]
+    assert count_new_words("I sail upstreams in 9 hours.", questions) == 0
+    assert count_new_words("I take 12 hours upstream with my brother, Brother Anton.", questions) == 3
+    assert says_nothing_new("I sail upstream.", questions)
+    assert not says_nothing_new("I sail upstream by night, brother.", questions)
+    assert not says_nothing_new("You do so.", questions)

@@ -92,6 +92,22 @@ def test_of_what_a_small_model_answers_the_life_of_the_character_does_not_count_
     assert find_best_answer(SESSION, answers, lived) == answers[0]
 
 
+def test_of_what_a_small_model_answers_what_says_something_is_preferred() -> None:
+    session = make_session("How can I remember to drink enough?")
+    telling = "I put a jug beside my window, and each hour the bell tells me to pour."
+    for empty in (
+        "I say that drinking enough is a great way to remember, and it is important.",
+        "I put a jug by the jug and then put a jug by the jug, and drink enough, I remember.",
+    ):
+        assert find_best_answer(session, [empty, telling], compare_by({}), is_small=True) == telling
+
+
+def test_a_rewrite_of_a_small_model_that_denies_something_is_not_preferred() -> None:
+    denying = "I count 3 arches, not that it is not 120 metres."
+    plain = "I count 3 arches on the way of 120 metres."
+    assert find_best_rewrite(SESSION, [denying, plain], is_small=True) == plain
+
+
 def test_of_the_life_of_the_character_something_is_better_than_nothing() -> None:
     answers = ["Home, as I know.", "Away, as I know."]
     assert find_best_answer(OPEN, answers, compare_by({("A", "Home,"): 0.4})) == answers[0]

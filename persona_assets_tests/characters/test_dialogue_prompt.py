@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
+from persona_assets.characters.dialogue_prompt import DialoguePrompt, Openings, tell_calling_alone
 from persona_assets.characters.dialogues import (
     answer_sessions,
     rewrite_model,
     rewrite_sessions,
-    take_sentences,
     write_pattern,
 )
 from persona_assets.llm.asker import Asker
@@ -33,6 +32,14 @@ BEGUN_G = replace(G, content=G.content.model_copy(update={"begun": None}))
 """As a file has it that says nothing of what a model with begun answers is asked."""
 ONE = TaskSettings(candidates=1)
 PERSONA = "A ferry captain from a canal city who collects folk songs."
+CAPTAIN = {"persona": PERSONA, "birthplace": "a river port"}
+SOMEBODY = {"persona": "Somebody unknown.", "birthplace": "Alexandria, Egypt"}
+
+
+def draw_firsts(content: DialoguePrompt, character: Mapping[str, str], question: str = "Why?") -> list[str]:
+    """The first openings of many sessions of a character."""
+    drawn = (content.draw_openings(f"chr_1+ins_{number}", character, [question]) for number in range(40))
+    return [opening for (opening,) in drawn]
 
 
 @pytest.fixture
@@ -43,22 +50,52 @@ def continuing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("content", [R.content, G.content])
 def test_openings_are_drawn_by_the_pair_and_name_the_calling(content: DialoguePrompt) -> None:
-    drawn = [content.draw_openings(f"chr_1+ins_{number}", PERSONA, 1) for number in range(40)]
-    assert drawn == [content.draw_openings(f"chr_1+ins_{number}", PERSONA, 1) for number in range(40)]
-    assert len({opening for (opening,) in drawn}) > 4
-    assert all("a ferry captain" in opening for (opening,) in drawn)
+    drawn = draw_firsts(content, CAPTAIN)
+    assert drawn == draw_firsts(content, CAPTAIN)
+    assert len(set(drawn)) > 4
+    assert all("a ferry captain" in opening for opening in drawn)
 
 
-def test_where_the_calling_is_not_known_no_opening_has_it() -> None:
-    drawn = [R.content.draw_openings(f"chr_1+ins_{number}", "Somebody unknown.", 1) for number in range(40)]
-    assert len({opening for (opening,) in drawn}) > 1
-    assert not any("{{" in opening for (opening,) in drawn)
+@pytest.mark.parametrize("content", [R.content, G.content])
+def test_where_the_calling_is_not_known_the_birthplace_is_named(content: DialoguePrompt) -> None:
+    drawn = draw_firsts(content, SOMEBODY)
+    assert len(set(drawn)) > 1
+    assert all("Alexandria, Egypt" in opening and "{{" not in opening for opening in drawn)
+    assert content.draw_openings("chr_1+ins_1", {"persona": "Somebody unknown."}, ["Why?"]) == []
 
 
 def test_each_answer_of_a_session_has_its_own_opening() -> None:
-    openings = G.content.draw_openings("chr_1+ins_1", PERSONA, 3)
-    assert len(set(openings)) == 3
-    assert set(openings[1:]) <= set(G.content.later_openings)
+    openings = G.content.draw_openings("chr_1+ins_1", CAPTAIN, ["Why?", "Where?", "When?"])
+    assert len(openings) == 3
+    assert openings[0] not in G.content.openings.later
+    assert set(openings[1:]) <= set(G.content.openings.later)
+
+
+@pytest.mark.parametrize(
+    ("question", "wants_advice"),
+    [
+        ("How do I boil potatoes?", True),
+        ("I moved. What should I do now?", True),
+        ("What is the best way to paint a wall?", True),
+        ("Can you give me some tips on how to sleep?", True),
+        ("Why is the sea salty?", False),
+        ("How does the tide know when to turn?", False),
+        ("What makes a good garden?", False),
+    ],
+)
+def test_who_asks_what_to_do_is_told_what_to_do(question: str, wants_advice: bool) -> None:
+    advice, content = G.content.advice_openings, G.content
+    assert advice
+    openings = {
+        one.replace("{{ calling }}", "a ferry captain") for one in (advice if wants_advice else content.openings).first
+    }
+    assert set(draw_firsts(content, CAPTAIN, question)) <= openings
+    later = (advice if wants_advice else content.openings).later
+    assert content.draw_openings("chr_1+ins_1", CAPTAIN, ["Why?", question])[1] in later
+    without = content.model_copy(update={"advice_openings": None})
+    assert content.openings.later[0] in {
+        without.draw_openings(f"chr_1+ins_{number}", CAPTAIN, ["Why?", question])[1] for number in range(9)
+    }
 
 
 def test_g_asks_a_model_whose_answers_are_begun_in_few_words() -> None:
@@ -92,7 +129,7 @@ def test_who_is_not_known_in_a_few_words_is_told_by_the_persona() -> None:
 @pytest.mark.parametrize("prompt", [R, BEGUN_G])
 def test_the_demonstrations_of_such_a_model_are_begun_as_its_answers_are(prompt: Prompt[DialoguePrompt]) -> None:
     begun = replace(prompt, content=prompt.content.with_begun_answers())
-    openings = tuple(opening.split("{{")[0] for opening in (*G.content.openings, *G.content.later_openings))
+    openings = tuple(opening.split("{{")[0] for kind in G.content.openings.model_dump().values() for opening in kind)
     for plain, text in zip(prompt.demonstration_texts(), begun.demonstration_texts(), strict=True):
         assert text.startswith(openings)
         assert text.endswith(plain[1:])
@@ -101,10 +138,10 @@ def test_the_demonstrations_of_such_a_model_are_begun_as_its_answers_are(prompt:
 
 def test_a_file_without_openings_begins_nothing() -> None:
     plain = G.content.without_openings()
-    assert plain.draw_openings("chr_1+ins_1", PERSONA, 1) == []
-    first_only = G.content.model_copy(update={"later_openings": ()})
-    assert first_only.draw_openings("chr_1+ins_1", PERSONA, 2) == []
-    assert len(first_only.draw_openings("chr_1+ins_1", PERSONA, 1)) == 1
+    assert plain.draw_openings("chr_1+ins_1", CAPTAIN, ["How do I sail?"]) == []
+    first_only = G.content.model_copy(update={"openings": Openings(first=G.content.openings.first)})
+    assert first_only.draw_openings("chr_1+ins_1", CAPTAIN, ["Why?", "Where?"]) == []
+    assert len(first_only.draw_openings("chr_1+ins_1", CAPTAIN, ["Why?"])) == 1
 
 
 @pytest.mark.parametrize("opening", ["Being a baker, I say that", "I am no C++ (or C#) man. Yet:", "Who asks? I do!"])
@@ -140,7 +177,7 @@ def test_g_is_given_the_opening_and_its_answers_hold_it(tmp_path: Path) -> None:
     session = make_session("One?", "1", "Two?", "2")
     model = teach("g-begun", answer)
     rows = ask(tmp_path, G, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE).rows
-    first, second = G.content.draw_openings(session.row_id, str(session.character["persona"]), 2)
+    first, second = G.content.draw_openings(session.row_id, session.character, session.user_turns)
     turns = [turn["content"] for turn in rows["turns"].to_list()[0]]
     wanted = [f"{first} you take rope number 1 and wait for the tide.", f"{second} you take rope number 2 and wait for"]
     assert turns[1] == wanted[0]
@@ -161,23 +198,6 @@ def test_a_program_is_rewritten_without_an_opening(tmp_path: Path) -> None:
     assert made.rows.height == 1
 
 
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("I walk. You run! They swim, and", "I walk. You run!"),
-        ("I walk. You run? They swim.", "I walk. You run?"),
-        ("I walk to the", ""),
-        ('I say "walk." And then', 'I say "walk."'),
-        ("I do this: 1. walk, 2. run. And so", "I do this: 1. walk, 2. run."),
-        ("I pay 2.50 for it. So", "I pay 2.50 for it."),
-        ("I write:\n```\nprint(1)\n```", "I write:\n```\nprint(1)\n```"),
-        ("I write:\n```\nprint(1. ", ""),
-    ],
-)
-def test_whole_sentences_are_taken_of_an_answer(text: str, kept: str) -> None:
-    assert take_sentences(text, 2) == kept
-
-
 @pytest.mark.usefixtures("continuing")
 @pytest.mark.parametrize(("text", "rows"), [("you take a rope. Then you wait. And th", 1), ("you take a ro", 0)])
 def test_an_answer_that_is_cut_off_in_a_later_sentence_is_none_the_worse(text: str, rows: int, tmp_path: Path) -> None:
@@ -187,6 +207,27 @@ def test_an_answer_that_is_cut_off_in_a_later_sentence_is_none_the_worse(text: s
     assert made.rows.height == rows
     assert set(made.reasons()) == (set() if rows else {"truncated"})
     assert all(turns[1]["content"].endswith("Then you wait.") for turns in made.rows["turns"])
+
+
+@pytest.mark.usefixtures("continuing")
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("you sail upstream in a gale.", {"says_nothing"}),
+        ("you reef the mainsail before you sail upstream in a gale.", {}),
+        ("you need 14 ropes.", {}),
+    ],
+)
+def test_an_answer_of_a_small_model_that_says_the_question_again_says_nothing(
+    text: str, reasons: set[str], tmp_path: Path
+) -> None:
+    model = teach(f"g-nothing-{text}", lambda _: text)
+    session, begun = (
+        make_session("What is sailing upstream in a gale?"),
+        replace(G, content=G.content.with_begun_answers()),
+    )
+    made = ask(tmp_path, begun, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE)
+    assert set(made.reasons()) == set(reasons)
 
 
 @pytest.mark.usefixtures("continuing")

@@ -2,7 +2,14 @@
 
 import pytest
 
-from persona_assets.llm.answers import copies_any, is_degenerate, is_refusal, shares_run, speaks_as_model
+from persona_assets.llm.answers import (
+    copies_any,
+    is_degenerate,
+    is_refusal,
+    shares_run,
+    speaks_as_model,
+    take_sentences,
+)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +101,23 @@ def test_speaking_as_a_model_is_known_anywhere() -> None:
     assert speaks_as_model("Well, as an AI language model I never ate bread.")
     assert speaks_as_model("I was created by OpenAI.")
     assert not speaks_as_model("I am an air traffic controller, trained by the best.")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("I walk. You run! They swim, and", "I walk. You run!"),
+        ("I walk. You run? They swim.", "I walk. You run?"),
+        ("I walk to the", ""),
+        ('I say "walk." And then', 'I say "walk."'),
+        ("I do this: 1. walk, 2. run. And so", "I do this: 1. walk, 2. run."),
+        ("I pay 2.50 for it. So", "I pay 2.50 for it."),
+        ("I write:\n```\nprint(1)\n```", "I write:\n```\nprint(1)\n```"),
+        ("I write:\n```\nprint(1. ", ""),
+        ("I write:\n```\nprint(1)\n```\nIt prints one. It cou", "I write:\n```\nprint(1)\n```\nIt prints one."),
+        ("I walk. There are steps:\n1. Walk. Then", "I walk."),
+        ("It involves several steps:\n\n- Walk.\n- Run.", ""),
+    ],
+)
+def test_whole_sentences_are_taken_of_an_answer(text: str, kept: str) -> None:
+    assert take_sentences(text, 2) == kept

@@ -33,6 +33,10 @@ CASES = (
     ("is_not_the_persona", "copies_persona", f"{PERSONA} How many songs?"),
     ("reckons_right", None, "3 * 4 = 12"),
     ("reckons_right", "wrong_arithmetic", "3 * 4 = 13"),
+    ("asks_for_oneself", None, "How can I keep an old song book dry on the water?"),
+    ("asks_for_oneself", None, "How can I, as a ferry captain, keep an old song book dry?"),
+    ("asks_for_oneself", "asks_for_another", "How can I make a ferry captain feel at home?"),
+    ("asks_for_oneself", "asks_for_another", "What is the best way to keep your song book dry?"),
     ("speaks_as_person", None, "The captain sails with a model ship."),
     ("speaks_as_person", "speaks_as_model", "As an AI language model, I sail."),
 )

@@ -79,6 +79,40 @@ def test_a_mistake_has_its_line(old: str, new: str, problem: str, tmp_path: Path
     assert any(problem in one for one in found), found
 
 
+SHOWN = "riddles.yaml:27: begun.demonstration 1:"
+BEGUN = """\
+begun:
+  system: You begin.
+  user: "{{ persona }}"
+  openings: ["Riddle: What"]
+  demonstrations:
+    - values: {persona: A smith.}
+      answer: |-
+        Riddle: What is hot and red?
+        Answer: iron
+  max_tokens: 60
+  sentences: 2
+  checks: [asks_something]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("", "", ""),
+        ("{{ persona }}", "{{ who }}", "riddles.yaml:24: begun.user uses who"),
+        ("Answer: iron", "It is iron", f"{SHOWN} the recipe itself would refuse it"),
+        ("What is hot and red?", "It is hot and red.", f"{SHOWN} the recipe itself would refuse it"),
+        ("checks: [asks_something]", "checks: [asks]", "begun.checks (line "),
+    ],
+)
+def test_what_a_model_is_asked_whose_answers_are_begun_is_examined_too(
+    old: str, new: str, problem: str, tmp_path: Path
+) -> None:
+    found = examine(tmp_path, GOOD + BEGUN.replace(old, new, 1) if old else GOOD + BEGUN)
+    assert any(problem in one for one in found) if problem else not found, found
+
+
 def test_a_method_that_shows_demonstrations_needs_some(tmp_path: Path) -> None:
     start, end = GOOD.index("demonstrations:"), GOOD.index("pattern:")
     found = examine(tmp_path, GOOD[:start] + "method: few_shot\n" + GOOD[end:])

@@ -23,7 +23,7 @@ from persona_assets.recipes.make import SourceRow, Workshop, judge_answer, make_
 from persona_assets.recipes.recipe import Recipe, RecipeFile
 from persona_assets.settings import ModelSettings, SandboxSettings, TaskSettings
 from persona_assets_tests.asking import PROMPTS, Made, ask, compare_by_length, put_together
-from persona_assets_tests.scripted import teach
+from persona_assets_tests.scripted import ScriptedReply, teach
 
 PROBLEMS, SOLUTIONS = (
     next(recipe for recipe in load_recipes(PROMPTS / "recipes") if recipe.content.asset == asset)
@@ -91,6 +91,41 @@ def test_a_recipe_without_a_pattern_takes_the_whole_text(tmp_path: Path) -> None
     recipe = write_recipe(tmp_path, fields={"riddle": {"description": "The riddle."}})
     rows = make(tmp_path, recipe, model=teach("riddle", lambda _: "  What has keys and no door? ")).rows
     assert set(rows["riddle"]) == {"What has keys and no door?"}
+
+
+@pytest.mark.parametrize("continues", [True, False])
+def test_a_model_that_goes_on_with_its_answers_is_asked_as_the_file_says(
+    continues: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Asker, "continues_answers", property(lambda _: continues))
+    begun = {
+        "system": "You go on.",
+        "user": "About {{ persona }}",
+        "openings": ["Who", "Why"],
+        "demonstrations": [{"values": {"persona": "A smith."}, "answer": "Who is hot? Nobody."}],
+        "max_tokens": 9,
+        "sentences": 1,
+        "checks": ["asks_something"],
+    }
+    recipe = write_recipe(
+        tmp_path, system="You write.", method="zero_shot", fields={"riddle": {"description": "It."}}, begun=begun
+    )
+    asked: list[Sequence[Mapping[str, Any]]] = []
+
+    def answer(messages: Sequence[Mapping[str, Any]]) -> ScriptedReply:
+        asked.append(messages)
+        return ScriptedReply(f"has keys {len(asked)} and no door? A pia", "length")
+
+    made = make(tmp_path, recipe, model=teach(f"begun-{continues}", answer), candidates=1)
+    begins = {messages[-1]["content"] for messages in asked}
+    if not continues:
+        assert begins == set(HUB.collect()["persona"])
+        assert made.reasons() == {"truncated": 10}
+        return
+    assert begins == {"Who", "Why"}
+    assert asked[0][0]["content"] == "You go on."
+    assert set(made.rows["riddle"].str.slice(0, 3)) == {"Who", "Why"}
+    assert made.rows["riddle"].str.ends_with("and no door?").all()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ GOOD = {
     "fields": {"riddle": {"description": "The riddle."}},
 }
 
+BEGUN = {"system": "Go on.", "user": "{{ persona }}", "openings": ["Who"], "max_tokens": 9, "sentences": 1}
+
 
 def write(folder: Path, name: str, **changes: object) -> None:
     content = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
@@ -55,6 +57,9 @@ def test_the_packaged_recipes_are_well_formed_and_in_order() -> None:
             "pattern: a plain text answer with several",
         ),
         ({"agreement": {"field": "joke"}}, "agreement: joke is none of the fields"),
+        ({"answer": "json", "begun": BEGUN}, "begun: only answers in plain text are begun"),
+        ({"begun": {**BEGUN, "openings": []}}, r"begun\.openings \(line \d+\): "),
+        ({"begun": {**BEGUN, "checks": ["is_funny"]}}, r"begun\.checks \(line \d+\): .*is_funny unknown"),
         ({"per_row": 0}, r"per_row \(line \d+\): "),
         ({"temprature": 1}, r"temprature \(line \d+\): Extra inputs"),
         ({"sft": {"user": "x"}}, r"sft \(line \d+\): .*it has user and assistant, or turns"),
