@@ -37,8 +37,9 @@ _AS_THE_ASKER = re.compile(
 _TOLD_OWN = re.compile(r"(?:^|[.!?]\s+)My (\w+)")
 _OWN = re.compile(r"\b[Mm]y (\w+)")
 _SECOND_PERSON = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
-# A model that may say no more words writes on without spaces.
+# A model that may say no more words writes on without spaces. English has hardly a word of 21 letters, German has many.
 _RUN_TOGETHER = re.compile(r"(?:\b[a-z]{2,}[,;!]){3}[a-z]{2}|[a-z]{32}", re.IGNORECASE)
+_LONG_ENGLISH = re.compile(r"\b[a-z]{21}", re.IGNORECASE)
 _TELLING_DIGITS = 3
 _LONG_WORD = re.compile(r"[^\W\d_]{5,}")
 _STEM = 5
@@ -68,7 +69,7 @@ def find_answer_flaw(answer: str, session: Session, demonstrations: Sequence[str
         "speaks_as_model": speaks_as_model(answer),
         "speaks_for_user": bool(_LABEL.search(answer)),
         "repetition": is_degenerate(answer),
-        "runs_together": bool(_RUN_TOGETHER.search(_CODE.sub(" ", answer))),
+        "runs_together": _runs_together(_CODE.sub(" ", answer)),
         "mixed_script": mixes_scripts(answer) and not any(map(mixes_scripts, (*session.user_turns, *session.answers))),
         "out_of_character": _is_lecture(answer) or _names_itself(answer, str(session.character["name"])),
         "recites_profile": any(shares_run(answer, text, 9) for text in profile)
@@ -86,20 +87,26 @@ def find_answer_flaw(answer: str, session: Session, demonstrations: Sequence[str
 
 def _takes_the_users_place(answer: str, question: str) -> bool:
     """Whether somebody who was asked for advice speaks as if it were their own question."""
-    is_english = len(_ENGLISH.findall(answer)) >= 3
-    if not is_english or not _OWN_MATTER.search(question) or _SECOND_PERSON.search(answer):
+    if not _is_english(answer) or not _OWN_MATTER.search(question) or _SECOND_PERSON.search(answer):
         return False
     takes_over = not set(_TOLD_OWN.findall(question)).isdisjoint(_OWN.findall(answer))
     return takes_over or bool(_AS_THE_ASKER.search(answer))
+
+
+def _runs_together(talk: str) -> bool:
+    return bool(_RUN_TOGETHER.search(talk) or (_is_english(talk) and _LONG_ENGLISH.search(talk)))
+
+
+def _is_english(talk: str) -> bool:
+    return len(_ENGLISH.findall(talk)) >= 3
 
 
 def _is_lecture(answer: str) -> bool:
     # A character says "I" and talks; headings, bold print and formulas are how assistants write.
     # Code blocks are left out: there # begins a comment and ** is a power.
     talk = _CODE.sub(" ", answer)
-    is_english = len(_ENGLISH.findall(talk)) >= 3
     is_assistant = bool(_MARKUP.search(talk) or _ASSISTANT.search(talk))
-    return is_assistant or (is_english and not _FIRST_PERSON.search(talk))
+    return is_assistant or (_is_english(talk) and not _FIRST_PERSON.search(talk))
 
 
 def _names_itself(answer: str, name: str) -> bool:

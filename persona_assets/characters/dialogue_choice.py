@@ -29,7 +29,9 @@ _MANY_NEW = 8
 _PLATITUDE = re.compile(
     r"\b(?:is|are|be|involves?|requires?)\s+(?:(?:a|an|the|also|very|really|quite|one|of|several|many|some|both|such)\s+)*"
     r"(?:great|good|excellent|wonderful|essential|crucial|important|vital|key|necessary|challenging|rewarding|complex"
-    r"|simple|common|valuable|significant|journey|process|steps|strategies|factors)\b",
+    r"|simple|common|valuable|significant|journey|process|steps|strategies|factors)\b"
+    r"|\b(?:several|some|a few|following)\s+(?:(?:key|important|simple|basic)\s+)?"
+    r"(?:steps|things|factors|strategies|ways)\b",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(r"\b(?:not|never|no|cannot)\b|n['’]t\b", re.IGNORECASE)

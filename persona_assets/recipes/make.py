@@ -223,7 +223,7 @@ def _draw_source(recipe: RecipeFile, draws: Draws, columns: Mapping[str, Any], s
 
 def _read_fields(recipe: RecipeFile, text: str) -> Values | Rejected:
     if recipe.pattern:
-        match = re.search(recipe.pattern, text)
+        match = next(filter(None, (re.search(pattern, text) for pattern in recipe.pattern)), None)
         if not match:
             return Rejected("malformed", "the answer does not fit the recipe's pattern")
         found = {name: (match.group(name) or "").strip() for name in recipe.fields}

@@ -127,8 +127,10 @@ class RecipeFile(PromptFile):
     draws: dict[str, dict[str, Option]] = Field(default_factory=dict)
     worlds: dict[str, World] = Field(default_factory=dict, description="In the file: names of files of worlds/.")
     answer: Literal["text", "json"] = "text"
-    pattern: str = Field(
-        "", description="Regular expression with a named group a field, for plain text answers; none: one field."
+    pattern: tuple[str, ...] = Field(
+        (),
+        description="Regular expression with a named group a field, for plain text answers, or several, of which the"
+        " first one counts that fits; none: one field.",
     )
     fields: dict[str, FieldSpec] = Field(default_factory=dict)
     derive: dict[str, str] = Field(default_factory=dict, description="Further columns, each by a named function.")
@@ -150,6 +152,11 @@ class RecipeFile(PromptFile):
         if name in _ASSETS:
             raise ValueError(f"{name} is an asset of the pipeline already")
         return name
+
+    @field_validator("pattern", mode="before")
+    @classmethod
+    def _list_patterns(cls, pattern: Any) -> Any:
+        return (pattern,) if isinstance(pattern, str) else pattern
 
     @field_validator("fields")
     @classmethod
@@ -192,12 +199,13 @@ class RecipeFile(PromptFile):
         return self
 
     def _check_pattern(self) -> None:
-        try:
-            groups = set(re.compile(self.pattern).groupindex) if self.pattern else set()
-        except re.error as error:
-            raise ValueError(f"pattern: {error}") from None
-        if self.pattern and groups != set(self.fields):
-            raise ValueError(f"pattern: its groups are {sorted(groups)}, the fields {sorted(self.fields)}")
+        for pattern in self.pattern:
+            try:
+                groups = set(re.compile(pattern).groupindex)
+            except re.error as error:
+                raise ValueError(f"pattern: {error}") from None
+            if groups != set(self.fields):
+                raise ValueError(f"pattern: its groups are {sorted(groups)}, the fields {sorted(self.fields)}")
         if not self.pattern and len(self.fields) > 1:
             raise ValueError("pattern: a plain text answer with several fields wants one")
 

@@ -158,6 +158,28 @@ def test_the_answer_that_most_agree_on_is_kept(tmp_path: Path) -> None:
     assert dict(made.accounting.dropped) == {"not_best_candidate": 2}
 
 
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        ("Jars: 2 * 9 = 18.\nAnswer: 18 jars", "18 jars"),
+        ("Jars:\n\\[ 2 * 9 = 18 \\]\nSo the answer is \\(\\boxed{18}\\).", "18"),
+        ("Jars: 2 * 9 = 18.\nKept: 18 / 2 = 9 jars.", "9 jars"),
+        ("A price: 3 / 2 = $1.50", "$1.50"),
+        ("There are 18 jars.", None),
+        ("2 * 9 = 18, and so a good many of the jars are still left in the end.", None),
+    ],
+)
+def test_a_solution_without_the_last_line_is_read_by_its_result(solution: str, answer: str | None) -> None:
+    verdict = judge_answer(SOLUTIONS.content, SOURCE, {"text": solution})
+    if answer is None:
+        assert isinstance(verdict, Rejected)
+        assert verdict.reason == "malformed"
+        return
+    assert isinstance(verdict, Accepted)
+    assert verdict.values["answer"] == answer
+    assert verdict.values["solution"] == solution.removesuffix(f"\nAnswer: {answer}")
+
+
 def test_the_limit_counts_rows_read(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, fields={"riddle": {"description": "The riddle."}}, per_row=2)
     assert make(tmp_path, recipe, limit=3).accounting.planned == 6

@@ -51,6 +51,7 @@ def test_the_packaged_recipes_are_well_formed_and_in_order() -> None:
         ({"fields": {"two words": {"description": "x"}}}, r"fields \(line \d+\): .*two words must be"),
         ({"checks": ["is_funny"]}, r"checks \(line \d+\): .*is_funny unknown; there are .*asks_something"),
         ({"pattern": "(?P<riddle>"}, "pattern: "),
+        ({"pattern": ["(?P<riddle>.*)", "(?P<joke>.*)"]}, r"pattern: its groups are \['joke'\], the fields"),
         ({"pattern": "(?P<joke>.*)"}, r"pattern: its groups are \['joke'\], the fields \['riddle'\]"),
         (
             {"fields": {"a": {"description": "x"}, "b": {"description": "x"}}},
