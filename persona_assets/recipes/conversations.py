@@ -19,7 +19,8 @@ from persona_assets.llm.tasks import answer_task, collect_batches, run_tasks
 from persona_assets.prompts import Demonstration, Message, render_template, strip_chat_marks
 from persona_assets.recipes.demonstrations import Demonstrator, prepare_demonstrations
 from persona_assets.recipes.make import SourceRow, Workshop, iter_sources, make_common_columns
-from persona_assets.recipes.recipe import Conversation, RecipeFile
+from persona_assets.recipes.recipe import RecipeFile
+from persona_assets.recipes.recipe_parts import Conversation
 from persona_assets.records import content_id, polars_schema
 from persona_assets.tables import Batch
 

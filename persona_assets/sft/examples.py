@@ -15,7 +15,8 @@ from persona_assets.corpus.language import detect_language
 from persona_assets.lake import iter_frames
 from persona_assets.llm.answers import measure_compression
 from persona_assets.prompts import Message, render_template
-from persona_assets.recipes.recipe import Recipe, TrainingExample
+from persona_assets.recipes.recipe import Recipe
+from persona_assets.recipes.recipe_parts import TrainingExample
 from persona_assets.records import QUARANTINE_COLUMNS, RECIPE_COLUMNS, SftMix, content_id, polars_schema
 from persona_assets.sft.benchmarks import Benchmarks
 from persona_assets.tables import Batch, TableInfo
