@@ -16,11 +16,7 @@ from persona_assets.characters.answer_flaws import (
     find_added_numbers,
     find_answer_flaw,
     keeps_code,
-    says_nothing_new,
     share_copied,
-    share_of_names_kept,
-    share_of_numbers_kept,
-    share_of_words_kept,
     strip_name_label,
 )
 from persona_assets.characters.dialogue_choice import score_answers, score_rewrites
@@ -29,6 +25,7 @@ from persona_assets.characters.sessions import Session
 from persona_assets.llm.agreement import Compare
 from persona_assets.llm.answers import copies_any, find_borrowed, take_sentences
 from persona_assets.llm.asker import Asker
+from persona_assets.llm.kept import says_nothing_new, share_of_names_kept, share_of_numbers_kept, share_of_words_kept
 from persona_assets.llm.tasks import (
     Accepted,
     Outcome,

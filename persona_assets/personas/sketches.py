@@ -13,6 +13,8 @@ _TELLING = 4
 _WORD = r"[a-z]+(?:[-'’][a-z]+)?"
 _SLOTS = _WHO, _MATTER = "{{ who }}", "{{ matter }}"
 _ARTICLE = re.compile(r"^(?:an?|the) ")
+# What a page has of a matter is not the matter: "download of conference proceedings", "the name of the school".
+_PAGE = re.compile(r"^(?:the )?(?:downloads?|links?|pages?|names?|titles?|images?|pictures?) (?:of|to|for) (?:the )?")
 _SPOKEN_VOWEL = re.compile(r"(?!uni|use|eu|one)[aeiou]|hour|heir|honest")
 
 
@@ -66,9 +68,10 @@ class Sketch(BaseModel):
             row_id: of the document and the draw.
         """
         frame = draw(f"frame of {row_id}", self.frames[relation], 1)[0]
+        about = _PAGE.sub("", matter)
         plain = _ARTICLE.sub("", who)
         article = "An" if _SPOKEN_VOWEL.match(plain) else "A"
-        return f"{frame.replace(_WHO, f'{article} {plain}').replace(_MATTER, matter)}."
+        return f"{frame.replace(_WHO, f'{article} {plain}').replace(_MATTER, about)}."
 
 
 def _list_telling_pairs(text: str) -> set[tuple[str, str]]:

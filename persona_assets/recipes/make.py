@@ -10,9 +10,10 @@ import polars as pl
 
 from persona_assets.errors import PromptError
 from persona_assets.lake import iter_frames
-from persona_assets.llm.agreement import Compare
+from persona_assets.llm.agreement import Compare, rate_agreement
 from persona_assets.llm.answers import take_sentences
 from persona_assets.llm.asker import Asker
+from persona_assets.llm.kept import share_of_words_kept
 from persona_assets.llm.outcomes import Accepted, Outcome, Rejected, Scorer, Task, Values, Verdict
 from persona_assets.llm.tasks import answer_task, collect_batches, run_tasks
 from persona_assets.personas.persona_prompts import SeedPrompt
@@ -251,8 +252,14 @@ async def _judge_program(recipe: RecipeFile, code: str, sandbox: SandboxSettings
 def _make_scorer(recipe: RecipeFile, compare: Compare) -> Scorer[SourceRow] | None:
     async def measure_nearness(source: SourceRow, candidates: Sequence[Values]) -> Sequence[float]:
         field = next(iter(recipe.fields))
-        to_persona, *_ = await compare([source.persona, *(str(values[field]) for values in candidates)])
-        return to_persona[1:]
+        texts = [str(values[field]) for values in candidates]
+        to_persona, *among = await compare([source.persona, *texts])
+        if not recipe.begun:
+            return to_persona[1:]
+        # What a small model says in the words of the persona is nearest to it, and makes the least sense.
+        agreements = rate_agreement([row[1:] for row in among])
+        copied = [share_of_words_kept(source.persona, text, few=1) for text in texts]
+        return [near + agreed - same for near, agreed, same in zip(to_persona[1:], agreements, copied, strict=True)]
 
     async def count_votes(_: SourceRow, candidates: Sequence[Values]) -> list[float]:
         assert recipe.agreement is not None  # noqa: S101 - chosen below

@@ -3,15 +3,10 @@
 import pytest
 
 from persona_assets.characters.answer_flaws import (
-    count_new_words,
     find_added_numbers,
     find_answer_flaw,
     keeps_code,
-    says_nothing_new,
     share_copied,
-    share_of_names_kept,
-    share_of_numbers_kept,
-    share_of_words_kept,
     strip_name_label,
 )
 from persona_assets_tests.characters.people import make_session
@@ -118,20 +113,6 @@ def test_an_answer_may_quote_the_question_where_the_original_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "original", "share"),
-    [
-        ("", "no number", 1.0),
-        ("1 and 2", "2 and 1", 1.0),
-        ("1", "1 2 3 4", 0.25),
-        ("10", "1", 0.0),
-        ("1,5", "1,5", 1.0),
-    ],
-)
-def test_the_share_of_numbers(answer: str, original: str, share: float) -> None:
-    assert share_of_numbers_kept(answer, original) == share
-
-
-@pytest.mark.parametrize(
     ("text", "stripped"),
     [
         ("Ruben Okafor: Hello.", "Hello."),
@@ -174,23 +155,6 @@ def test_a_character_may_say_who_it_is(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "original", "share"),
-    [
-        ("", "Five words say hardly anything.", 1.0),
-        ("Bridges crossing rivers", "bridge crosses river under heavy clouds while sailors whistle softly", 3 / 10),
-        ("", "bridge crosses river under heavy clouds while sailors whistle softly", 0.0),
-        (
-            "Listen to your neighbours.",
-            "Ask what is heavy and carry the water bottles up the stairs.",
-            0.0,
-        ),
-    ],
-)
-def test_the_share_of_words(answer: str, original: str, share: float) -> None:
-    assert share_of_words_kept(answer, original) == pytest.approx(share)
-
-
-@pytest.mark.parametrize(
     ("question", "answer", "flaw"),
     [
         (
@@ -213,30 +177,8 @@ def test_who_was_asked_does_not_take_the_place_of_who_asks(question: str, answer
     assert find_answer_flaw(answer, make_session(question, "So.")) == flaw
 
 
-@pytest.mark.parametrize(
-    ("answer", "share"),
-    [
-        ("I sailed with Cook past Tahiti, friend.", 1.0),
-        ("I sailed past Tahiti, friend.", 0.5),
-        ("I sailed, friend.", 0.0),
-    ],
-)
-def test_names_of_the_original_are_looked_for(answer: str, share: float) -> None:
-    assert share_of_names_kept(answer, "The ship of Cook reached the coast of Tahiti. I think so.") == share
-    assert share_of_names_kept(answer, "It was a ship. The sea was calm.") == 1.0
-
-
 def test_code_survives_whatever_its_fence_says() -> None:
     original = "Do this:\n```python\nprint(1 + 1)\n```\nand be happy."
     assert keeps_code("Well, my way:\n```\n  print(1 + 1)\n```", original)
     assert not keeps_code("Well, print one and one.", original)
     assert keeps_code("anything", "no code")
-
-
-def test_the_words_and_numbers_that_no_question_has_are_new() -> None:
-    questions = ["How do I sail upstream in 9 hours?", "And afterwards?"]
-    assert count_new_words("I sail upstreams in 9 hours.", questions) == 0
-    assert count_new_words("I take 12 hours upstream with my brother, Brother Anton.", questions) == 3
-    assert says_nothing_new("I sail upstream.", questions)
-    assert not says_nothing_new("I sail upstream by night, brother.", questions)
-    assert not says_nothing_new("You do so.", questions)

@@ -31,6 +31,21 @@ def test_the_article_fits_what_is_spoken() -> None:
         assert SKETCH.frame_persona(who, "late trains", "read", "doc_1 0").startswith(begins + who.removeprefix("the "))
 
 
+@pytest.mark.parametrize(
+    ("matter", "about"),
+    [
+        ("download of conference proceedings", "conference proceedings"),
+        ("the name of the school", "school"),
+        ("names of rivers", "rivers"),
+        ("the history of rivers", "the history of rivers"),
+        ("download limits", "download limits"),
+    ],
+)
+def test_what_a_page_has_of_a_matter_is_not_the_matter(matter: str, about: str) -> None:
+    assert f" {about}" in SKETCH.frame_persona("teacher", matter, "read", "doc_1 0")
+    assert (matter in SKETCH.frame_persona("teacher", matter, "read", "doc_1 0")) == (matter == about)
+
+
 @pytest.mark.parametrize("name", ["embedded/smollm2-135m-instruct", "openai/gpt-4o-mini", "embedded/model.gguf"])
 def test_who_is_asked_for_sketches(name: str) -> None:
     model = ModelSettings(name=name)

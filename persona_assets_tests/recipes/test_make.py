@@ -158,6 +158,24 @@ def test_the_answer_that_most_agree_on_is_kept(tmp_path: Path) -> None:
     assert dict(made.accounting.dropped) == {"not_best_candidate": 2}
 
 
+@pytest.mark.parametrize("continues", [True, False])
+def test_what_a_small_model_says_in_the_words_of_the_persona_is_not_preferred(
+    continues: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Asker, "continues_answers", property(lambda _: continues))
+    begun = {"system": "Go on.", "user": "{{ persona }}", "openings": ["Who"], "max_tokens": 9, "sentences": 1}
+    recipe = write_recipe(
+        tmp_path,
+        method="zero_shot",
+        fields={"riddle": {"description": "It."}},
+        begun=begun,
+        prefer="near_persona",
+    )
+    written = iter(["keeps a valley of quiet sheep, the keeper?", "has wool and no needle?"])
+    made = make(tmp_path, recipe, HUB.head(1), teach(f"copied-{continues}", lambda _: next(written)), candidates=2)
+    assert made.rows["riddle"].str.contains("sheep").to_list() == [not continues]
+
+
 @pytest.mark.parametrize(
     ("solution", "answer"),
     [
