@@ -14,7 +14,7 @@ _WORD = r"[a-z]+(?:[-'’][a-z]+)?"
 _SLOTS = _WHO, _MATTER = "{{ who }}", "{{ matter }}"
 _ARTICLE = re.compile(r"^(?:an?|the) ")
 # What a page has of a matter is not the matter: "download of conference proceedings", "the name of the school".
-_PAGE = re.compile(r"^(?:the )?(?:downloads?|links?|pages?|names?|titles?|images?|pictures?) (?:of|to|for) (?:the )?")
+_PAGE = re.compile(r"^(?:the )?(?:downloads?|links?|pages?|names?|titles?|images?|pictures?) (?:of|to|for) ")
 _SPOKEN_VOWEL = re.compile(r"(?!uni|use|eu|one)[aeiou]|hour|heir|honest")
 
 

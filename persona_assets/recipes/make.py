@@ -29,6 +29,8 @@ from persona_assets.records import content_id, polars_schema
 from persona_assets.settings import SandboxSettings
 from persona_assets.tables import Batch
 
+_PROGRAM_RUN = "its program"
+"""Key of the answers that programs gave, which never are rows; the name of no field."""
 _PROGRAM = re.compile(r"```(?:python|py)?\s*\n(.*?)```", re.DOTALL)
 
 
@@ -98,7 +100,8 @@ async def make_items(asker: Asker[RecipeFile], rows: pl.LazyFrame, workshop: Wor
     scorer = _make_scorer(recipe, workshop.compare)
 
     def judge(source: SourceRow, values: Values) -> Verdict | Awaitable[Verdict]:
-        if recipe.agreement and recipe.agreement.program and (program := _PROGRAM.search(values.get("text", ""))):
+        runs_programs = workshop.sandbox.enabled and recipe.agreement and recipe.agreement.program
+        if runs_programs and (program := _PROGRAM.search(values.get("text", ""))):
             return _judge_program(recipe, program[1], workshop.sandbox)
         if asker.prompt.echoes(values.get("text", "")):
             return Rejected("echoes_prompt")
@@ -245,8 +248,7 @@ async def _judge_program(recipe: RecipeFile, code: str, sandbox: SandboxSettings
     last = printed.splitlines()[-1].strip() if printed else ""
     if not last:
         return Rejected("program_failed", "it prints nothing")
-    others = {name: code.strip() for name in recipe.fields if name != recipe.agreement.field}
-    return Accepted({**others, recipe.agreement.field: last})
+    return Accepted({_PROGRAM_RUN: code.strip(), recipe.agreement.field: last})
 
 
 def _make_scorer(recipe: RecipeFile, compare: Compare) -> Scorer[SourceRow] | None:
@@ -264,7 +266,9 @@ def _make_scorer(recipe: RecipeFile, compare: Compare) -> Scorer[SourceRow] | No
     async def count_votes(_: SourceRow, candidates: Sequence[Values]) -> list[float]:
         assert recipe.agreement is not None  # noqa: S101 - chosen below
         answers = [str(values[recipe.agreement.field]) for values in candidates]
-        return [float(votes) for votes in await asyncio.to_thread(count_equivalent, answers)]
+        votes = await asyncio.to_thread(count_equivalent, answers)
+        # A program votes for an answer, and is no solution that anybody could read.
+        return [0.0 if _PROGRAM_RUN in values else float(n) for values, n in zip(candidates, votes, strict=True)]
 
     if recipe.agreement:
         return count_votes

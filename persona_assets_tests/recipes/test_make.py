@@ -310,6 +310,19 @@ def test_no_program_is_asked_for_where_the_sandbox_is_off(tmp_path: Path) -> Non
     assert not any("Python program" in system for system in asked)
 
 
+@pytest.mark.parametrize(("enabled", "reasons"), [(False, {"malformed": 2}), (True, {"no_agreement": 3})])
+def test_a_program_that_nobody_asked_for_is_run_in_the_sandbox_alone_and_is_no_solution(
+    enabled: bool, reasons: dict[str, int], tmp_path: Path
+) -> None:
+    model = teach(f"unasked-{enabled}", lambda _: "Let us see.\n```python\nprint(4 * 5)\n```")
+    workshop = Workshop(load_seed_prompt(PROMPTS), compare_by_length, SandboxSettings(enabled=enabled))
+    made = ask(
+        tmp_path, SOLUTIONS, lambda asker: make_items(asker, PROBLEM, workshop), model, TaskSettings(candidates=2)
+    )
+    assert made.rows.is_empty()
+    assert made.reasons() == reasons
+
+
 def test_what_is_drawn_is_in_the_prompt_and_in_the_row(tmp_path: Path) -> None:
     made = make(tmp_path, PROBLEMS, draws={"focus": "knots and braids", "difficulty": {"primary": 1}}, candidates=1)
     assert set(made.rows["focus"]) == {"knots and braids"}
