@@ -50,9 +50,8 @@ async def score_rewrites(
     return [
         meaning
         + agreement
-        + life
         + _rate_manner(values["answers"], session)
-        + (_rate_additions(values["answers"], session.answers) if is_small else 0)
+        + (2 * _rate_additions(values["answers"], session.answers) if is_small else life)
         for values, meaning, life, agreement in zip(candidates, meanings, lives, agreements, strict=True)
     ]
 

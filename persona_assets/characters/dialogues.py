@@ -43,11 +43,13 @@ from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(Dialogues)
 _MOST_COPIED = 0.6
+_MOST_COPIED_BY_SMALL = 0.75
+"""A small model that says it in quite other words says something else."""
 _SHORTEST = 20
 _MOST_SENTENCES = 8
 _SENTENCE = re.compile(r"[.!?](?=\s|$)|\n")
-# Three to thirty words; a point before a digit is part of a number.
-_WRITTEN_SENTENCE = r"(?: (?:[^ .!?]|\.[0-9])+){3,30}[.!?]"
+# Three to thirty words; a point between digits is part of a number.
+_WRITTEN_SENTENCE = r"(?: (?:[^ .!?]|[0-9]+(?:\.[0-9]+)+)+){3,30}[.!?]"
 _LEAST_WORDS = 0.15
 _LEAST_NUMBERS = 0.5
 _LEAST_NAMES = 0.5
@@ -69,8 +71,10 @@ async def rewrite_sessions(
     tasks = (_plan_rewrite(asker, session) for session in sessions)
     demonstrations = asker.prompt.demonstration_texts()
 
+    most_copied = _MOST_COPIED_BY_SMALL if asker.is_small else _MOST_COPIED
+
     def judge(session: Session, values: Values) -> Verdict:
-        return judge_rewrite(session, values, demonstrations)
+        return judge_rewrite(session, values, demonstrations, most_copied)
 
     async def work(task: Task[Session]) -> Outcome[Session]:
         return await answer_task(asker.client, task, judge, partial(score_rewrites, compare, asker.is_small))
@@ -106,19 +110,22 @@ async def answer_sessions(
         yield batch
 
 
-def judge_rewrite(session: Session, values: Values, demonstrations: Sequence[str] = ()) -> Verdict:
+def judge_rewrite(
+    session: Session, values: Values, demonstrations: Sequence[str] = (), most_copied: float = _MOST_COPIED
+) -> Verdict:
     """Refuse rewrites that change nothing, lose the facts or step out of character.
 
     Args:
         session: the original, and the character.
         values: `answer_1` to `answer_N`.
         demonstrations: texts of the prompt, whose phrases have no business in an answer.
+        most_copied: share of an answer's words that may stand in runs of five as in the original.
     """
     answers = [strip_name_label(str(value), session.character["name"]) for value in values.values()]
     pairs = list(zip(answers, session.answers, strict=True))
     for answer, original in pairs:
         flaw = find_answer_flaw(answer, session, demonstrations)
-        if rejected := Rejected(flaw) if flaw else _find_loss(answer, original, demonstrations):
+        if rejected := Rejected(flaw) if flaw else _find_loss(answer, original, demonstrations, most_copied):
             return rejected
     if added := find_added_numbers(answers, session):
         return Rejected("adds_numbers", ", ".join(added))
@@ -131,8 +138,8 @@ def judge_rewrite(session: Session, values: Values, demonstrations: Sequence[str
     return Accepted({"answers": answers})
 
 
-def _find_loss(answer: str, original: str, demonstrations: Sequence[str]) -> Rejected | None:
-    if share_copied(answer, original) > _MOST_COPIED:
+def _find_loss(answer: str, original: str, demonstrations: Sequence[str], most_copied: float) -> Rejected | None:
+    if share_copied(answer, original) > most_copied:
         return Rejected("unchanged", f"{share_copied(answer, original):.0%} stands word for word in the original")
     if not keeps_code(answer, original):
         return Rejected("loses_facts", "a code block of the original is missing or changed")

@@ -164,6 +164,8 @@ def test_a_rewrite_has_no_more_sentences_than_the_original(original: str, most: 
     assert re.match(pattern, begun + " So it holds." * (most - 1))
     assert not re.match(pattern, begun + " So it holds." * most)
     assert not re.match(pattern, begun.removesuffix("."))
+    assert not re.match(pattern, "Then I take all of it.5 ropes are enough for me.")
+    assert re.fullmatch(pattern, "Then I take version 1.12.3 of the log.")
 
 
 @pytest.mark.usefixtures("continuing")

@@ -17,6 +17,7 @@ from persona_assets.characters.dialogues import (
     share_copied,
 )
 from persona_assets.characters.sessions import Session
+from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import Accepted, Rejected
 from persona_assets.prompts import load_prompt
 from persona_assets.records import Dialogues
@@ -259,6 +260,17 @@ def test_a_rewrite_may_keep_six_words_in_ten() -> None:
     assert isinstance(kept, Accepted)
     more = judge_rewrite(make_session("How?", "Row past the 3 grey stones now"), {"answer_1": answer})
     assert more == Rejected("unchanged", "70% stands word for word in the original")
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+def test_a_small_model_may_keep_three_words_in_four(
+    is_small: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Asker, "is_small", property(lambda _: is_small))
+    session = make_session("How?", "Row past the 3 grey stones now")
+    model = teach(f"r-kept-{is_small}", lambda _: '{"answer_1": "Row past the 3 grey stones now, I told them"}')
+    made = make("r", tmp_path, [session], model, candidates=1)
+    assert made.reasons() == ({} if is_small else {"unchanged": 1})
 
 
 def test_a_rewrite_that_is_far_shorter_than_the_original_is_refused() -> None:
