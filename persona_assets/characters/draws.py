@@ -29,8 +29,16 @@ _SAYS_WHERE = re.compile(
     r"|(?<=\s)[A-Z][a-z]+(?:ese|ish|ian|ean|ani|can|ench|utch|erman|reek|wiss|raqi|sraeli|hai)\b"
 )
 _CAREER = (
-    (re.compile(r"\b(student|apprentice|trainee|intern|undergraduate)\b", re.IGNORECASE), 17, 28),
-    (re.compile(r"\b(young|aspiring|novice|newly|budding|recent graduate)\b", re.IGNORECASE), 18, 32),
+    (
+        re.compile(
+            r"\b(student|apprentice|trainee|intern|undergraduate|recent high school graduate)\b"
+            r"|(?<=[a-z] )major(?= (?:who|at|in|interning|studying|with)\b|[,.]|$)",
+            re.IGNORECASE,
+        ),
+        17,
+        28,
+    ),
+    (re.compile(r"\b(young|aspiring|novice|newly|budding|recent (?:\w+ )?graduate)\b", re.IGNORECASE), 18, 32),
     (
         re.compile(
             r"\b(veteran|experienced|seasoned|senior|chief|head|renowned|professor|director|decades?|years of"
