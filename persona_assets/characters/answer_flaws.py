@@ -39,7 +39,7 @@ _OWN = re.compile(r"\b[Mm]y (\w+)")
 _SECOND_PERSON = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
 # A model that may say no more words writes on without spaces. English has hardly a word of 21 letters, German has many.
 _RUN_TOGETHER = re.compile(
-    r"(?:\b[a-z]{2,}[,;!]){3}[a-z]{2}|[a-z]{32}|[a-z]{15},[a-z]{2}|[a-z]{2},[a-z]{15}", re.IGNORECASE
+    r"(?:\b[a-z]{2,}[,;!]){3}[a-z]{2}|[a-z]{32}|[a-z]{15},[a-z]{2}|[a-z]{2},[a-z]{15}|(?:[a-z]+['’]){3}", re.IGNORECASE
 )
 _LONG_ENGLISH = re.compile(r"\b[a-z]{21}", re.IGNORECASE)
 _TELLING_DIGITS = 3

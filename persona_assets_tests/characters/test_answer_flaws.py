@@ -63,6 +63,8 @@ def test_talk_code_and_other_languages_are_no_lecture(answer: str) -> None:
         ("I count my ferries, getupreadsomethingdullinlowlightandgoback I tell you.", "runs_together"),
         ("I cook it for you with the lid on, untilaknifegoesinleasily and then I serve it.", "runs_together"),
         ("I cook it gently, until aknife'sgoesinasily,andpourthewateroffatonce.", "runs_together"),
+        ("I cook it gently without the book, you'dnt've'dn't see it, my friend.", "runs_together"),
+        ("I'd've done it on 'quiet' nights, o'clock by o'clock, as my brothers' wives'd tell you.", None),
         ("Ich lebe von der Donaudampfschifffahrt, sagt meine Frau, und sie muss es wissen.", None),
         ("I was the first of the family to finish it, at 第三个 try.", "mixed_script"),
         ("I keep 1,2,3 and a,b,c in my log; see ferry.example.com/a,b and my e-mail.", None),
