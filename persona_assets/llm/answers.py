@@ -35,6 +35,7 @@ _TAIL = 100
 # The point of "1." begins an item of a list.
 _WHOLE_SENTENCE = re.compile(r"(?<!\d)[.!?][\"'”’)]*(?=\s|$)")
 _LIST = re.compile(r"\n\s*(?:[-*•#]|\d+[.)]\s)")
+_PARAGRAPH = re.compile(r"\n\s*\n")
 _FENCE = "```"
 
 
@@ -127,7 +128,9 @@ def _runs(text: str, length: int) -> set[tuple[str, ...]]:
 
 
 def take_sentences(text: str, number: int) -> str:
-    """The first whole sentences of a text, up to a number of them and to the first list; a program is kept whole.
+    """The first whole sentences of a text, up to a number of them, the paragraph's end and the first list.
+
+    A program is kept whole.
 
     Returns:
         Nothing, where no sentence is whole, or a program is not.
@@ -136,7 +139,9 @@ def take_sentences(text: str, number: int) -> str:
     if fence:
         whole = text.count(_FENCE) % 2 == 0
         return f"{program}{fence}{_take_whole(rest, number)}".strip() if whole else ""
-    return _take_whole(_LIST.split(text, maxsplit=1)[0], number)
+    listless = _LIST.split(text, maxsplit=1)[0]
+    # What announces a paragraph ("Here is how:") has none to follow.
+    return _take_whole(_PARAGRAPH.split(listless, maxsplit=1)[0], number) or _take_whole(listless, number)
 
 
 def _take_whole(text: str, number: int) -> str:

@@ -116,6 +116,8 @@ def test_speaking_as_a_model_is_known_anywhere() -> None:
         ("I write:\n```\nprint(1. ", ""),
         ("I write:\n```\nprint(1)\n```\nIt prints one. It cou", "I write:\n```\nprint(1)\n```\nIt prints one."),
         ("I walk. There are steps:\n1. Walk. Then", "I walk."),
+        ("I walk. This is how:\n\nI take a step. Then", "I walk."),
+        ("This is how:\n\nI take a step. Then", "This is how:\n\nI take a step."),
         ("It involves several steps:\n\n- Walk.\n- Run.", ""),
     ],
 )
