@@ -59,11 +59,11 @@ _WOMEN, _MEN = (
 )
 _GENDERED = {
     "female": re.compile(
-        rf"^an? ([\w-]+ )?(?:({_WOMEN}){_HEAD}|female\b)",
+        rf"^an? ([\w'’-]+ )?(?:({_WOMEN}){_HEAD}|female\b)",
         re.I,
     ),
     "male": re.compile(
-        rf"^an? ([\w-]+ )?(?:({_MEN}){_HEAD}|male\b)",
+        rf"^an? ([\w'’-]+ )?(?:({_MEN}){_HEAD}|male\b)",
         re.I,
     ),
 }

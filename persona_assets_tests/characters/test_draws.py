@@ -71,6 +71,7 @@ def test_a_war_or_an_abbreviation_is_no_home(persona: str) -> None:
     ("persona", "gender"),
     [
         ("A mother of three who drives a tram.", "female"),
+        ("A girl's mother who has learned to write.", "female"),
         ("A keeper of sheep who sings to his dogs.", "male"),
         ("A surgeon known for her calm.", "female"),
     ],
