@@ -21,6 +21,7 @@ from persona_assets.tables import TableInfo
 _OVERVIEW = "Yield, spend, lengths, languages and rounds of this table"
 _ROWS = 5
 _CELL = 240
+_LIST = 300
 _TURN = 80
 # The UI shows shorter Markdown in place, and longer behind a click.
 _SHOWN = 1000
@@ -159,9 +160,24 @@ def _show_row(row: Mapping[str, Any]) -> str:
 def show_value(value: Any) -> str:
     """A value as Markdown that shows it as it is, on one line and shortened: text from the web and from models."""
     if isinstance(value, list):
-        # Of each turn the beginning, so that a long system prompt leaves room for the answer.
-        value = " / ".join(_shorten(_show_member(member), _TURN) for member in value)
+        return _MARKUP.sub(r"\\\g<0>", _show_list(list(map(_show_member, value))))
     return _MARKUP.sub(r"\\\g<0>", _shorten(str(value), _CELL))
+
+
+def _show_list(members: list[str]) -> str:
+    """Of each turn the beginning: a long system prompt leaves room for the answer, a short question gives it more."""
+    limit = max(_TURN, _share_room(sorted(map(len, members))))
+    return _shorten(" / ".join(_shorten(member, limit) for member in members), _LIST)
+
+
+def _share_room(lengths: list[int]) -> int:
+    left = _LIST - 3 * len(lengths)
+    for place, length in enumerate(lengths):
+        fair = left // (len(lengths) - place)
+        if length > fair:
+            return fair
+        left -= length
+    return _LIST
 
 
 def _show_member(member: Any) -> str:
