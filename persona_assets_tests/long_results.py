@@ -23,16 +23,20 @@ class LongResults:
     def __init__(self, page: Path) -> None:
         self._page = page
         self._rows: dict[str, tuple[str, float]] = {}
+        self._ended: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a phase of a test: what fails in any of them has failed."""
         if "long" in report.keywords:
             result, seconds = self._rows.get(report.nodeid, ("passed", 0.0))
             self._rows[report.nodeid] = (result if report.passed else report.outcome, seconds + report.duration)
+            # One that was set up and interrupted has not run.
+            if report.when == "call" or report.failed:
+                self._ended.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
         """Write the page: rows of this session, and those of former ones."""
-        ran = {test: row for test, row in self._rows.items() if row[0] != "skipped"}
+        ran = {test: row for test, row in self._rows.items() if test in self._ended and row[0] != "skipped"}
         today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
         rows = dict(_read_rows(self._page))
         for test, (result, seconds) in ran.items():

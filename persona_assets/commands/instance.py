@@ -43,7 +43,10 @@ def prepare_home(settings: Settings) -> Path:
         home.mkdir(parents=True, exist_ok=True)
         source = find_project_file(INSTANCE_FILE)
         if not target.exists() or (own.is_file() and target.read_bytes() != source.read_bytes()):
-            shutil.copyfile(source, target)
+            # Whole or not at all: another command may be reading it.
+            staged = target.with_name(f".{uuid4().hex}")
+            shutil.copyfile(source, staged)
+            staged.replace(target)
     except OSError as error:
         raise SettingsError(
             f"paths.data: the folder {settings.data} cannot be written ({error.strerror}). Correct its permissions, "
@@ -80,7 +83,11 @@ def open_instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
 
     no_capture = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": no_capture})
-    with dg.DagsterInstance.from_ref(reference) as instance:
+    # Dagster makes its databases without a lock: two commands that begin at once would both write the version of a table,
+    # and with two versions no command can open it any more.
+    with FileLock(home / "instance.lock"):
+        instance = dg.DagsterInstance.from_ref(reference)
+    with instance:
         yield instance
 
 
