@@ -8,7 +8,7 @@ import warnings
 
 from rich.console import Console
 
-from persona_assets.commands.instance import find_project_file, prepare_home
+from persona_assets.commands.instance import find_project_file, open_instance, prepare_home
 from persona_assets.settings import Settings
 
 _LOCAL = "127.0.0.1"
@@ -30,6 +30,9 @@ def open_ui(settings: Settings, console: Console, host: str, port: int) -> None:
         SystemExit: with Dagster's exit code, when the UI has ended.
     """
     home = prepare_home(settings)
+    with open_instance(settings):
+        # Made under its lock before Dagster's servers, and whoever else, open it.
+        pass
     console.print(f"Dagster UI: http://{host}:{port}  (home {home}; Ctrl-C stops it)", soft_wrap=True, markup=False)
     if host != _LOCAL:
         console.print("[yellow]Warning[/]: whoever reaches this address can start runs; there is no password.")

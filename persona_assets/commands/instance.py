@@ -83,8 +83,8 @@ def open_instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
 
     no_capture = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": no_capture})
-    # Dagster makes its databases without a lock: two commands that begin at once would both write the version of a table,
-    # and with two versions no command can open it any more.
+    # Dagster makes its databases without a lock: two commands that begin at once would both write the version of a
+    # database, and with two versions no command can open it any more.
     with FileLock(home / "instance.lock"):
         instance = dg.DagsterInstance.from_ref(reference)
     with instance:
