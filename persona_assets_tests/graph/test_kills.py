@@ -98,7 +98,9 @@ def count_stored(data: Path) -> int:
 
 
 def read_output(data: Path) -> dict[str, bytes]:
-    files = [path for folder in ("lake", "sft_dataset") for path in (data / folder).rglob("*") if path.is_file()]
+    """The files that anybody reads; what a killed run had not finished is removed after a day."""
+    found = [path for folder in ("lake", "sft_dataset") for path in (data / folder).rglob("*") if path.is_file()]
+    files = [path for path in found if path.suffix != ".tmp"]
     return {str(path.relative_to(data)): path.read_bytes() for path in files}
 
 
