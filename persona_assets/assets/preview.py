@@ -159,9 +159,8 @@ def _show_row(row: Mapping[str, Any]) -> str:
 
 def show_value(value: Any) -> str:
     """A value as Markdown that shows it as it is, on one line and shortened: text from the web and from models."""
-    if isinstance(value, list):
-        return _MARKUP.sub(r"\\\g<0>", _show_list(list(map(_show_member, value))))
-    return _MARKUP.sub(r"\\\g<0>", _shorten(str(value), _CELL))
+    shown = _show_list(list(map(_show_member, value))) if isinstance(value, list) else _shorten(str(value), _CELL)
+    return _MARKUP.sub(r"\\\g<0>", shown)
 
 
 def _show_list(members: list[str]) -> str:

@@ -1,13 +1,13 @@
-"""What is wrong with the answer of a character, and what it keeps of the original."""
+"""What is wrong with the answer of a character."""
 
 import re
 from collections.abc import Sequence
 
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.answers import is_degenerate, shares_run, speaks_as_model
+from persona_assets.llm.kept import list_numbers, strip_code
 from persona_assets.personas.heuristics import mixes_scripts
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _MARKUP = re.compile(r"^#{1,6} |\*\*[^*\n]+\*\*|\\\[|\\\(|\\frac|\\text\{", re.MULTILINE)
 # Only words that hardly another language spells alike: Dutch has "is" and "of", Romanian "are", Czech "to".
 _ENGLISH = re.compile(
@@ -43,10 +43,6 @@ _RUN_TOGETHER = re.compile(
 )
 _LONG_ENGLISH = re.compile(r"\b[a-z]{21}", re.IGNORECASE)
 _TELLING_DIGITS = 3
-_CODE = re.compile(r"```.*?```", re.DOTALL)
-_TOKEN = re.compile(r"\w+")
-_FENCE = re.compile(r"^```[^\n]*\n?|```$")
-_RUN = 5
 _SHOWN_RUN = 6
 _TOLD_RUN = 7
 """Words in a row of a persona that are no phrase of its trade any more."""
@@ -67,7 +63,7 @@ def find_answer_flaw(answer: str, session: Session, demonstrations: Sequence[str
         "speaks_as_model": speaks_as_model(answer),
         "speaks_for_user": bool(_LABEL.search(answer)),
         "repetition": is_degenerate(answer),
-        "runs_together": _runs_together(_CODE.sub(" ", answer)),
+        "runs_together": _runs_together(strip_code(answer)),
         "mixed_script": mixes_scripts(answer) and not any(map(mixes_scripts, (*session.user_turns, *session.answers))),
         "out_of_character": _is_lecture(answer) or _names_itself(answer, str(session.character["name"])),
         "recites_profile": any(shares_run(answer, text, 9) for text in profile)
@@ -102,7 +98,7 @@ def _is_english(talk: str) -> bool:
 def _is_lecture(answer: str) -> bool:
     # A character says "I" and talks; headings, bold print and formulas are how assistants write.
     # Code blocks are left out: there # begins a comment and ** is a power.
-    talk = _CODE.sub(" ", answer)
+    talk = strip_code(answer)
     is_assistant = bool(_MARKUP.search(talk) or _ASSISTANT.search(talk))
     return is_assistant or (_is_english(talk) and not _FIRST_PERSON.search(talk))
 
@@ -121,28 +117,8 @@ def find_added_numbers(answers: Sequence[str], session: Session) -> list[str]:
 
 
 def _read_large_numbers(text: str) -> list[str]:
-    wholes = (number.replace(",", "").partition(".")[0] for number in _NUMBER.findall(text))
+    wholes = (number.replace(",", "").partition(".")[0] for number in list_numbers(text))
     return list(dict.fromkeys(whole for whole in wholes if len(whole) >= _TELLING_DIGITS))
-
-
-def keeps_code(answer: str, original: str) -> bool:
-    """Whether every code block of the original stands in the answer, white space aside."""
-    plain = "".join(answer.split())
-    blocks = (_FENCE.sub("", block) for block in _CODE.findall(original))
-    return all("".join(block.split()) in plain for block in blocks)
-
-
-def share_copied(answer: str, original: str) -> float:
-    """Share of an answer's words that stand in runs of five as in the original; code blocks do not count."""
-    words = _TOKEN.findall(_CODE.sub(" ", answer).casefold())
-    source = _TOKEN.findall(_CODE.sub(" ", original).casefold())
-    if words and words == source:
-        # Too short for a run, or in a script without spaces between words.
-        return 1.0
-    runs = {tuple(source[i : i + _RUN]) for i in range(len(source) - _RUN + 1)}
-    copied = [tuple(words[i : i + _RUN]) in runs for i in range(len(words) - _RUN + 1)]
-    inside = [any(copied[max(0, i - _RUN + 1) : i + 1]) for i in range(len(words))]
-    return sum(inside) / len(words) if words else 0.0
 
 
 def strip_name_label(text: str, name: str) -> str:

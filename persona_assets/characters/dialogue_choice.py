@@ -3,11 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from persona_assets.characters.answer_flaws import share_copied
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.agreement import Compare, rate_agreement
 from persona_assets.llm.answers import count_repeated_runs
-from persona_assets.llm.kept import count_new_words, share_of_numbers_kept, share_of_words_kept
+from persona_assets.llm.kept import count_new_words, share_copied, share_of_numbers_kept, share_of_words_kept
 from persona_assets.llm.tasks import Values
 
 _MOST_LIFE = 0.3

@@ -12,20 +12,21 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from persona_assets.characters.answer_flaws import (
-    find_added_numbers,
-    find_answer_flaw,
-    keeps_code,
-    share_copied,
-    strip_name_label,
-)
+from persona_assets.characters.answer_flaws import find_added_numbers, find_answer_flaw, strip_name_label
 from persona_assets.characters.dialogue_choice import score_answers, score_rewrites
 from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.agreement import Compare
 from persona_assets.llm.answers import copies_any, find_borrowed, take_sentences
 from persona_assets.llm.asker import Asker
-from persona_assets.llm.kept import says_nothing_new, share_of_names_kept, share_of_numbers_kept, share_of_words_kept
+from persona_assets.llm.kept import (
+    keeps_code,
+    says_nothing_new,
+    share_copied,
+    share_of_names_kept,
+    share_of_numbers_kept,
+    share_of_words_kept,
+)
 from persona_assets.llm.tasks import (
     Accepted,
     Outcome,
@@ -216,7 +217,7 @@ async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], co
         sentences = asker.prompt.content.begun.sentences if opening and asker.prompt.content.begun else None
         task = replace(first, request=asker.begin(request, opening), may_be_cut=sentences is not None)
         score = partial(score_answers, compare, asker.is_small, number)
-        judge = _unlike(answers, opening, first.demonstrations, sentences)
+        judge = _make_judge(answers, opening, first.demonstrations, sentences)
         outcome = await answer_task(asker.client, task, judge, score)
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)
@@ -228,17 +229,17 @@ async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], co
     return total
 
 
-def _unlike(
+def _make_judge(
     earlier: Sequence[str], opening: str, demonstrations: Sequence[str], sentences: int | None
 ) -> Callable[[Session, Values], Verdict]:
     def judge(session: Session, values: Values) -> Verdict:
-        if sentences and says_nothing_new(take_sentences(values["text"], sentences), session.user_turns):
-            return Rejected("says_nothing", "all its words are those of the question")
         text = f"{opening} {values['text']}".strip()
         if sentences:
             text = take_sentences(text, sentences)
         if not text:
             return Rejected("truncated", "not one sentence is whole")
+        if sentences and says_nothing_new(text.removeprefix(opening), session.user_turns):
+            return Rejected("says_nothing", "all its words are those of the question")
         if copies_any(text, earlier, words=12):
             return Rejected("repetition", "says again what it said before")
         # What a small model reckons is wrong; a large one may say the same in other numbers.

@@ -30,13 +30,13 @@ def open_ui(settings: Settings, console: Console, host: str, port: int) -> None:
         SystemExit: with Dagster's exit code, when the UI has ended.
     """
     home = prepare_home(settings)
-    with open_instance(settings):
-        # Made under its lock before Dagster's servers, and whoever else, open it.
-        pass
     console.print(f"Dagster UI: http://{host}:{port}  (home {home}; Ctrl-C stops it)", soft_wrap=True, markup=False)
     if host != _LOCAL:
         console.print("[yellow]Warning[/]: whoever reaches this address can start runs; there is no password.")
     _quieten()
+    with open_instance(settings):
+        # Made under its lock before Dagster's servers, and whoever else, open it.
+        pass
     workspace = find_project_file(_WORKSPACE_FILE)
     # A shell's background job ignores this signal, and Dagster has SIGTERM do whatever this one does.
     signal.signal(signal.SIGINT, signal.default_int_handler)

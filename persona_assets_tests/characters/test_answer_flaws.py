@@ -2,13 +2,7 @@
 
 import pytest
 
-from persona_assets.characters.answer_flaws import (
-    find_added_numbers,
-    find_answer_flaw,
-    keeps_code,
-    share_copied,
-    strip_name_label,
-)
+from persona_assets.characters.answer_flaws import find_added_numbers, find_answer_flaw, strip_name_label
 from persona_assets_tests.characters.people import make_session
 
 LECTURE = "The bridge stands on 3 arches. It is 120 metres long, and that makes it the longest of the region."
@@ -91,22 +85,6 @@ def test_large_numbers_that_nobody_told_are_made_up(answer: str, added: list[str
     assert find_added_numbers([answer], session) == added
 
 
-@pytest.mark.parametrize(
-    ("answer", "original", "share"),
-    [
-        ("", "one two three four five", 0.0),
-        ("One, two, three; four: FIVE!", "one two three four five", 1.0),
-        ("one two three four", "one two three four five", 0.0),
-        ("one two three four five six seven eight nine ten", "one two three four five", 0.5),
-        ("Photosynthesis transforms sunlight.", "Photosynthesis transforms sunlight.", 1.0),
-        ("苍鹭是一种生活在水边的鸟。", "苍鹭是一种生活在水边的鸟。", 1.0),
-        ("See: ```a b c d e f g```", "Here: ```a b c d e f g```", 0.0),
-    ],
-)
-def test_the_share_copied(answer: str, original: str, share: float) -> None:
-    assert share_copied(answer, original) == share
-
-
 def test_an_answer_may_quote_the_question_where_the_original_does() -> None:
     text = "the old bridge over the river in our town is very long and very grey indeed"
     question = f"Correct this: {text}"
@@ -178,10 +156,3 @@ def test_a_character_may_say_who_it_is(answer: str) -> None:
 )
 def test_who_was_asked_does_not_take_the_place_of_who_asks(question: str, answer: str, flaw: str | None) -> None:
     assert find_answer_flaw(answer, make_session(question, "So.")) == flaw
-
-
-def test_code_survives_whatever_its_fence_says() -> None:
-    original = "Do this:\n```python\nprint(1 + 1)\n```\nand be happy."
-    assert keeps_code("Well, my way:\n```\n  print(1 + 1)\n```", original)
-    assert not keeps_code("Well, print one and one.", original)
-    assert keeps_code("anything", "no code")

@@ -4,7 +4,9 @@ import pytest
 
 from persona_assets.llm.kept import (
     count_new_words,
+    keeps_code,
     says_nothing_new,
+    share_copied,
     share_of_names_kept,
     share_of_numbers_kept,
     share_of_words_kept,
@@ -62,3 +64,26 @@ def test_the_words_and_numbers_that_no_question_has_are_new() -> None:
     assert says_nothing_new("I sail upstream.", questions)
     assert not says_nothing_new("I sail upstream by night, brother.", questions)
     assert not says_nothing_new("You do so.", questions)
+
+
+@pytest.mark.parametrize(
+    ("answer", "original", "share"),
+    [
+        ("", "one two three four five", 0.0),
+        ("One, two, three; four: FIVE!", "one two three four five", 1.0),
+        ("one two three four", "one two three four five", 0.0),
+        ("one two three four five six seven eight nine ten", "one two three four five", 0.5),
+        ("Photosynthesis transforms sunlight.", "Photosynthesis transforms sunlight.", 1.0),
+        ("苍鹭是一种生活在水边的鸟。", "苍鹭是一种生活在水边的鸟。", 1.0),
+        ("See: ```a b c d e f g```", "Here: ```a b c d e f g```", 0.0),
+    ],
+)
+def test_the_share_copied(answer: str, original: str, share: float) -> None:
+    assert share_copied(answer, original) == share
+
+
+def test_code_survives_whatever_its_fence_says() -> None:
+    original = "Do this:\n```python\nprint(1 + 1)\n```\nand be happy."
+    assert keeps_code("Well, my way:\n```\n  print(1 + 1)\n```", original)
+    assert not keeps_code("Well, print one and one.", original)
+    assert keeps_code("anything", "no code")
