@@ -54,7 +54,8 @@ def load_recipe(path: Path) -> Recipe:
                 sources += more
     content = validate_yaml(path, source, values, RecipeFile)
     inferring = path.parent.parent / SEED_PROMPT_FILE
-    if content.demonstrations_without_persona() and inferring.is_file():
+    asked = (content, content.with_begun_answers())
+    if any(one.demonstrations_without_persona() for one in asked) and inferring.is_file():
         # Their personas are inferred by that prompt, so an edit of it makes other rows.
         sources.append(inferring.read_bytes())
     return Prompt(path.stem, hash_files(*sources), content)

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from persona_assets.errors import PromptError
+from persona_assets.personas.persona_prompts import SEED_PROMPT_FILE
 from persona_assets.recipes.load import load_recipes
 from persona_assets_tests.asking import PROMPTS
 
@@ -103,3 +104,19 @@ def test_a_recipe_comes_after_the_one_it_reads(tmp_path: Path) -> None:
     write(tmp_path, "b", asset="second", reads="first")
     write(tmp_path, "c", asset="first")
     assert [recipe.content.asset for recipe in load_recipes(tmp_path)] == ["first", "second", "third"]
+
+
+def test_the_prompt_that_infers_personas_belongs_to_the_version_of_those_whose_demonstrations_want_some(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    shown = [{"values": {}, "answer": "Who rises?"}]
+    write(folder, "inferring", begun={**BEGUN, "demonstrations": shown})
+    write(folder, "plain", asset="others", begun=BEGUN)
+    versions = []
+    for text in ("one", "two"):
+        (tmp_path / SEED_PROMPT_FILE).write_text(text)
+        versions.append({recipe.name: recipe.version for recipe in load_recipes(folder)})
+    assert versions[0]["inferring"] != versions[1]["inferring"]
+    assert versions[0]["plain"] == versions[1]["plain"]
