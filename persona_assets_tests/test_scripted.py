@@ -5,13 +5,12 @@ import subprocess
 import sys
 from typing import Any
 
-from persona_assets.characters.dialogue_prompt import DialoguePrompt
+from persona_assets.characters.dialogue_prompt import load_dialogue_prompt
 from persona_assets.characters.dialogues import find_answer_flaw, judge_rewrite
 from persona_assets.dedup.text import normalise
 from persona_assets.llm.outcomes import Accepted
 from persona_assets.personas.heuristics import find_flaw
 from persona_assets.personas.persona_prompts import load_seed_prompt
-from persona_assets.prompts import load_prompt
 from persona_assets_tests.asking import PROMPTS
 from persona_assets_tests.characters.people import make_session
 from persona_assets_tests.scripted import reply
@@ -44,7 +43,7 @@ def test_personas_are_many_and_some_repeat_or_fail() -> None:
 
 def test_the_characters_speak_in_the_first_person_and_to_the_instruction() -> None:
     session = make_session("Explain photosynthesis.", MARKED_UP)
-    prompts = {kind: load_prompt(PROMPTS / f"dialogues_{kind}.yaml", DialoguePrompt) for kind in "rg"}
+    prompts = {kind: load_dialogue_prompt(PROMPTS / f"dialogues_{kind}.yaml") for kind in "rg"}
     for seed in range(40):
         asked = prompts["g"].render(character=session.character, instruction=session.user_turns[0])
         answer = reply("plain", asked, {"seed": seed}).text

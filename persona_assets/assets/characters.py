@@ -10,14 +10,14 @@ from persona_assets.assets.character_preview import describe_balance, describe_d
 from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
 from persona_assets.assets.pools import PoolOf
 from persona_assets.assets.specs import model_asset
-from persona_assets.characters.dialogue_prompt import DialoguePrompt
+from persona_assets.characters.dialogue_prompt import DialoguePrompt, load_dialogue_prompt
 from persona_assets.characters.dialogues import answer_sessions, rewrite_sessions
 from persona_assets.characters.profile_prompt import ProfilePrompt, load_profile_prompt
 from persona_assets.characters.profiles import make_profiles
 from persona_assets.characters.sessions import Session, draw_sessions, draw_with_own, make_own_sessions
 from persona_assets.llm.agreement import Compare
 from persona_assets.llm.asker import Asker
-from persona_assets.prompts import Prompt, load_prompt
+from persona_assets.prompts import Prompt
 from persona_assets.records import CharacterProfiles, Dialogues, polars_schema
 from persona_assets.resources import Project
 from persona_assets.settings import DialogueSettings
@@ -41,8 +41,8 @@ def build_character_assets(prompts: Path, pool: PoolOf, own: bool) -> list[dg.As
         pool: that an asset waits in, by its name.
         own: whether there is a recipe of persona-driven instructions, which dialogues_g then answers, too.
     """
-    rewritten = load_prompt(prompts / "dialogues_r.yaml", DialoguePrompt)
-    generated = load_prompt(prompts / "dialogues_g.yaml", DialoguePrompt)
+    rewritten = load_dialogue_prompt(prompts / "dialogues_r.yaml")
+    generated = load_dialogue_prompt(prompts / "dialogues_g.yaml")
     return [
         _build_profiles(load_profile_prompt(prompts), pool),
         _build_dialogues("dialogues_r", rewritten, pool, rewrite_sessions, needs_answers=True, own=False),
@@ -112,7 +112,7 @@ def _build_dialogues(
             prompt,
             config,
             polars_schema(Dialogues),
-            lambda asker: make(_choose_openings(asker, settings), sessions, project.open_meter().compare),
+            lambda asker: make(_choose_voices(asker, settings), sessions, project.open_meter().compare),
             len(sessions),
             read_versions(project, shard, *read, whole=("source_instructions",)),
             (*_DIALOGUE_SETTINGS, *own_share),
@@ -122,8 +122,8 @@ def _build_dialogues(
     return dialogues
 
 
-def _choose_openings(asker: Asker[DialoguePrompt], settings: DialogueSettings) -> Asker[DialoguePrompt]:
+def _choose_voices(asker: Asker[DialoguePrompt], settings: DialogueSettings) -> Asker[DialoguePrompt]:
     content = asker.prompt.content
     if settings.openings == "never" or not asker.continues_answers:
-        return asker.with_content(content.without_openings())
+        return asker.with_content(content.without_voices())
     return asker.with_content(content.with_begun_answers())

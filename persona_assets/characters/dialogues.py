@@ -16,6 +16,7 @@ from persona_assets.characters.answer_flaws import find_added_numbers, find_answ
 from persona_assets.characters.dialogue_choice import score_answers, score_rewrites
 from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
 from persona_assets.characters.sessions import Session
+from persona_assets.characters.voices import Voices
 from persona_assets.llm.agreement import Compare
 from persona_assets.llm.answers import copies_any, find_borrowed, take_sentences
 from persona_assets.llm.asker import Asker
@@ -80,7 +81,8 @@ async def rewrite_sessions(
     async def work(task: Task[Session]) -> Outcome[Session]:
         return await answer_task(asker.client, task, judge, partial(score_rewrites, compare, asker.is_small))
 
-    async for batch in collect_batches(run_tasks(tasks, work, asker.window), _make_row, _SCHEMA):
+    make_row = partial(_make_row, _voices_of(asker))
+    async for batch in collect_batches(run_tasks(tasks, work, asker.window), make_row, _SCHEMA):
         yield batch
 
 
@@ -107,7 +109,8 @@ async def answer_sessions(
     async def work(task: Task[Session]) -> Outcome[Session]:
         return await _answer_in_turn(asker, task, compare)
 
-    async for batch in collect_batches(run_tasks(tasks, work, asker.window), _make_row, _SCHEMA):
+    make_row = partial(_make_row, _voices_of(asker))
+    async for batch in collect_batches(run_tasks(tasks, work, asker.window), make_row, _SCHEMA):
         yield batch
 
 
@@ -192,14 +195,16 @@ def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Sessio
 
 
 def _tell(asker: Asker[DialoguePrompt], session: Session) -> Mapping[str, Any]:
-    is_begun = asker.continues_answers and asker.prompt.content.openings.first
-    return tell_calling_alone(session.character) if is_begun else session.character
+    return tell_calling_alone(session.character) if _voices_of(asker).openings.first else session.character
 
 
 def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[str]:
-    if not asker.continues_answers:
-        return []
-    return asker.prompt.content.draw_openings(session.row_id, session.character, session.user_turns)
+    return _voices_of(asker).draw_openings(session.row_id, session.character, session.user_turns)
+
+
+def _voices_of(asker: Asker[DialoguePrompt]) -> Voices:
+    """How characters speak for whom the model only goes on."""
+    return asker.prompt.content.voices if asker.continues_answers else Voices()
 
 
 async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], compare: Compare) -> Outcome[Session]:
@@ -250,8 +255,9 @@ def _make_judge(
     return judge
 
 
-def _make_row(outcome: Outcome[Session]) -> dict[str, Any]:
-    session, answers = outcome.task.context, (outcome.values or {})["answers"]
+def _make_row(voices: Voices, outcome: Outcome[Session]) -> dict[str, Any]:
+    session = outcome.task.context
+    answers = voices.add_habits(session.row_id, session.character, (outcome.values or {})["answers"])
     turns = interleave(session.user_turns, answers)
     return {
         "dialogue_id": content_id("dia", session.character["character_id"], session.instruction_id, *answers),

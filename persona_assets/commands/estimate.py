@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from persona_assets.characters.dialogue_prompt import DialoguePrompt
+from persona_assets.characters.dialogue_prompt import load_dialogue_prompt
 from persona_assets.characters.profile_prompt import load_profile_prompt
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
@@ -22,7 +22,7 @@ from persona_assets.llm.cost_bound import price_tokens
 from persona_assets.llm.ledger import LEDGER_FILE
 from persona_assets.llm.ledger_upkeep import Spending, open_upkeep
 from persona_assets.personas.persona_prompts import load_expansion_prompt, load_seed_prompt
-from persona_assets.prompts import Prompt, PromptFile, load_prompt
+from persona_assets.prompts import Prompt, PromptFile
 from persona_assets.recipes.load import load_recipes
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.settings import Settings
@@ -116,7 +116,7 @@ def _list_prompts(settings: Settings, recipes: Sequence[Recipe]) -> dict[str, Pr
         "expanded_personas": load_expansion_prompt(folder),  # type: ignore[dict-item]
         "character_profiles": load_profile_prompt(folder),  # type: ignore[dict-item]
     }
-    prompts |= {name: load_prompt(folder / f"{name}.yaml", DialoguePrompt) for name in _DIALOGUE_FILES}
+    prompts.update({name: load_dialogue_prompt(folder / f"{name}.yaml") for name in _DIALOGUE_FILES})  # type: ignore[misc]
     prompts.update({recipe.content.asset: recipe for recipe in recipes})  # type: ignore[misc]
     return prompts
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from persona_assets.characters.dialogue_prompt import DialoguePrompt, Openings, tell_calling_alone
+from persona_assets.characters.dialogue_prompt import DialoguePrompt, load_dialogue_prompt, tell_calling_alone
 from persona_assets.characters.dialogues import (
     answer_sessions,
     rewrite_model,
@@ -20,82 +20,24 @@ from persona_assets.characters.dialogues import (
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.json_regex import to_regex
 from persona_assets.llm.structured import answer_schema
-from persona_assets.prompts import Prompt, load_prompt
+from persona_assets.prompts import Prompt
 from persona_assets.settings import TaskSettings
 from persona_assets_tests.asking import PROMPTS, ask, compare_by_length
 from persona_assets_tests.characters.people import make_session
 from persona_assets_tests.scripted import ScriptedReply, teach
 
-R = load_prompt(PROMPTS / "dialogues_r.yaml", DialoguePrompt)
-G = load_prompt(PROMPTS / "dialogues_g.yaml", DialoguePrompt)
+R = load_dialogue_prompt(PROMPTS / "dialogues_r.yaml")
+G = load_dialogue_prompt(PROMPTS / "dialogues_g.yaml")
 BEGUN_G = replace(G, content=G.content.model_copy(update={"begun": None}))
 """As a file has it that says nothing of what a model with begun answers is asked."""
 ONE = TaskSettings(candidates=1)
 PERSONA = "A ferry captain from a canal city who collects folk songs."
-CAPTAIN = {"persona": PERSONA, "birthplace": "a river port"}
-SOMEBODY = {"persona": "Somebody unknown.", "birthplace": "Alexandria, Egypt"}
-
-
-def draw_firsts(content: DialoguePrompt, character: Mapping[str, str], question: str = "Why?") -> list[str]:
-    """The first openings of many sessions of a character."""
-    drawn = (content.draw_openings(f"chr_1+ins_{number}", character, [question]) for number in range(40))
-    return [opening for (opening,) in drawn]
 
 
 @pytest.fixture
 def continuing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every model goes on with what is begun, as embedded ones do."""
     monkeypatch.setattr(Asker, "continues_answers", property(lambda _: True))
-
-
-@pytest.mark.parametrize("content", [R.content, G.content])
-def test_openings_are_drawn_by_the_pair_and_name_the_calling(content: DialoguePrompt) -> None:
-    drawn = draw_firsts(content, CAPTAIN)
-    assert drawn == draw_firsts(content, CAPTAIN)
-    assert len(set(drawn)) > 4
-    assert all("a ferry captain" in opening for opening in drawn)
-
-
-@pytest.mark.parametrize("content", [R.content, G.content])
-def test_where_the_calling_is_not_known_the_birthplace_is_named(content: DialoguePrompt) -> None:
-    drawn = draw_firsts(content, SOMEBODY)
-    assert len(set(drawn)) > 1
-    assert all("Alexandria, Egypt" in opening and "{{" not in opening for opening in drawn)
-    assert content.draw_openings("chr_1+ins_1", {"persona": "Somebody unknown."}, ["Why?"]) == []
-
-
-def test_each_answer_of_a_session_has_its_own_opening() -> None:
-    openings = G.content.draw_openings("chr_1+ins_1", CAPTAIN, ["Why?", "Where?", "When?"])
-    assert len(openings) == 3
-    assert openings[0] not in G.content.openings.later
-    assert set(openings[1:]) <= set(G.content.openings.later)
-
-
-@pytest.mark.parametrize(
-    ("question", "wants_advice"),
-    [
-        ("How do I boil potatoes?", True),
-        ("I moved. What should I do now?", True),
-        ("What is the best way to paint a wall?", True),
-        ("Can you give me some tips on how to sleep?", True),
-        ("Why is the sea salty?", False),
-        ("How does the tide know when to turn?", False),
-        ("What makes a good garden?", False),
-    ],
-)
-def test_who_asks_what_to_do_is_told_what_to_do(question: str, wants_advice: bool) -> None:
-    advice, content = G.content.advice_openings, G.content
-    assert advice
-    openings = {
-        one.replace("{{ calling }}", "a ferry captain") for one in (advice if wants_advice else content.openings).first
-    }
-    assert set(draw_firsts(content, CAPTAIN, question)) <= openings
-    later = (advice if wants_advice else content.openings).later
-    assert content.draw_openings("chr_1+ins_1", CAPTAIN, ["Why?", question])[1] in later
-    without = content.model_copy(update={"advice_openings": None})
-    assert content.openings.later[0] in {
-        without.draw_openings(f"chr_1+ins_{number}", CAPTAIN, ["Why?", question])[1] for number in range(9)
-    }
 
 
 def test_g_asks_a_model_whose_answers_are_begun_in_few_words() -> None:
@@ -129,19 +71,13 @@ def test_who_is_not_known_in_a_few_words_is_told_by_the_persona() -> None:
 @pytest.mark.parametrize("prompt", [R, BEGUN_G])
 def test_the_demonstrations_of_such_a_model_are_begun_as_its_answers_are(prompt: Prompt[DialoguePrompt]) -> None:
     begun = replace(prompt, content=prompt.content.with_begun_answers())
-    openings = tuple(opening.split("{{")[0] for kind in G.content.openings.model_dump().values() for opening in kind)
+    openings = tuple(
+        opening.split("{{")[0] for kind in G.content.voices.openings.model_dump().values() for opening in kind
+    )
     for plain, text in zip(prompt.demonstration_texts(), begun.demonstration_texts(), strict=True):
         assert text.startswith(openings)
         assert text.endswith(plain[1:])
         assert not plain.startswith(openings)
-
-
-def test_a_file_without_openings_begins_nothing() -> None:
-    plain = G.content.without_openings()
-    assert plain.draw_openings("chr_1+ins_1", CAPTAIN, ["How do I sail?"]) == []
-    first_only = G.content.model_copy(update={"openings": Openings(first=G.content.openings.first)})
-    assert first_only.draw_openings("chr_1+ins_1", CAPTAIN, ["Why?", "Where?"]) == []
-    assert len(first_only.draw_openings("chr_1+ins_1", CAPTAIN, ["Why?"])) == 1
 
 
 @pytest.mark.parametrize("opening", ["Being a baker, I say that", "I am no C++ (or C#) man. Yet:", "Who asks? I do!"])
@@ -179,7 +115,7 @@ def test_g_is_given_the_opening_and_its_answers_hold_it(tmp_path: Path) -> None:
     session = make_session("One?", "1", "Two?", "2")
     model = teach("g-begun", answer)
     rows = ask(tmp_path, G, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE).rows
-    first, second = G.content.draw_openings(session.row_id, session.character, session.user_turns)
+    first, second = G.content.voices.draw_openings(session.row_id, session.character, session.user_turns)
     turns = [turn["content"] for turn in rows["turns"].to_list()[0]]
     wanted = [f"{first} you take rope number 1 and wait for the tide.", f"{second} you take rope number 2 and wait for"]
     assert turns[1] == wanted[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from persona_assets.characters.dialogue_prompt import DialoguePrompt
+from persona_assets.characters.dialogue_prompt import load_dialogue_prompt
 from persona_assets.characters.dialogues import (
     answer_sessions,
     find_answer_flaw,
@@ -19,15 +19,14 @@ from persona_assets.characters.dialogues import (
 from persona_assets.characters.sessions import Session
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import Accepted, Rejected
-from persona_assets.prompts import load_prompt
 from persona_assets.records import Dialogues
 from persona_assets.settings import TaskSettings
 from persona_assets_tests.asking import PROMPTS, Made, ask, compare_by_length
 from persona_assets_tests.characters.people import make_session
 from persona_assets_tests.scripted import ScriptedReply, teach
 
-R = load_prompt(PROMPTS / "dialogues_r.yaml", DialoguePrompt)
-G = load_prompt(PROMPTS / "dialogues_g.yaml", DialoguePrompt)
+R = load_dialogue_prompt(PROMPTS / "dialogues_r.yaml")
+G = load_dialogue_prompt(PROMPTS / "dialogues_g.yaml")
 ODD = "What  is 12 * 12?\n\n```python\nprint(12 * 12)\n```\tÄ „quote“ {{ braces }} "
 SESSIONS = [
     make_session(ODD, "It is 144.", "And 13 * 13?", "That would be 169 by the same rule.", number=1),
