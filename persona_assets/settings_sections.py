@@ -283,7 +283,7 @@ class DialogueSettings(Section):
     )
     openings: Literal["auto", "never"] = Field(
         "auto",
-        description="Whether it is drawn how a character's answers begin; auto: for embedded models, which are small"
-        " and are told no more than who it is, in a few words.",
+        description="Whether it is drawn how a character's answers begin and end; auto: for embedded models, which are"
+        " small and are told no more than who it is, in a few words.",
     )
     seed: int = 0
