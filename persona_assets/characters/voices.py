@@ -109,14 +109,19 @@ class Voices(BaseModel):
         """
         personality = str(character.get("personality") or "").casefold()
         found = [habit for words, habit in self.habits.items() if words.casefold() in personality]
+        befores = [sentence for habit in found for sentence in habit.before]
+        afters = [sentence for habit in found for sentence in habit.after]
         spoken = list(answers)
-        for place, lot, said in ((0, "before", [h.before for h in found]), (-1, "after", [h.after for h in found])):
-            if sentences := [sentence for some in said for sentence in some]:
-                (sentence,) = draw(f"{lot} of {row_id}", sentences, 1)
-                parts = (spoken[place], sentence) if place else (sentence, spoken[place])
-                # A fence of code has a line of its own.
-                spoken[place] = ("\n\n" if "```" in spoken[place] else " ").join(parts)
+        if befores:
+            spoken[0] = _join(draw(f"before of {row_id}", befores, 1)[0], spoken[0])
+        if afters:
+            spoken[-1] = _join(spoken[-1], draw(f"after of {row_id}", afters, 1)[0])
         return spoken
+
+
+def _join(first: str, second: str) -> str:
+    # A fence of code has a line of its own.
+    return f"{first}\n\n{second}" if "```" in f"{first}{second}" else f"{first} {second}"
 
 
 def read_voices(path: Path) -> tuple[bytes, Voices]:
