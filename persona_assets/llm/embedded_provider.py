@@ -1,6 +1,7 @@
 """The embedded model as a litellm provider: `embedded/NAME` beside every other model."""
 
 import asyncio
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -26,6 +27,9 @@ def register_embedded_provider() -> None:
     if all(entry["provider"] != PROVIDER for entry in litellm.custom_provider_map):
         litellm.custom_provider_map.append({"provider": PROVIDER, "custom_handler": _make_handler()})
         custom_llm_setup()
+    # litellm makes a call in one step and awaits it in the next. A run that is stopped in between has lost nothing.
+    never_awaited = r"coroutine '.*EmbeddedLLM\.acompletion' was never awaited"
+    warnings.filterwarnings("ignore", never_awaited, RuntimeWarning)
 
 
 def read_options(parameters: Mapping[str, Any]) -> GenerationOptions:

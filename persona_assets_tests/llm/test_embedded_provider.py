@@ -1,8 +1,10 @@
 """The embedded model through litellm: what is asked arrives, and what comes back is litellm's."""
 
 import asyncio
+import gc
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,7 +17,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 from persona_assets.errors import ModelError
 from persona_assets.llm import embedded_provider
 from persona_assets.llm.embedded import EmbeddedModel
-from persona_assets.llm.embedded_provider import register_embedded_provider
+from persona_assets.llm.embedded_provider import PROVIDER, register_embedded_provider
 from persona_assets.llm.generation import Generation, GenerationOptions
 from persona_assets_tests.llm.conftest import CONTEXT_TOKENS, EMBEDDED_NAME
 
@@ -143,3 +145,15 @@ def test_the_model_also_answers_without_an_event_loop(embedded_model: EmbeddedMo
         model=f"embedded/{Path(embedded_model._path)}", messages=CHAT, max_tokens=4, context_tokens=CONTEXT_TOKENS
     )
     assert response.choices[0].message.content
+
+
+def test_a_run_that_is_stopped_warns_of_no_call_that_was_not_sent() -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        register_embedded_provider()
+        import litellm
+
+        (handler,) = (entry["custom_handler"] for entry in litellm.custom_provider_map if entry["provider"] == PROVIDER)
+        handler.acompletion()
+        gc.collect()
+    assert [str(warning.message) for warning in seen] == []
