@@ -55,6 +55,7 @@ _WRITTEN_SENTENCE = r"(?: (?:[^ .!?]|[0-9]+(?:\.[0-9]+)+)+){3,30}[.!?]"
 _LEAST_WORDS = 0.15
 _LEAST_NUMBERS = 0.5
 _LEAST_NAMES = 0.5
+_NO_VOICES = Voices()
 
 
 async def rewrite_sessions(
@@ -73,15 +74,15 @@ async def rewrite_sessions(
     tasks = (_plan_rewrite(asker, session) for session in sessions)
     demonstrations = asker.prompt.demonstration_texts()
 
-    most_copied = _MOST_COPIED_BY_SMALL if asker.is_small else _MOST_COPIED
+    most_copied, voices = _MOST_COPIED_BY_SMALL if asker.is_small else _MOST_COPIED, _voices_of(asker)
 
     def judge(session: Session, values: Values) -> Verdict:
-        return judge_rewrite(session, values, demonstrations, most_copied)
+        return judge_rewrite(session, values, demonstrations, most_copied, voices)
 
     async def work(task: Task[Session]) -> Outcome[Session]:
         return await answer_task(asker.client, task, judge, partial(score_rewrites, compare, asker.is_small))
 
-    make_row = partial(_make_row, _voices_of(asker))
+    make_row = partial(_make_row, voices)
     async for batch in collect_batches(run_tasks(tasks, work, asker.window), make_row, _SCHEMA):
         yield batch
 
@@ -115,7 +116,11 @@ async def answer_sessions(
 
 
 def judge_rewrite(
-    session: Session, values: Values, demonstrations: Sequence[str] = (), most_copied: float = _MOST_COPIED
+    session: Session,
+    values: Values,
+    demonstrations: Sequence[str] = (),
+    most_copied: float = _MOST_COPIED,
+    voices: Voices = _NO_VOICES,
 ) -> Verdict:
     """Refuse rewrites that change nothing, lose the facts or step out of character.
 
@@ -124,13 +129,17 @@ def judge_rewrite(
         values: `answer_1` to `answer_N`.
         demonstrations: texts of the prompt, whose phrases have no business in an answer.
         most_copied: share of an answer's words that may stand in runs of five as in the original.
+        voices: what the character will say around the answers, which is no copy.
     """
     answers = [strip_name_label(str(value), session.character["name"]) for value in values.values()]
     pairs = list(zip(answers, session.answers, strict=True))
     for answer, original in pairs:
         flaw = find_answer_flaw(answer, session, demonstrations)
-        if rejected := Rejected(flaw) if flaw else _find_loss(answer, original, demonstrations, most_copied):
+        if rejected := Rejected(flaw) if flaw else _find_loss(answer, original, demonstrations):
             return rejected
+    for spoken, original in zip(_speak(voices, session, answers), session.answers, strict=True):
+        if (copied := share_copied(spoken, original)) > most_copied:
+            return Rejected("unchanged", f"{copied:.0%} stands word for word in the original")
     if added := find_added_numbers(answers, session):
         return Rejected("adds_numbers", ", ".join(added))
     kept = sum(share_of_numbers_kept(answer, original) for answer, original in pairs) / len(pairs)
@@ -142,9 +151,7 @@ def judge_rewrite(
     return Accepted({"answers": answers})
 
 
-def _find_loss(answer: str, original: str, demonstrations: Sequence[str], most_copied: float) -> Rejected | None:
-    if share_copied(answer, original) > most_copied:
-        return Rejected("unchanged", f"{share_copied(answer, original):.0%} stands word for word in the original")
+def _find_loss(answer: str, original: str, demonstrations: Sequence[str]) -> Rejected | None:
     if not keeps_code(answer, original):
         return Rejected("loses_facts", "a code block of the original is missing or changed")
     if len(answer) < len(original) / 6:
@@ -204,7 +211,7 @@ def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[str]:
 
 def _voices_of(asker: Asker[DialoguePrompt]) -> Voices:
     """How characters speak for whom the model only goes on."""
-    return asker.prompt.content.voices if asker.continues_answers else Voices()
+    return asker.prompt.content.voices if asker.continues_answers else _NO_VOICES
 
 
 async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], compare: Compare) -> Outcome[Session]:
@@ -255,9 +262,13 @@ def _make_judge(
     return judge
 
 
+def _speak(voices: Voices, session: Session, answers: Sequence[str]) -> list[str]:
+    return voices.add_habits(session.row_id, session.character, answers)
+
+
 def _make_row(voices: Voices, outcome: Outcome[Session]) -> dict[str, Any]:
     session = outcome.task.context
-    answers = voices.add_habits(session.row_id, session.character, (outcome.values or {})["answers"])
+    answers = _speak(voices, session, (outcome.values or {})["answers"])
     turns = interleave(session.user_turns, answers)
     return {
         "dialogue_id": content_id("dia", session.character["character_id"], session.instruction_id, *answers),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from persona_assets.characters.dialogues import (
     share_copied,
 )
 from persona_assets.characters.sessions import Session
+from persona_assets.characters.voices import Habit, Voices
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import Accepted, Rejected
 from persona_assets.records import Dialogues
@@ -259,6 +261,15 @@ def test_a_rewrite_may_keep_six_words_in_ten() -> None:
     assert isinstance(kept, Accepted)
     more = judge_rewrite(make_session("How?", "Row past the 3 grey stones now"), {"answer_1": answer})
     assert more == Rejected("unchanged", "70% stands word for word in the original")
+
+
+def test_what_a_character_says_around_an_answer_is_no_copy() -> None:
+    session = make_session("How?", "Row past the 3 grey stones now")
+    answer = {"answer_1": "Row past the 3 grey stones now, I told them"}
+    voices = Voices(habits={"patient with children": Habit(before=("Come and sit down here.",))})
+    assert judge_rewrite(session, answer, voices=voices) == Accepted({"answers": list(answer.values())})
+    stranger = replace(session, character={**session.character, "personality": "Short with inspectors."})
+    assert isinstance(judge_rewrite(stranger, answer, voices=voices), Rejected)
 
 
 @pytest.mark.parametrize("is_small", [True, False])
