@@ -6,7 +6,8 @@ import sys
 from typing import Any
 
 from persona_assets.characters.dialogue_prompt import load_dialogue_prompt
-from persona_assets.characters.dialogues import find_answer_flaw, judge_rewrite
+from persona_assets.characters.dialogues import find_answer_flaw
+from persona_assets.characters.rewrite_flaws import judge_rewrite
 from persona_assets.dedup.text import normalise
 from persona_assets.llm.outcomes import Accepted
 from persona_assets.personas.heuristics import find_flaw

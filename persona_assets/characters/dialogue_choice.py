@@ -50,7 +50,7 @@ async def score_rewrites(
         meaning
         + agreement
         + _rate_manner(values["answers"], session)
-        + (2 * _rate_additions(values["answers"], session.answers) if is_small else life)
+        + (2 * _rate_faith(values["answers"], session.answers) if is_small else life)
         for values, meaning, life, agreement in zip(candidates, meanings, lives, agreements, strict=True)
     ]
 
@@ -117,6 +117,12 @@ def _rate_telling(answer: str, session: Session) -> float:
     new, all_words = count_new_words(answer, session.user_turns), count_new_words(answer, ())
     told = min(new, _MANY_NEW) / _MANY_NEW / 2 + new / max(1, all_words)
     return told - len(_PLATITUDE.findall(answer)) / 4 - count_repeated_runs(answer, _PHRASE) / 4
+
+
+def _rate_faith(answers: Sequence[str], originals: Sequence[str]) -> float:
+    """More where nothing is added, and nothing left out of any answer: a session is as good as its worst."""
+    kept = (share_of_words_kept(answer, original, few=1) for answer, original in zip(answers, originals, strict=True))
+    return _rate_additions(answers, originals) + min(kept)
 
 
 def _rate_additions(answers: Sequence[str], originals: Sequence[str]) -> float:

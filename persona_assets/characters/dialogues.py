@@ -12,22 +12,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from persona_assets.characters.answer_flaws import find_added_numbers, find_answer_flaw, strip_name_label
+from persona_assets.characters.answer_flaws import find_answer_flaw, strip_name_label
 from persona_assets.characters.dialogue_choice import score_answers, score_rewrites
 from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
+from persona_assets.characters.rewrite_flaws import NEARNESS, NEARNESS_OF_SMALL, judge_rewrite
 from persona_assets.characters.sessions import Session
 from persona_assets.characters.voices import Voices
 from persona_assets.llm.agreement import Compare
-from persona_assets.llm.answers import copies_any, find_borrowed, take_sentences
+from persona_assets.llm.answers import copies_any, take_sentences
 from persona_assets.llm.asker import Asker
-from persona_assets.llm.kept import (
-    keeps_code,
-    says_nothing_new,
-    share_copied,
-    share_of_names_kept,
-    share_of_numbers_kept,
-    share_of_words_kept,
-)
+from persona_assets.llm.kept import says_nothing_new, share_of_numbers_kept
 from persona_assets.llm.tasks import (
     Accepted,
     Outcome,
@@ -44,17 +38,11 @@ from persona_assets.records import Dialogues, content_id, polars_schema
 from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(Dialogues)
-_MOST_COPIED = 0.6
-_MOST_COPIED_BY_SMALL = 0.75
-"""A small model that says it in quite other words says something else."""
 _SHORTEST = 20
 _MOST_SENTENCES = 8
 _SENTENCE = re.compile(r"[.!?](?=\s|$)|\n")
 # Three to thirty words; a point between digits is part of a number.
 _WRITTEN_SENTENCE = r"(?: (?:[^ .!?]|[0-9]+(?:\.[0-9]+)+)+){3,30}[.!?]"
-_LEAST_WORDS = 0.15
-_LEAST_NUMBERS = 0.5
-_LEAST_NAMES = 0.5
 _NO_VOICES = Voices()
 
 
@@ -74,10 +62,10 @@ async def rewrite_sessions(
     tasks = (_plan_rewrite(asker, session) for session in sessions)
     demonstrations = asker.prompt.demonstration_texts()
 
-    most_copied, voices = _MOST_COPIED_BY_SMALL if asker.is_small else _MOST_COPIED, _voices_of(asker)
+    nearness, voices = NEARNESS_OF_SMALL if asker.is_small else NEARNESS, _voices_of(asker)
 
     def judge(session: Session, values: Values) -> Verdict:
-        return judge_rewrite(session, values, demonstrations, most_copied, voices)
+        return judge_rewrite(session, values, demonstrations, nearness, voices)
 
     async def work(task: Task[Session]) -> Outcome[Session]:
         return await answer_task(asker.client, task, judge, partial(score_rewrites, compare, asker.is_small))
@@ -113,54 +101,6 @@ async def answer_sessions(
     make_row = partial(_make_row, _voices_of(asker))
     async for batch in collect_batches(run_tasks(tasks, work, asker.window), make_row, _SCHEMA):
         yield batch
-
-
-def judge_rewrite(
-    session: Session,
-    values: Values,
-    demonstrations: Sequence[str] = (),
-    most_copied: float = _MOST_COPIED,
-    voices: Voices = _NO_VOICES,
-) -> Verdict:
-    """Refuse rewrites that change nothing, lose the facts or step out of character.
-
-    Args:
-        session: the original, and the character.
-        values: `answer_1` to `answer_N`.
-        demonstrations: texts of the prompt, whose phrases have no business in an answer.
-        most_copied: share of an answer's words that may stand in runs of five as in the original.
-        voices: what the character will say around the answers, which is no copy.
-    """
-    answers = [strip_name_label(str(value), session.character["name"]) for value in values.values()]
-    pairs = list(zip(answers, session.answers, strict=True))
-    for answer, original in pairs:
-        flaw = find_answer_flaw(answer, session, demonstrations)
-        if rejected := Rejected(flaw) if flaw else _find_loss(answer, original, demonstrations):
-            return rejected
-    for spoken, original in zip(_speak(voices, session, answers), session.answers, strict=True):
-        if (copied := share_copied(spoken, original)) > most_copied:
-            return Rejected("unchanged", f"{copied:.0%} stands word for word in the original")
-    if added := find_added_numbers(answers, session):
-        return Rejected("adds_numbers", ", ".join(added))
-    kept = sum(share_of_numbers_kept(answer, original) for answer, original in pairs) / len(pairs)
-    if kept < _LEAST_NUMBERS:
-        return Rejected("loses_facts", "fewer than half of the numbers of the original survive")
-    named = sum(share_of_names_kept(answer, original) for answer, original in pairs) / len(pairs)
-    if named < _LEAST_NAMES:
-        return Rejected("loses_facts", "fewer than half of the names of the original survive")
-    return Accepted({"answers": answers})
-
-
-def _find_loss(answer: str, original: str, demonstrations: Sequence[str]) -> Rejected | None:
-    if not keeps_code(answer, original):
-        return Rejected("loses_facts", "a code block of the original is missing or changed")
-    if len(answer) < len(original) / 6:
-        return Rejected("too_short", answer)
-    if borrowed := find_borrowed(answer, demonstrations) - find_borrowed(answer, [original]):
-        return Rejected("copies_demonstration", "; ".join(sorted(borrowed)))
-    if share_of_words_kept(answer, original) < _LEAST_WORDS:
-        return Rejected("loses_facts", "it speaks of something else")
-    return None
 
 
 def judge_answer(session: Session, values: Values, demonstrations: Sequence[str] = ()) -> Verdict:
@@ -262,13 +202,9 @@ def _make_judge(
     return judge
 
 
-def _speak(voices: Voices, session: Session, answers: Sequence[str]) -> list[str]:
-    return voices.add_habits(session.row_id, session.character, answers)
-
-
 def _make_row(voices: Voices, outcome: Outcome[Session]) -> dict[str, Any]:
     session = outcome.task.context
-    answers = _speak(voices, session, (outcome.values or {})["answers"])
+    answers = voices.add_habits(session.row_id, session.character, (outcome.values or {})["answers"])
     turns = interleave(session.user_turns, answers)
     return {
         "dialogue_id": content_id("dia", session.character["character_id"], session.instruction_id, *answers),

@@ -111,3 +111,12 @@ def test_a_rewrite_of_a_small_model_that_denies_something_is_not_preferred() -> 
 def test_of_the_life_of_the_character_something_is_better_than_nothing() -> None:
     answers = ["Home, as I know.", "Away, as I know."]
     assert find_best_answer(OPEN, answers, compare_by({("A", "Home,"): 0.4})) == answers[0]
+
+
+def test_a_rewritten_session_of_a_small_model_is_as_good_as_its_worst_answer() -> None:
+    originals = ("Row past seven grey stones.", "Moor beside the harbour wall.")
+    session = make_session("How?", originals[0], "And then?", originals[1])
+    uneven = {"answers": ["Row past seven grey stones, I say.", "Moor anywhere, I say, anywhere."]}
+    even = {"answers": ["Row past some grey stones, I say.", "Moor near the harbour wall, I say."]}
+    scores = asyncio.run(score_rewrites(compare_by({}), True, session, [uneven, even]))
+    assert scores[1] > scores[0]

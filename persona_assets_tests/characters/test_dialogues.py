@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ from persona_assets.characters.dialogues import (
     answer_sessions,
     find_answer_flaw,
     judge_answer,
-    judge_rewrite,
     rewrite_sessions,
-    share_copied,
 )
+from persona_assets.characters.rewrite_flaws import judge_rewrite
 from persona_assets.characters.sessions import Session
-from persona_assets.characters.voices import Habit, Voices
 from persona_assets.llm.asker import Asker
+from persona_assets.llm.kept import share_copied
 from persona_assets.llm.tasks import Accepted, Rejected
 from persona_assets.records import Dialogues
 from persona_assets.settings import TaskSettings
@@ -197,30 +195,6 @@ def test_a_faulty_model_loses_nothing_silently(kind: str, tmp_path: Path) -> Non
     assert made.quarantined["row_id"].str.contains(r"^chr_\d+\+ins_\d+$").all()
 
 
-@pytest.mark.parametrize(
-    ("reason", "answer"),
-    [
-        ("unchanged", "My bridge  has 3 arches and is 120 metres long."),
-        ("loses_facts", "It has some arches, and it is longer than my ferry by far."),
-        ("too_short", "Ask the mayor."),
-        ("unchanged", "Well, I say: my bridge has 3 arches and is 120 metres long."),
-        ("out_of_character", "It counts 3 arches, and the whole of it stretches over 120 metres."),
-        ("speaks_as_model", "As an AI language model I count 3 arches on 120 metres."),
-        ("speaks_for_user", "It has 3 arches on 120 metres.\nUser: And how high is it?"),
-        ("repetition", "3 arches, arches arches, on 120 metres of stone."),
-        ("recites_profile", "I sailed: he sailed on grain barges for nine years and then bought 3 arches of 120."),
-        ("recites_profile", "I am a ferry captain from a canal city who sails 3 arches of 120."),
-        ("repeats_user", "Tell me please how long the old bridge over the river in our town is: 3 arches, 120."),
-    ],
-)
-def test_each_flaw_of_a_rewrite_has_its_word(reason: str, answer: str) -> None:
-    question = "Tell me please how long the old bridge over the river in our town is?"
-    session = make_session(question, "My bridge has 3 arches and is 120 metres long.")
-    verdict = judge_rewrite(session, {"answer_1": answer})
-    assert isinstance(verdict, Rejected)
-    assert verdict.reason == reason
-
-
 LECTURE = "The bridge stands on 3 arches. It is 120 metres long, and that makes it the longest of the region."
 
 
@@ -228,16 +202,6 @@ def test_g_that_lectures_goes_to_quarantine(tmp_path: Path) -> None:
     made = make("g", tmp_path, [make_session("How?", "So.")], teach("g-lecture", lambda _: LECTURE), candidates=1)
     assert made.rows.is_empty()
     assert made.reasons() == {"out_of_character": 1}
-
-
-def test_a_rewrite_with_phrases_of_the_demonstrations_is_refused() -> None:
-    session = make_session("How long is it?", "It is 120 metres long.")
-    shown = ["I hang a picture upon every name, and write it in my little booklet."]
-    borrowed = {"answer_1": "I say 120 metres, hang a picture upon every rope, and use my little booklet."}
-    verdict = judge_rewrite(session, borrowed, shown)
-    assert isinstance(verdict, Rejected)
-    assert verdict.reason == "copies_demonstration"
-    assert isinstance(judge_rewrite(session, borrowed), Accepted)
 
 
 def test_an_answer_with_half_a_sentence_of_a_demonstration_is_refused() -> None:
@@ -249,29 +213,6 @@ def test_an_answer_with_half_a_sentence_of_a_demonstration_is_refused() -> None:
     assert isinstance(judge_answer(SESSIONS[1], copied), Accepted)
 
 
-def test_a_rewrite_that_speaks_of_something_else_loses_the_facts() -> None:
-    original = "Freeze bread in slices and never store opened loaves inside plastic wrapping during summer months."
-    verdict = judge_rewrite(make_session("How?", original), {"answer_1": "I like my ferry, and the quay at dusk."})
-    assert verdict == Rejected("loses_facts", "it speaks of something else")
-
-
-def test_a_rewrite_may_keep_six_words_in_ten() -> None:
-    answer = "Row past the 3 grey stones now, I told them"
-    kept = judge_rewrite(make_session("How?", "Row past the 3 grey stones"), {"answer_1": answer})
-    assert isinstance(kept, Accepted)
-    more = judge_rewrite(make_session("How?", "Row past the 3 grey stones now"), {"answer_1": answer})
-    assert more == Rejected("unchanged", "70% stands word for word in the original")
-
-
-def test_what_a_character_says_around_an_answer_is_no_copy() -> None:
-    session = make_session("How?", "Row past the 3 grey stones now")
-    answer = {"answer_1": "Row past the 3 grey stones now, I told them"}
-    voices = Voices(habits={"patient with children": Habit(before=("Come and sit down here.",))})
-    assert judge_rewrite(session, answer, voices=voices) == Accepted({"answers": list(answer.values())})
-    stranger = replace(session, character={**session.character, "personality": "Short with inspectors."})
-    assert isinstance(judge_rewrite(stranger, answer, voices=voices), Rejected)
-
-
 @pytest.mark.parametrize("is_small", [True, False])
 def test_a_small_model_may_keep_three_words_in_four(
     is_small: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -281,20 +222,6 @@ def test_a_small_model_may_keep_three_words_in_four(
     model = teach(f"r-kept-{is_small}", lambda _: '{"answer_1": "Row past the 3 grey stones now, I told them"}')
     made = make("r", tmp_path, [session], model, candidates=1)
     assert made.reasons() == ({} if is_small else {"unchanged": 1})
-
-
-def test_a_rewrite_that_is_far_shorter_than_the_original_is_refused() -> None:
-    session = make_session("Why?", "Because of the river and of the many ships. " * 10)
-    assert judge_rewrite(session, {"answer_1": "Because of all the ships."}) == Rejected(
-        "too_short", "Because of all the ships."
-    )
-
-
-def test_facts_are_counted_over_the_whole_session() -> None:
-    session = make_session("Where?", "In the harbour, of course.", "How many?", "There are 17 of them.")
-    answers = {"answer_1": "Down in the harbour, where else.", "answer_2": "More than I have fingers, surely."}
-    # The first answer has no number to lose, so half of the session's facts are kept.
-    assert isinstance(judge_rewrite(session, answers), Accepted)
 
 
 def test_a_label_is_taken_away_in_both_kinds() -> None:
