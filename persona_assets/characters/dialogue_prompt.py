@@ -43,7 +43,7 @@ class DialoguePrompt(PromptFile):
         character, answer = shown.values["character"], shown.answer
         texts = [answer] if isinstance(answer, str) else [str(value) for value in answer.values()]
         openings = self.voices.draw_openings(f"demonstration {number}", character, [""] * len(texts))
-        begun = [_follow(opening.said, text) for opening, text in zip(openings, texts, strict=False)] or texts
+        begun = list(map(_follow, openings, texts)) or texts
         told = {**shown.values, "character": tell_calling_alone(character)}
         kept = begun[0] if isinstance(answer, str) else dict(zip(answer, begun, strict=True))
         return shown.model_copy(update={"values": told, "answer": kept})

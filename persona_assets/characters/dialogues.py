@@ -17,7 +17,7 @@ from persona_assets.characters.dialogue_choice import score_answers, score_rewri
 from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
 from persona_assets.characters.rewrite_flaws import NEARNESS, NEARNESS_OF_SMALL, judge_rewrite
 from persona_assets.characters.sessions import Session
-from persona_assets.characters.voices import Opening, Voices
+from persona_assets.characters.voices import Voices
 from persona_assets.llm.agreement import Compare
 from persona_assets.llm.answers import copies_any, take_sentences
 from persona_assets.llm.asker import Asker
@@ -136,7 +136,7 @@ def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Sessio
     # A pattern has no room for the lines of a program.
     has_code = any("```" in answer for answer in session.answers)
     openings = [] if has_code else _draw_openings(asker, session)
-    patterns = map(write_pattern, (opening.said for opening in openings), session.answers)
+    patterns = map(write_pattern, openings, session.answers)
     model = rewrite_model(len(session.answers), tuple(patterns))
     return asker.make_task(session.row_id, session, values, answer_model=model)
 
@@ -145,7 +145,7 @@ def _tell(asker: Asker[DialoguePrompt], session: Session) -> Mapping[str, Any]:
     return tell_calling_alone(session.character) if _voices_of(asker).openings.first else session.character
 
 
-def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[Opening]:
+def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[str]:
     return _voices_of(asker).draw_openings(session.row_id, session.character, session.user_turns)
 
 
@@ -165,13 +165,11 @@ async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], co
             request = request.with_turns(
                 {"role": "assistant", "content": answers[-1]}, {"role": "user", "content": question}
             )
-        opening = openings[number] if openings else Opening("", "")
-        short = asker.prompt.content.begun if openings else None
-        begun = opening.begun if short else opening.said
-        sentences = short.sentences if short else None
-        task = replace(first, request=asker.begin(request, begun), may_be_cut=sentences is not None)
+        opening = openings[number] if openings else ""
+        sentences = asker.prompt.content.begun.sentences if opening and asker.prompt.content.begun else None
+        task = replace(first, request=asker.begin(request, opening), may_be_cut=sentences is not None)
         score = partial(score_answers, compare, asker.is_small, number)
-        judge = _make_judge(answers, opening.said, first.demonstrations, sentences)
+        judge = _make_judge(answers, opening, first.demonstrations, sentences)
         outcome = await answer_task(asker.client, task, judge, score)
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)

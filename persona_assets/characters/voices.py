@@ -6,7 +6,6 @@ calling or the birthplace in the opening, the personality in a sentence before o
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from persona_assets.personas.draws import draw
 from persona_assets.yaml_files import read_yaml, validate_yaml
 
 _BIRTHPLACE = "{{ birthplace }}"
-_BAR = " | "
 _WANTS_ADVICE = re.compile(
     r"\b(?:how (?:do|can|could|should|would|might) (?:I|we|you|one)"
     r"|what (?:do|can|could|should|must) (?:I|we)|should (?:I|we)"
@@ -26,25 +24,10 @@ _WANTS_ADVICE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """How one answer begins.
-
-    Attributes:
-        said: all of it.
-        begun: its end, with which a model is begun that does not hear who speaks: what such a model reads of a calling,
-            it mixes into everything.
-    """
-
-    said: str
-    begun: str
-
-
 class Openings(BaseModel):
     """How the answers of a session may begin.
 
-    `{{ calling }}` stands for who the character is, `{{ birthplace }}` for where it comes from. What stands before a
-    bar is kept from a model that does not hear who speaks.
+    `{{ calling }}` stands for who the character is, `{{ birthplace }}` for where it comes from.
 
     Attributes:
         first: its first answer.
@@ -87,7 +70,7 @@ class Voices(BaseModel):
     advice_openings: Openings | None = None
     habits: dict[str, Habit] = {}
 
-    def draw_openings(self, row_id: str, character: Mapping[str, Any], questions: Sequence[str]) -> list[Opening]:
+    def draw_openings(self, row_id: str, character: Mapping[str, Any], questions: Sequence[str]) -> list[str]:
         """Draw how the answers of a session begin; equal for an equal pair of character and session.
 
         Args:
@@ -110,7 +93,7 @@ class Voices(BaseModel):
                 return []
             lot = f"later opening {place} of {row_id}" if place else f"opening of {row_id}"
             drawn += draw(lot, fitting, 1)
-        return [_read_opening(opening.replace(_BIRTHPLACE, birthplace)) for opening in drawn]
+        return [opening.replace(_BIRTHPLACE, birthplace) for opening in drawn]
 
     def add_habits(self, row_id: str, character: Mapping[str, Any], answers: Sequence[str]) -> list[str]:
         """Add what the character is in the habit of saying to the answers of a session.
@@ -134,10 +117,6 @@ class Voices(BaseModel):
         if afters:
             spoken[-1] = _join(spoken[-1], draw(f"after of {row_id}", afters, 1)[0])
         return spoken
-
-
-def _read_opening(text: str) -> Opening:
-    return Opening(text.replace(_BAR, " "), text.rpartition(_BAR)[2])
 
 
 def _join(first: str, second: str) -> str:

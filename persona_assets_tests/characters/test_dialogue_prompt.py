@@ -105,10 +105,7 @@ def test_a_rewrite_has_no_more_sentences_than_the_original(original: str, most: 
 
 
 @pytest.mark.usefixtures("continuing")
-@pytest.mark.parametrize(("prompt", "given"), [(G, "begun"), (BEGUN_G, "said")])
-def test_g_is_given_the_opening_and_its_answers_hold_it(
-    prompt: Prompt[DialoguePrompt], given: str, tmp_path: Path
-) -> None:
+def test_g_is_given_the_opening_and_its_answers_hold_it(tmp_path: Path) -> None:
     asked: list[Sequence[Mapping[str, Any]]] = []
 
     def answer(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -116,19 +113,16 @@ def test_g_is_given_the_opening_and_its_answers_hold_it(
         return f"you take rope number {len(asked)} and wait for the tide."
 
     session = make_session("One?", "1", "Two?", "2")
-    model = teach(f"g-begun-{given}", answer)
-    rows = ask(tmp_path, prompt, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE).rows
+    model = teach("g-begun", answer)
+    rows = ask(tmp_path, G, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE).rows
     first, second = G.content.voices.draw_openings(session.row_id, session.character, session.user_turns)
     turns = [turn["content"] for turn in rows["turns"].to_list()[0]]
-    wanted = [
-        f"{first.said} you take rope number 1 and wait for the tide.",
-        f"{second.said} you take rope number 2 and wait",
-    ]
+    wanted = [f"{first} you take rope number 1 and wait for the tide.", f"{second} you take rope number 2 and wait for"]
     assert turns[1] == wanted[0]
     assert turns[3].startswith(wanted[1])
     assert [messages[-1] for messages in asked] == [
-        {"role": "assistant", "content": getattr(first, given)},
-        {"role": "assistant", "content": getattr(second, given)},
+        {"role": "assistant", "content": first},
+        {"role": "assistant", "content": second},
     ]
     assert [message["content"] for message in asked[1][-4:-1]] == [asked[0][-2]["content"], turns[1], "Two?"]
 
