@@ -73,7 +73,8 @@ async def score_answers(
     about = session.answers[turn] if session.is_answered else session.user_turns[turn]
     meanings, lives, agreements = await _compare_with(compare, about, _tell_life(session), texts)
     if is_small:
-        numbers = [share_of_numbers_kept(text, about) if session.is_answered else 0.0 for text in texts]
+        asked = session.user_turns[turn]
+        numbers = [share_of_numbers_kept(text, about, asked) if session.is_answered else 0.0 for text in texts]
         told = [_rate_telling(text, session) for text in texts]
         # What is nearest to a question says it again.
         weight = 2 if session.is_answered else 1

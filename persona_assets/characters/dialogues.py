@@ -195,11 +195,15 @@ def _make_judge(
         if copies_any(text, earlier, words=12):
             return Rejected("repetition", "says again what it said before")
         # What a small model reckons is wrong; a large one may say the same in other numbers.
-        if sentences and session.is_answered and not share_of_numbers_kept(text, session.answers[len(earlier)]):
+        if sentences and session.is_answered and not _keeps_a_number(text, session, len(earlier)):
             return Rejected("wrong_numbers", "none of those of the original answer")
         return judge_answer(session, {"text": text}, demonstrations)
 
     return judge
+
+
+def _keeps_a_number(text: str, session: Session, turn: int) -> bool:
+    return share_of_numbers_kept(text, session.answers[turn], known=session.user_turns[turn]) > 0
 
 
 def _make_row(voices: Voices, outcome: Outcome[Session]) -> dict[str, Any]:

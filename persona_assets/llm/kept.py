@@ -24,9 +24,12 @@ def list_numbers(text: str) -> list[str]:
     return _NUMBER.findall(text)
 
 
-def share_of_numbers_kept(answer: str, original: str) -> float:
-    """Share of the numbers of the original that the answer still has; 1 when there are none."""
-    numbers = set(list_numbers(original))
+def share_of_numbers_kept(answer: str, original: str, known: str = "") -> float:
+    """Share of the numbers of the original that the answer still has; 1 when there are none.
+
+    Numbers of what is `known` do not count, such as those of the question that both answer.
+    """
+    numbers = set(list_numbers(original)) - set(list_numbers(known))
     return len(numbers & set(list_numbers(answer))) / len(numbers) if numbers else 1.0
 
 

@@ -171,14 +171,21 @@ def test_an_answer_of_a_small_model_that_says_the_question_again_says_nothing(
 @pytest.mark.usefixtures("continuing")
 @pytest.mark.parametrize(
     ("original", "reasons"),
-    [("It takes 14 months.", {}), ("It takes 15 months.", {"wrong_numbers"}), ("Long.", {}), ("", {})],
+    [
+        ("It takes 14 months.", {}),
+        ("It takes 15 months.", {"wrong_numbers"}),
+        ("7 coins take 15 months.", {"wrong_numbers"}),
+        ("7 coins take 14 months.", {}),
+        ("Long.", {}),
+        ("", {}),
+    ],
 )
 def test_what_a_small_model_reckons_is_compared_with_the_original(
     original: str, reasons: set[str], tmp_path: Path
 ) -> None:
-    model = teach(f"g-reckons-{original}", lambda _: "you save for 14 months.")
+    model = teach(f"g-reckons-{original}", lambda _: "you save 7 coins for 14 months.")
     session, begun = (
-        make_session("How long?", *filter(None, [original])),
+        make_session("How long do I save 7 coins?", *filter(None, [original])),
         replace(G, content=G.content.with_begun_answers()),
     )
     made = ask(tmp_path, begun, lambda asker: answer_sessions(asker, [session], compare_by_length), model, ONE)
