@@ -156,4 +156,5 @@ def test_a_run_that_is_stopped_warns_of_no_call_that_was_not_sent() -> None:
         (handler,) = (entry["custom_handler"] for entry in litellm.custom_provider_map if entry["provider"] == PROVIDER)
         handler.acompletion()
         gc.collect()
-    assert [str(warning.message) for warning in seen] == []
+    # What other tests left behind may be collected here, too.
+    assert [str(warning.message) for warning in seen if issubclass(warning.category, RuntimeWarning)] == []
