@@ -81,9 +81,9 @@ def test_facts_are_counted_over_the_whole_session() -> None:
     assert isinstance(judge_rewrite(session, answers), Accepted)
 
 
-def test_a_small_model_keeps_most_of_the_words() -> None:
+def test_a_small_model_keeps_more_of_the_words() -> None:
     session = make_session("What for?", "Bread, fruit or porridge keep you awake until the evening.")
-    vague = {"answer_1": "I say that it keeps you fresh and awake until the evening, and so do my sailors."}
+    vague = {"answer_1": "I say that it keeps you fresh, and so say my sailors on the evening boat, my friend."}
     assert isinstance(judge_rewrite(session, vague), Accepted)
     verdict = judge_rewrite(session, vague, nearness=NEARNESS_OF_SMALL)
     assert verdict == Rejected("loses_facts", "it speaks of something else")
