@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from persona_assets.characters.voices import Voices, read_voices
+from persona_assets.characters.voices import NO_VOICES, Voices, read_voices
 from persona_assets.personas.callings import read_calling
 from persona_assets.prompts import BegunPrompt, Demonstration, Prompt, PromptFile, hash_files
 from persona_assets.yaml_files import read_yaml, validate_yaml
@@ -22,12 +22,12 @@ class DialoguePrompt(PromptFile):
         begun: what a model is asked whose answers are begun; none: the same, with demonstrations that are begun, too.
     """
 
-    voices: Voices = Voices()
+    voices: Voices = NO_VOICES
     begun: BegunPrompt | None = None
 
     def without_voices(self) -> Self:
         """The same prompt for a model that finds the voice of a character itself."""
-        return self.model_copy(update={"voices": Voices()})
+        return self.model_copy(update={"voices": NO_VOICES})
 
     def with_begun_answers(self) -> Self:
         """The same prompt for a model whose answers are begun: the answers of its demonstrations are, too.

@@ -17,7 +17,7 @@ from persona_assets.characters.dialogue_choice import score_answers, score_rewri
 from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
 from persona_assets.characters.rewrite_flaws import NEARNESS, NEARNESS_OF_SMALL, judge_rewrite
 from persona_assets.characters.sessions import Session
-from persona_assets.characters.voices import Voices
+from persona_assets.characters.voices import NO_VOICES, Voices
 from persona_assets.llm.agreement import Compare
 from persona_assets.llm.answers import copies_any, take_sentences
 from persona_assets.llm.asker import Asker
@@ -43,7 +43,6 @@ _MOST_SENTENCES = 8
 _SENTENCE = re.compile(r"[.!?](?=\s|$)|\n")
 # Three to thirty words; a point between digits is part of a number.
 _WRITTEN_SENTENCE = r"(?: (?:[^ .!?]|[0-9]+(?:\.[0-9]+)+)+){3,30}[.!?]"
-_NO_VOICES = Voices()
 
 
 async def rewrite_sessions(
@@ -151,7 +150,7 @@ def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[str]:
 
 def _voices_of(asker: Asker[DialoguePrompt]) -> Voices:
     """How characters speak for whom the model only goes on."""
-    return asker.prompt.content.voices if asker.continues_answers else _NO_VOICES
+    return asker.prompt.content.voices if asker.continues_answers else NO_VOICES
 
 
 async def _answer_in_turn(asker: Asker[DialoguePrompt], first: Task[Session], compare: Compare) -> Outcome[Session]:

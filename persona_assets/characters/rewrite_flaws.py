@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from persona_assets.characters.answer_flaws import find_added_numbers, find_answer_flaw, strip_name_label
 from persona_assets.characters.sessions import Session
-from persona_assets.characters.voices import Voices
+from persona_assets.characters.voices import NO_VOICES, Voices
 from persona_assets.llm.answers import find_borrowed
 from persona_assets.llm.kept import (
     keeps_code,
@@ -39,15 +39,13 @@ NEARNESS = Nearness(most_copied=0.6, least_words=0.15, few=5)
 NEARNESS_OF_SMALL = Nearness(most_copied=0.75, least_words=0.35, few=2)
 """A small model that says it in quite other words says something else."""
 
-_NO_VOICES = Voices()
-
 
 def judge_rewrite(
     session: Session,
     values: Values,
     demonstrations: Sequence[str] = (),
     nearness: Nearness = NEARNESS,
-    voices: Voices = _NO_VOICES,
+    voices: Voices = NO_VOICES,
 ) -> Verdict:
     """Refuse rewrites that change nothing, lose the facts or step out of character.
 

@@ -119,6 +119,10 @@ class Voices(BaseModel):
         return spoken
 
 
+NO_VOICES = Voices()
+"""Of characters whose model finds their voice itself."""
+
+
 def _join(first: str, second: str) -> str:
     # A fence of code has a line of its own.
     return f"{first}\n\n{second}" if "```" in f"{first}{second}" else f"{first} {second}"
