@@ -56,7 +56,7 @@ class BegunPrompt(BaseModel):
         system: in place of that of the prompt file.
         user: likewise.
         max_tokens: likewise.
-        sentences: that are kept of an answer; one that was cut off in a later one is none the worse.
+        sentences: that are kept of an answer, which may be cut off in a later one; none: it is kept as it is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,7 +64,7 @@ class BegunPrompt(BaseModel):
     system: str
     user: str
     max_tokens: int = Field(gt=0)
-    sentences: int = Field(gt=0)
+    sentences: int | None = Field(None, gt=0)
 
 
 class PromptFile(BaseModel):

@@ -1,13 +1,12 @@
 """The prompt files of the dialogues: beside a prompt, the voices of characters whose answers are begun."""
 
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
+
+from pydantic import model_validator
 
 from persona_assets.characters.voices import NO_VOICES, Voices, read_voices
-from persona_assets.personas.callings import read_calling
-from persona_assets.prompts import BegunPrompt, Demonstration, Prompt, PromptFile, hash_files
+from persona_assets.prompts import BegunPrompt, Prompt, PromptFile, hash_files
 from persona_assets.yaml_files import read_yaml, validate_yaml
 
 
@@ -19,34 +18,28 @@ class DialoguePrompt(PromptFile):
 
     Attributes:
         voices: how characters speak whose answers are begun; in the file, the name of one beside it.
-        begun: what a model is asked whose answers are begun; none: the same, with demonstrations that are begun, too.
+        begun: what a model is asked whose answers are begun, in place of the prompt and its demonstrations. It is told
+            nothing of the character, who is in the opening: what it hears of a life and a manner, it recites.
     """
 
     voices: Voices = NO_VOICES
     begun: BegunPrompt | None = None
+
+    @model_validator(mode="after")
+    def _check_begun(self) -> Self:
+        if bool(self.voices.openings.first) != bool(self.begun):
+            raise ValueError("begun and voices: answers that are begun need both, a request and openings")
+        return self
 
     def without_voices(self) -> Self:
         """The same prompt for a model that finds the voice of a character itself."""
         return self.model_copy(update={"voices": NO_VOICES})
 
     def with_begun_answers(self) -> Self:
-        """The same prompt for a model whose answers are begun: the answers of its demonstrations are, too.
-
-        They tell of callings alone, as the character is told of.
-        """
-        if self.begun:
-            return self.model_copy(update={**self.begun.model_dump(exclude={"sentences"}), "demonstrations": ()})
-        shown = (self._begin(number, one) for number, one in enumerate(self.demonstrations))
-        return self.model_copy(update={"demonstrations": tuple(shown)})
-
-    def _begin(self, number: int, shown: Demonstration) -> Demonstration:
-        character, answer = shown.values["character"], shown.answer
-        texts = [answer] if isinstance(answer, str) else [str(value) for value in answer.values()]
-        openings = self.voices.draw_openings(f"demonstration {number}", character, [""] * len(texts))
-        begun = list(map(_follow, openings, texts)) or texts
-        told = {**shown.values, "character": tell_calling_alone(character)}
-        kept = begun[0] if isinstance(answer, str) else dict(zip(answer, begun, strict=True))
-        return shown.model_copy(update={"values": told, "answer": kept})
+        """What a model is asked whose answers are begun."""
+        if not self.begun:
+            return self
+        return self.model_copy(update={**self.begun.model_dump(exclude={"sentences"}), "demonstrations": ()})
 
 
 def load_dialogue_prompt(path: Path) -> Prompt[DialoguePrompt]:
@@ -67,18 +60,3 @@ def load_dialogue_prompt(path: Path) -> Prompt[DialoguePrompt]:
         voices_source, values["voices"] = read_voices(path.parent / values["voices"])
         sources.append(voices_source)
     return Prompt(path.stem, hash_files(*sources), validate_yaml(path, source, values, DialoguePrompt))
-
-
-def tell_calling_alone(character: Mapping[str, Any]) -> dict[str, Any]:
-    """A character as a small model is told of it: who it is, or its persona where that does not say so shortly.
-
-    What such a model hears of a life and a manner, it recites.
-    """
-    calling = read_calling(str(character["persona"]))
-    told = f"{calling[:1].upper()}{calling[1:]}." if calling else character["persona"]
-    return {**character, "persona": told, "experience": "", "personality": ""}
-
-
-def _follow(opening: str, answer: str) -> str:
-    is_pronoun = re.match(r"I\b", answer)
-    return f"{opening} {answer if is_pronoun else answer[:1].lower() + answer[1:]}"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from persona_assets.characters.answer_flaws import find_answer_flaw, strip_name_label
 from persona_assets.characters.dialogue_choice import score_answers, score_rewrites
-from persona_assets.characters.dialogue_prompt import DialoguePrompt, tell_calling_alone
+from persona_assets.characters.dialogue_prompt import DialoguePrompt
 from persona_assets.characters.rewrite_flaws import NEARNESS, NEARNESS_OF_SMALL, judge_rewrite
 from persona_assets.characters.sessions import Session
 from persona_assets.characters.voices import NO_VOICES, Voices
@@ -88,9 +88,7 @@ async def answer_sessions(
         Batches of dialogues_g.
     """
     tasks = (
-        asker.make_task(
-            session.row_id, session, {"character": _tell(asker, session), "instruction": session.user_turns[0]}
-        )
+        asker.make_task(session.row_id, session, {"character": session.character, "instruction": session.user_turns[0]})
         for session in sessions
     )
 
@@ -131,17 +129,13 @@ def write_pattern(opening: str, original: str) -> str:
 
 
 def _plan_rewrite(asker: Asker[DialoguePrompt], session: Session) -> Task[Session]:
-    values = {"character": _tell(asker, session), "questions": session.user_turns, "answers": session.answers}
+    values = {"character": session.character, "questions": session.user_turns, "answers": session.answers}
     # A pattern has no room for the lines of a program.
     has_code = any("```" in answer for answer in session.answers)
     openings = [] if has_code else _draw_openings(asker, session)
     patterns = map(write_pattern, openings, session.answers)
     model = rewrite_model(len(session.answers), tuple(patterns))
     return asker.make_task(session.row_id, session, values, answer_model=model)
-
-
-def _tell(asker: Asker[DialoguePrompt], session: Session) -> Mapping[str, Any]:
-    return tell_calling_alone(session.character) if _voices_of(asker).openings.first else session.character
 
 
 def _draw_openings(asker: Asker[DialoguePrompt], session: Session) -> list[str]:

@@ -24,6 +24,9 @@ _DEEPEST = 12
 _FREE_DEPTH = 2
 # One sign that stands for itself: not followed by a count, which could leave it out.
 _LITERAL = re.compile(r"(?:\\[^\w\s]|[^\\.^$*+?{}\[\]|()])(?![*+?{])")
+# What has no say in the structure: escaped signs and classes of signs; and a group that has no other within.
+_CLOSED = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")
+_GROUP = re.compile(r"\([^()]*\)")
 _READ = {
     "type", "const", "enum", "properties", "required", "additionalProperties", "items", "minItems", "maxItems",
     "minLength", "maxLength", "pattern", "minimum", "maximum", "anyOf", "oneOf", "$ref", "$defs", "definitions",
@@ -147,7 +150,7 @@ def _write_array(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int)
 def _write_string(schema: Mapping[str, Any]) -> str:
     if "pattern" in schema:
         pattern = _write_pattern(schema["pattern"])
-        return f'"(?:{pattern})"' if "|" in pattern else f'"{pattern}"'
+        return f'"(?:{pattern})"' if _is_choice(pattern) else f'"{pattern}"'
     least, most = _read_limits(schema, "minLength", "maxLength")
     if most is not None and most <= _LONGEST_COUNTED:
         return f'"{CHARACTER}{_count(least, most)}"'
@@ -204,6 +207,14 @@ def _write_pattern(pattern: Any) -> str:
         else:
             written.append(piece)
     return "".join(written)
+
+
+def _is_choice(pattern: str) -> bool:
+    """Whether a pattern is a choice as a whole; one within a group, or a sign in a class, is none."""
+    open_parts = _CLOSED.sub("", pattern)
+    while (outer := _GROUP.sub("", open_parts)) != open_parts:
+        open_parts = outer
+    return "|" in open_parts
 
 
 def _check_pattern(pattern: Any) -> None:

@@ -82,11 +82,13 @@ class BegunRecipe(BegunPrompt):
     """What a model is asked whose answers are begun, in plain text.
 
     Attributes:
+        sentences: that are kept of an answer.
         openings: how its answers may begin, drawn for each row.
         demonstrations: in place of those of the recipe.
         checks: that a row must pass beside those of the recipe.
     """
 
+    sentences: int = Field(gt=0)
     openings: tuple[str, ...] = Field(min_length=1)
     demonstrations: tuple[Demonstration, ...] = ()
     checks: tuple[str, ...] = ()

@@ -8,28 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
-from persona_assets.characters.dialogue_prompt import DialoguePrompt, load_dialogue_prompt, tell_calling_alone
+from persona_assets.characters.dialogue_prompt import load_dialogue_prompt
 from persona_assets.characters.dialogues import (
     answer_sessions,
     rewrite_model,
     rewrite_sessions,
     write_pattern,
 )
+from persona_assets.errors import PromptError
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.json_regex import to_regex
 from persona_assets.llm.structured import answer_schema
-from persona_assets.prompts import Prompt
 from persona_assets.settings import TaskSettings
+from persona_assets.yaml_files import read_yaml
 from persona_assets_tests.asking import PROMPTS, ask, compare_by_length
 from persona_assets_tests.characters.people import make_session
 from persona_assets_tests.scripted import ScriptedReply, teach
 
 R = load_dialogue_prompt(PROMPTS / "dialogues_r.yaml")
 G = load_dialogue_prompt(PROMPTS / "dialogues_g.yaml")
-BEGUN_G = replace(G, content=G.content.model_copy(update={"begun": None}))
-"""As a file has it that says nothing of what a model with begun answers is asked."""
 ONE = TaskSettings(candidates=1)
 PERSONA = "A ferry captain from a canal city who collects folk songs."
 
@@ -48,36 +48,37 @@ def test_g_asks_a_model_whose_answers_are_begun_in_few_words() -> None:
     assert [message["content"] for message in told] == [G.content.begun.system, "How?"]
 
 
-@pytest.mark.parametrize("prompt", [R, BEGUN_G])
-def test_a_model_whose_answers_are_begun_hears_of_callings_alone(prompt: Prompt[DialoguePrompt]) -> None:
-    lived = {"persona": PERSONA, "experience": "Sailed a barge.", "personality": "Is vain."}
-    character = {**make_session("How?", "So.").character, **lived}
-    values = {"character": character, "questions": ["How?"], "answers": ["So."], "instruction": "How?"}
-    told = json.dumps(prompt.render(**values))
-    assert f"{PERSONA} Sailed a barge. Is vain." in told
-    begun = replace(prompt, content=prompt.content.with_begun_answers())
-    told = json.dumps(begun.render(**{**values, "character": tell_calling_alone(character)}))
-    shown = [one.values["character"] for one in prompt.content.demonstrations]
-    lives = [str(character[name]) for character in shown for name in ("persona", "experience", "personality")]
-    assert all(life not in told for life in (PERSONA, "Sailed a barge.", "Is vain.", *lives))
-    assert "A ferry captain." in told
-
-
-def test_who_is_not_known_in_a_few_words_is_told_by_the_persona() -> None:
-    character = {"persona": "Somebody who sails.", "experience": "Sailed a barge.", "personality": "Is vain."}
-    assert tell_calling_alone(character) == {**character, "experience": "", "personality": ""}
-
-
-@pytest.mark.parametrize("prompt", [R, BEGUN_G])
-def test_the_demonstrations_of_such_a_model_are_begun_as_its_answers_are(prompt: Prompt[DialoguePrompt]) -> None:
-    begun = replace(prompt, content=prompt.content.with_begun_answers())
-    openings = tuple(
-        opening.split("{{")[0] for kind in G.content.voices.openings.model_dump().values() for opening in kind
+def test_r_repeats_what_was_said_for_a_model_whose_answers_are_begun() -> None:
+    told = replace(R, content=R.content.with_begun_answers()).render(
+        questions=["How?", "And then?"], answers=["So.", "Thus."], character={"persona": PERSONA}
     )
-    for plain, text in zip(prompt.demonstration_texts(), begun.demonstration_texts(), strict=True):
-        assert text.startswith(openings)
-        assert text.endswith(plain[1:])
-        assert not plain.startswith(openings)
+    assert [message["role"] for message in told] == ["system", "user"]
+    assert told[1]["content"].splitlines() == [
+        "I asked: How?",
+        "The answer was: So.",
+        "",
+        "I asked then: And then?",
+        "The answer was: Thus.",
+        "",
+        "Tell me again what the answers were.",
+    ]
+
+
+@pytest.mark.parametrize("removed", ["voices", "begun"])
+def test_answers_are_begun_with_a_request_and_openings(removed: str, tmp_path: Path) -> None:
+    values = {key: value for key, value in read_yaml(PROMPTS / "dialogues_g.yaml")[1].items() if key != removed}
+    (tmp_path / "voices.yaml").write_bytes((PROMPTS / "voices.yaml").read_bytes())
+    file = tmp_path / "dialogues_g.yaml"
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises(PromptError, match="begun and voices"):
+        load_dialogue_prompt(file)
+
+
+def test_a_file_that_begins_no_answers_asks_every_model_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("description: Mine.\nuser: '{{ instruction }}'\n")
+    content = load_dialogue_prompt(file).content
+    assert content.with_begun_answers() == content
 
 
 @pytest.mark.parametrize("opening", ["Being a baker, I say that", "I am no C++ (or C#) man. Yet:", "Who asks? I do!"])

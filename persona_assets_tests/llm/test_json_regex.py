@@ -102,6 +102,20 @@ def test_what_may_vary_is_not_split_off(expression: str, literal: str, rest: str
     assert split_literal(expression) == (literal, rest)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "literal"),
+    [
+        ("^So I say(?: (?:[a-z]|[0-9]+)+){1,3}[.!]$", '"So I say'),
+        (r"^So \(I\|you\) say[|(]?$", '"So (I|you) say'),
+        ("^So I say|You say$", '"'),
+        ("^So(?: I)|You say$", '"'),
+    ],
+)
+def test_a_choice_within_a_pattern_does_not_keep_its_beginning_from_being_split_off(pattern: str, literal: str) -> None:
+    expression = to_regex({"type": "string", "pattern": pattern})
+    assert split_literal(expression)[0] == literal
+
+
 def test_a_pattern_cannot_leave_its_string() -> None:
     expression = to_regex({"type": "string", "pattern": ".*"})
     assert not re.fullmatch(expression, '"a", "b"')
