@@ -41,8 +41,9 @@ _SCHEMA = polars_schema(Dialogues)
 _SHORTEST = 20
 _MOST_SENTENCES = 8
 _SENTENCE = re.compile(r"[.!?](?=\s|$)|\n")
-# Three to thirty words; a point between digits is part of a number.
-_WRITTEN_SENTENCE = r"(?: (?:[^ .!?]|[0-9]+(?:\.[0-9]+)+)+){3,30}[.!?]"
+# A point or comma between digits is part of a number, and a comma ends a word, but no sentence.
+_WRITTEN_WORD = r" (?:[^ .!?,;]|[0-9]+(?:[.,][0-9]+)+)+"
+_WRITTEN_SENTENCE = rf"(?:{_WRITTEN_WORD}[,;]?){{2,}}{_WRITTEN_WORD}[.!?]"
 
 
 async def rewrite_sessions(
@@ -120,8 +121,8 @@ def rewrite_model(answers: int, patterns: tuple[str, ...] = ()) -> type[BaseMode
 def write_pattern(opening: str, original: str) -> str:
     """The pattern of an answer that begins with its opening and has no more sentences than the original.
 
-    A small model that may go on, in a sentence or after it, goes round in circles, or adds what has nothing to do with
-    the question.
+    A small model that may go on after it goes round in circles, or adds what has nothing to do with the question. A
+    sentence has no longest length: where one is, the model breaks off and puts a point there.
     """
     sentences = min(max(1, len(_SENTENCE.findall(original))), _MOST_SENTENCES) - 1
     begun = re.sub(r"([^\w\s,;:'’-])", r"\\\1", opening)

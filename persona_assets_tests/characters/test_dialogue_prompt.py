@@ -105,6 +105,19 @@ def test_a_rewrite_has_no_more_sentences_than_the_original(original: str, most: 
     assert re.fullmatch(pattern, "Then I take version 1.12.3 of the log.")
 
 
+@pytest.mark.parametrize(
+    ("sentence", "is_one"),
+    [
+        ("the 2,000 that you save, or 1.5 times as much; last.", True),
+        ("the tide is high, and so on" + ", and so on" * 40 + ".", True),
+        ("the tide is easy to,bly,understand.", False),
+        ("the tide comes twice a day, allowing,.", False),
+    ],
+)
+def test_a_sentence_of_a_rewrite_is_not_broken_off_and_its_words_stand_apart(sentence: str, is_one: bool) -> None:
+    assert bool(re.fullmatch(write_pattern("I know that", "So."), f"I know that {sentence}")) is is_one
+
+
 @pytest.mark.usefixtures("continuing")
 def test_g_is_given_the_opening_and_its_answers_hold_it(tmp_path: Path) -> None:
     asked: list[Sequence[Mapping[str, Any]]] = []
