@@ -36,7 +36,7 @@ class Nearness:
 
 
 NEARNESS = Nearness(most_copied=0.6, least_words=0.15, few=5)
-NEARNESS_OF_SMALL = Nearness(most_copied=0.75, least_words=0.35, few=2)
+NEARNESS_OF_SMALL = Nearness(most_copied=0.75, least_words=0.65, few=2)
 """A small model that says it in quite other words says something else."""
 
 

@@ -29,7 +29,7 @@ PROFILE: Mapping[str, Any] = {
         "seed_personas": {"candidates": 2},
         "expanded_personas": {"candidates": 3},
         "character_profiles": {"candidates": 3, "temperature": 0.3},
-        "dialogues_r": {"limit": 15, "candidates": 8, "temperature": 0.3, "max_tokens": 150},
+        "dialogues_r": {"limit": 15, "candidates": 8, "temperature": 0.4, "max_tokens": 150},
         "dialogues_g": {
             "limit": 9,
             "candidates": 4,
