@@ -48,7 +48,7 @@ def test_g_asks_a_model_whose_answers_are_begun_in_few_words() -> None:
     assert [message["content"] for message in told] == [G.content.begun.system, "How?"]
 
 
-def test_r_repeats_what_was_said_for_a_model_whose_answers_are_begun() -> None:
+def test_r_tells_what_was_said_to_a_model_whose_answers_are_begun() -> None:
     told = replace(R, content=R.content.with_begun_answers()).render(
         questions=["How?", "And then?"], answers=["So.", "Thus."], character={"persona": PERSONA}
     )
@@ -60,7 +60,7 @@ def test_r_repeats_what_was_said_for_a_model_whose_answers_are_begun() -> None:
         "I asked then: And then?",
         "The answer was: Thus.",
         "",
-        "Tell me again what the answers were.",
+        "Say it in new sentences, the way you would say it to a friend.",
     ]
 
 
