@@ -60,12 +60,12 @@ async def rewrite_sessions(
         Batches of dialogues_r.
     """
     tasks = (_plan_rewrite(asker, session) for session in sessions)
-    demonstrations = asker.prompt.demonstration_texts()
-
+    # What it was told to do has no business in an answer, either.
+    shown = (*asker.prompt.demonstration_texts(), asker.prompt.content.system)
     nearness, voices = NEARNESS_OF_SMALL if asker.is_small else NEARNESS, _voices_of(asker)
 
     def judge(session: Session, values: Values) -> Verdict:
-        return judge_rewrite(session, values, demonstrations, nearness, voices)
+        return judge_rewrite(session, values, shown, nearness, voices)
 
     async def work(task: Task[Session]) -> Outcome[Session]:
         return await answer_task(asker.client, task, judge, partial(score_rewrites, compare, asker.is_small))

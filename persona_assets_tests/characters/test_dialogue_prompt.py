@@ -151,6 +151,16 @@ def test_a_program_is_rewritten_without_an_opening(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("continuing")
+def test_a_rewrite_that_says_what_the_model_was_told_to_do_is_refused(tmp_path: Path) -> None:
+    session, begun = make_session("One?", "Use the rope."), replace(R, content=R.content.with_begun_answers())
+    (opening,) = R.content.voices.draw_openings(session.row_id, session.character, session.user_turns)
+    told = begun.content.system.removeprefix("You say ").removesuffix(".")
+    model = teach("r-told", lambda _: json.dumps({"answer_1": f"{opening} {told} you use the rope."}))
+    made = ask(tmp_path, begun, lambda asker: rewrite_sessions(asker, [session], compare_by_length), model, ONE)
+    assert set(made.reasons()) == {"copies_demonstration"}
+
+
+@pytest.mark.usefixtures("continuing")
 @pytest.mark.parametrize(("text", "rows"), [("you take a rope. Then you wait. And th", 1), ("you take a ro", 0)])
 def test_an_answer_that_is_cut_off_in_a_later_sentence_is_none_the_worse(text: str, rows: int, tmp_path: Path) -> None:
     model = teach(f"g-cut-{rows}", lambda _: ScriptedReply(text, "length"))
