@@ -72,10 +72,10 @@ _SHOWN = 3
 _CELL = 260
 
 _SMALL_MODEL = """\
-What a model of 135 million parameters can do: write short, mostly sensible personas about clean text and fill in a
-short profile. What it cannot do: speak in a character's voice and make sense, mathematics (do not trust the
-solutions), messy web text, languages other than English. Most of what it wrote was refused, and lies in quarantine
-with the reason. The demo shows the machinery, not data to train on. One line switches to a real model:
+What a model of 135 million parameters can do: write short, mostly sensible personas about clean text, fill in a short
+profile and say a short answer again. What it cannot do: answer in a character's voice and make sense, mathematics (do
+not trust the solutions), messy web text, languages other than English. Most of what it wrote was refused, and lies in
+quarantine with the reason. The demo shows the machinery, not data to train on. One line switches to a real model:
 
   PERSONA_ASSETS__MODEL__NAME=openai/gpt-4o-mini PERSONA_ASSETS__MODEL__API_KEY=... persona-assets demo
   (or ollama_chat/qwen2.5:7b, hosted_vllm/... with PERSONA_ASSETS__MODEL__API_BASE, any model of litellm)
