@@ -33,7 +33,7 @@ class DialoguePrompt(PromptFile):
 
     def without_voices(self) -> Self:
         """The same prompt for a model that finds the voice of a character itself."""
-        return self.model_copy(update={"voices": NO_VOICES})
+        return self.model_copy(update={"voices": NO_VOICES, "begun": None})
 
     def with_begun_answers(self) -> Self:
         """What a model is asked whose answers are begun."""

@@ -60,7 +60,7 @@ async def rewrite_sessions(
         Batches of dialogues_r.
     """
     tasks = (_plan_rewrite(asker, session) for session in sessions)
-    # What it was told to do has no business in an answer, either.
+    # What the model was told to do has no business in an answer, either.
     shown = (*asker.prompt.demonstration_texts(), asker.prompt.content.system)
     nearness, voices = NEARNESS_OF_SMALL if asker.is_small else NEARNESS, _voices_of(asker)
 
@@ -122,7 +122,7 @@ def write_pattern(opening: str, original: str) -> str:
     """The pattern of an answer that begins with its opening and has no more sentences than the original.
 
     A small model that may go on after it goes round in circles, or adds what has nothing to do with the question. A
-    sentence has no longest length: where one is, the model breaks off and puts a point there.
+    sentence has no longest length: a model that comes to its end breaks off and puts a point there.
     """
     sentences = min(max(1, len(_SENTENCE.findall(original))), _MOST_SENTENCES) - 1
     begun = re.sub(r"([^\w\s,;:'’-])", r"\\\1", opening)
