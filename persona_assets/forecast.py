@@ -7,7 +7,7 @@ from typing import Literal
 from persona_assets.characters.sessions import count_dialogues
 from persona_assets.llm.client import asks_in_batches, name_models, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
-from persona_assets.personas.seed import count_seed_tasks
+from persona_assets.personas.seed_tasks import count_seed_tasks
 from persona_assets.prompts import PromptFile
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.settings import Settings

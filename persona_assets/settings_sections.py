@@ -221,10 +221,11 @@ class SeedSettings(Section):
         ("read", "write", "like", "dislike"), min_length=1, description="Asked in turn over a shard's documents."
     )
     per_document: int = Field(1, ge=1, le=16, description="Personas asked for from each document.")
-    sketches: Literal["auto", "always", "never"] = Field(
+    sketches: Literal["auto", "free", "phrases", "never"] = Field(
         "auto",
-        description="Whether the model is asked for a person and a matter alone, and the rest of the sentence is drawn;"
-        " auto: embedded models but the packaged one, which finds no words for them.",
+        description="Whether the model is asked for a person and a matter alone, and the rest of the sentence is drawn:"
+        " the matter in its own words (free) or as a phrase of the English document (phrases). auto: phrases for the"
+        " packaged model, which finds no words for it, free for other embedded ones, else never.",
     )
     min_words: int = Field(4, ge=1)
     max_words: int = Field(60, ge=5)

@@ -28,7 +28,8 @@ from persona_assets.personas.persona_prompts import (
     load_expansion_prompt,
     load_seed_prompt,
 )
-from persona_assets.personas.seed import count_seed_tasks, make_seed_personas, take_personas
+from persona_assets.personas.seed import make_seed_personas, take_personas
+from persona_assets.personas.seed_tasks import count_seed_tasks
 from persona_assets.records import ExpandedPersonas, SeedPersonas, polars_schema
 from persona_assets.resources import Project
 from persona_assets.tables import Batch, TableInfo

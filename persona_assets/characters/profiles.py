@@ -1,5 +1,6 @@
 """Character profiles: a persona made a character of eight attributes (OpenCharacter, section 3.1)."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from persona_assets.characters.contradictions import find_contradiction, read_ge
 from persona_assets.characters.draws import Drawn, draw_character
 from persona_assets.characters.profile_prompt import ProfilePrompt
 from persona_assets.lake import iter_frames
-from persona_assets.llm.answers import copies_any, find_borrowed, speaks_as_model
+from persona_assets.llm.answers import copies_any, find_borrowed, shares_run, speaks_as_model
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
     Accepted,
@@ -35,6 +36,7 @@ ATTRIBUTES = ("name", "age", "gender", "race", "birthplace", "appearance", "expe
 
 _SCHEMA = polars_schema(CharacterProfiles)
 _PERSONA_RUN = 8
+_SHARED_RUN = 6
 _CODE_MARK = re.compile(r"[{}<>|\\]|https?:", re.IGNORECASE)
 _LEAST_LETTERS = 0.8
 _INSTITUTION = re.compile(r"\b(university|hospital|compan(y|ies)|factory|academy|club|school|college|office)\b", re.I)
@@ -120,7 +122,7 @@ def judge_profile(context: PersonaContext, values: Values, demonstrations: Seque
         "no_text": any(not _is_text(text) for text in texts),
         "contact_data": any(contains_contact(text) for text in texts),
         "speaks_as_model": any(speaks_as_model(text) for text in texts),
-        "repeated_attribute": len({text.casefold() for text in texts}) < len(texts),
+        "repeated_attribute": any(_says_the_same(one, other) for one, other in itertools.combinations(texts, 2)),
         "copies_persona": any(copies_any(text, [context.persona], words=_PERSONA_RUN) for text in texts),
         "no_name": not _is_name(str(values["name"])),
         "no_people": not _is_people(str(values["race"]), str(values["birthplace"])),
@@ -204,6 +206,10 @@ def _is_name(name: str) -> bool:
 def _is_people(race: str, birthplace: str) -> bool:
     place = birthplace.casefold()
     return race.casefold() != place and race.casefold() not in re.split(r",\s*", place)
+
+
+def _says_the_same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold() or shares_run(one, other, _SHARED_RUN)
 
 
 def _is_text(text: str) -> bool:

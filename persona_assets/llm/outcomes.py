@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 from pydantic import BaseModel
 
 from persona_assets.llm.request import ChatRequest
+from persona_assets.llm.structured import answer_schema
 
 C = TypeVar("C")
 Values = Mapping[str, Any]
@@ -42,6 +43,11 @@ class Task(Generic[C]):
     models: tuple[str, ...] = ()
     variants: tuple[ChatRequest, ...] = ()
     may_be_cut: bool = False
+
+    def with_answer(self, answer_model: type[BaseModel]) -> Self:
+        """The same task, answered by a JSON object of these fields."""
+        request = replace(self.request, schema=answer_schema(answer_model))
+        return replace(self, request=request, answer_model=answer_model)
 
     def list_requests(self) -> list[ChatRequest]:
         """Every request of the task: candidates, then variants."""

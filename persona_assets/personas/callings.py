@@ -35,9 +35,10 @@ _PERSON_NOUN = re.compile(
     re.IGNORECASE,
 )
 _ENDS_LIKE_A_PERSON = re.compile(
-    r"\b(?:access|border|browser|business|cancer|center|chapter|coffee|color|committee|computer|container|dinner|door"
-    r"|error|factor|fee|floor|folder|harbor|humor|labor|letter|matter|motor|newsletter|number|offer|order|paper|plant"
-    r"|power|process|restaurant|river|sector|server|success|summer|theater|tree|war|water|weather|winter)$",
+    r"\b(?:access|beer|border|browser|business|calculator|cancer|center|chapter|coffee|color|committee|computer"
+    r"|container|counter|dinner|door|error|factor|fee|floor|folder|harbor|humor|labor|laser|letter|lever|matter|motor"
+    r"|newsletter|number|offer|order|paper|plant|power|process|projector|restaurant|river|sector|server|shelter|success"
+    r"|summer|theater|tree|war|water|weather|winter)$",
     re.IGNORECASE,
 )
 # Whoever reads a text is its reader, and two are not one.
@@ -79,6 +80,8 @@ def _shorten(calling: str) -> str | None:
 
 def names_a_person(who: str) -> bool:
     """Whether a few English words end in one for a single person: `night nurse`, and not `cookie policy`."""
+    if who.endswith(" of"):
+        return False
     plain = _OF.sub("", who.strip())
     return bool(_PERSON_NOUN.search(plain)) and not (_ENDS_LIKE_A_PERSON.search(plain) or _ANYBODY.search(plain))
 

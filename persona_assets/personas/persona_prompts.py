@@ -50,7 +50,7 @@ class SeedPrompt(PromptFile):
 
     def ask_for(self, sketch: Sketch) -> Self:
         """The same prompt for a model that is asked for a sketch."""
-        asked = {"system": sketch.system, "user": sketch.user, "demonstrations": sketch.demonstrations}
+        asked = {name: getattr(sketch, name) for name in ("system", "user", "demonstrations", "temperature")}
         return self.model_copy(update={**asked, "stop": ()})
 
 

@@ -1,19 +1,15 @@
 """Text-to-Persona: who is likely to read, write, like or dislike a text (Persona Hub, section 2.1)."""
 
 import re
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel
 
 from persona_assets.accounting import Accounting
 from persona_assets.corpus.language import detect_language
 from persona_assets.dedup.text import normalise
-from persona_assets.lake import iter_frames
-from persona_assets.llm.agreement import Compare, score_agreement
+from persona_assets.llm.agreement import Compare
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import (
     Accepted,
@@ -26,36 +22,19 @@ from persona_assets.llm.tasks import (
     collect_batches,
     run_tasks,
 )
-from persona_assets.personas.callings import is_called_a_thing, names_a_person
-from persona_assets.personas.choice import score_personas
-from persona_assets.personas.draws import draw
-from persona_assets.personas.heuristics import clean_persona, find_flaw, find_flaw_against
+from persona_assets.personas.callings import is_called_a_thing
+from persona_assets.personas.heuristics import find_flaw, find_flaw_against
 from persona_assets.personas.persona_prompts import SeedPrompt
-from persona_assets.personas.sketches import SketchedPersona, asks_for_sketches
+from persona_assets.personas.seed_reading import PhraseReader, SentenceReader, SketchReader
+from persona_assets.personas.seed_tasks import SeedContext, plan_seed_tasks
+from persona_assets.personas.sketches import choose_sketches
 from persona_assets.personas.vocabulary import find_unknown_word
 from persona_assets.records import QUARANTINE_COLUMNS, SeedPersonas, content_id, polars_schema
-from persona_assets.settings import Relation, SeedSettings
+from persona_assets.settings import SeedSettings
 from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(SeedPersonas)
-# Beyond it a persona is no nearer to its document but more of a copy.
-_NEAR_ENOUGH = 0.6
 _BEGINS_AS_ASKED = re.compile(r"an?\b", re.IGNORECASE)
-_ENOUGH_DRAWS = 4
-_LEAST_AGREEMENT = 0.5
-"""Mean cosine with what the other draws name, below which the model has not understood the document."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeedContext:
-    """The document a persona is asked of, and how."""
-
-    doc_id: str
-    text: str
-    language: str
-    license: str
-    relation: Relation
-    sample: int
 
 
 async def make_seed_personas(
@@ -74,46 +53,26 @@ async def make_seed_personas(
     Yields:
         Batches of seed_personas.
     """
-    sketch = asker.prompt.content.sketch if asks_for_sketches(asker.client.settings, settings) else None
-    asker = asker.with_content(asker.prompt.content.ask_for(sketch)) if sketch else asker
+    asker, reader = _choose_reader(asker, settings, compare)
     demonstrations = asker.prompt.demonstration_texts()
-    # What is refused tells as well whether the model has understood the document.
-    drawn: defaultdict[SeedContext, list[Values]] = defaultdict(list)
 
     def judge(context: SeedContext, values: Values) -> Verdict:
-        if sketch and sketch.is_shown(values["matter"], context.text):
-            return Rejected("copies_demonstration", values["matter"])
-        drawn[context].append(values)
-        if sketch and not names_a_person(values["who"]):
-            return Rejected("no_person", f"{values['who']}: {values['matter']}")
-        row_id = f"{context.doc_id} {context.sample}"
-        persona = (
-            sketch.frame_persona(values["who"], values["matter"], context.relation, row_id)
-            if sketch
-            else clean_persona(values["text"])
-        )
+        persona = reader.read(context, values)
+        if isinstance(persona, Rejected):
+            return persona
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
             persona, context.text, context.language
         )
         if asker.is_small:
             flaw = flaw or _find_flaw_of_small_model(persona, context)
-        said = values if sketch else {}
-        return Rejected(flaw, persona) if flaw else Accepted({"persona": persona, **said})
-
-    async def score(context: SeedContext, candidates: Sequence[Values]) -> Sequence[float]:
-        if sketch:
-            on_matter, on_person = [
-                await _rate_said(compare, field, drawn[context], candidates) for field in ("matter", "who")
-            ]
-            return [(3 * matter + person) / 4 for matter, person in zip(on_matter, on_person, strict=True)]
-        personas = [str(values["persona"]) for values in candidates]
-        return await score_personas(compare, context.text, personas, lambda near: min(near, _NEAR_ENOUGH))
+        return Rejected(flaw, persona) if flaw else Accepted({**values, "persona": persona})
 
     async def work(task: Task[SeedContext]) -> Outcome[SeedContext]:
-        if sketch and task.candidates >= _ENOUGH_DRAWS and task.min_score is None:
-            task = replace(task, min_score=_LEAST_AGREEMENT, low_score="no_agreement")
-        outcome = await answer_task(asker.client, task, judge, score)
-        drawn.pop(task.context, None)
+        prepared = await reader.prepare(task)
+        if prepared is None:
+            return Outcome(task, refused="no_phrases")
+        outcome = await answer_task(asker.client, prepared, judge, reader.score)
+        reader.forget(task.context)
         return outcome
 
     def make_row(outcome: Outcome[SeedContext]) -> dict[str, Any]:
@@ -129,10 +88,20 @@ async def make_seed_personas(
             "response_keys": list(outcome.keys),
         }
 
-    model = SketchedPersona if sketch else None
-    outcomes = run_tasks(_plan(asker, documents, settings, model), work, asker.window)
+    tasks = plan_seed_tasks(asker, documents, settings, reader.answer_model)
+    outcomes = run_tasks(tasks, work, asker.window)
     async for batch in collect_batches(outcomes, make_row, _SCHEMA):
         yield batch
+
+
+def _choose_reader(
+    asker: Asker[SeedPrompt], settings: SeedSettings, compare: Compare
+) -> tuple[Asker[SeedPrompt], SentenceReader | SketchReader]:
+    sketch, kind = asker.prompt.content.sketch, choose_sketches(asker.client.settings, settings)
+    if sketch is None or kind == "never":
+        return asker, SentenceReader(compare)
+    asker = asker.with_content(asker.prompt.content.ask_for(sketch))
+    return asker, (PhraseReader if kind == "phrases" else SketchReader)(compare, sketch)
 
 
 def _find_flaw_of_small_model(persona: str, context: SeedContext) -> str | None:
@@ -140,29 +109,6 @@ def _find_flaw_of_small_model(persona: str, context: SeedContext) -> str | None:
     if is_called_a_thing(persona) or not _BEGINS_AS_ASKED.match(persona):
         return "no_person"
     return "unknown_word" if find_unknown_word(persona, context.text if context.language == "en" else "") else None
-
-
-async def _rate_said(
-    compare: Compare, field: str, drawn: Sequence[Values], candidates: Sequence[Values]
-) -> list[float]:
-    """Rate what some candidates say in a field by how far all draws say the same, in whatever order these came."""
-    texts = sorted(str(values[field]) for values in drawn)
-    rated = dict(zip(texts, await score_agreement(compare, texts), strict=True))
-    return [rated[str(values[field])] for values in candidates]
-
-
-def count_seed_tasks(documents: int, settings: SeedSettings, limit: int | None) -> int:
-    """Count the personas that will be asked for.
-
-    Args:
-        documents: rows of web_text.
-        settings: personas a document.
-        limit: documents asked about at most; None for all.
-
-    Returns:
-        The number of tasks that `make_seed_personas` plans.
-    """
-    return (documents if limit is None else min(documents, limit)) * settings.per_document
 
 
 def take_personas(persona_rows: pl.DataFrame) -> Batch:
@@ -196,20 +142,3 @@ def take_personas(persona_rows: pl.DataFrame) -> Batch:
 def identify_persona(persona: str, origin_id: str | None, relation: str | None, sample: int) -> str:
     """The id of a persona: its normalised text, where it comes from, how, and which draw."""
     return content_id("per", normalise(persona), origin_id, relation, sample)
-
-
-def _plan(
-    asker: Asker[SeedPrompt], documents: pl.LazyFrame, settings: SeedSettings, model: type[BaseModel] | None
-) -> Iterator[Task[SeedContext]]:
-    content = asker.prompt.content
-    limited = documents if asker.settings.limit is None else documents.head(asker.settings.limit)
-    for frame in iter_frames(limited.select("doc_id", "text", "language", "license")):
-        for row in frame.iter_rows(named=True):
-            for sample, relation in enumerate(draw(row["doc_id"], settings.relations, settings.per_document)):
-                values = {
-                    "text": row["text"],
-                    "question": content.questions[relation],
-                    "style": content.granularity[settings.granularity],
-                }
-                context = SeedContext(row["doc_id"], row["text"], row["language"], row["license"], relation, sample)
-                yield asker.make_task(row["doc_id"], context, values, sample, answer_model=model)

@@ -2,8 +2,10 @@
 
 import itertools
 import re
+from collections.abc import Sequence
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from persona_assets.personas.draws import draw
 from persona_assets.prompts import Demonstration
@@ -33,6 +35,7 @@ class Sketch(BaseModel):
         user: likewise.
         demonstrations: likewise; their answers are the fields of `SketchedPersona`.
         frames: for each relation sentences with `{{ who }}` and `{{ matter }}`, of which one is drawn.
+        temperature: likewise; a small model makes subjects up above it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +44,7 @@ class Sketch(BaseModel):
     user: str
     demonstrations: tuple[Demonstration, ...] = ()
     frames: dict[Relation, tuple[str, ...]]
+    temperature: float = Field(0.4, ge=0, le=2)
 
     @field_validator("frames")
     @classmethod
@@ -79,8 +83,16 @@ def _list_telling_pairs(text: str) -> set[tuple[str, str]]:
     return {pair for pair in itertools.pairwise(words) if min(map(len, pair)) >= _TELLING}
 
 
-def asks_for_sketches(model: ModelSettings, settings: SeedSettings) -> bool:
-    """Whether a model is asked for a person and a matter alone; the packaged one finds no words for them."""
-    if settings.sketches == "auto":
-        return model.is_embedded and not model.is_packaged
-    return settings.sketches == "always"
+def sketch_of_phrases(phrases: Sequence[str]) -> type[SketchedPersona]:
+    """The fields of a sketch whose matter is one of some phrases."""
+    matter = (str, Field(json_schema_extra={"enum": list(phrases)}))
+    return create_model("SketchOfPhrases", __base__=SketchedPersona, matter=matter)
+
+
+def choose_sketches(model: ModelSettings, settings: SeedSettings) -> Literal["free", "phrases", "never"]:
+    """Choose how a model is asked for sketches: the packaged one finds no words for a matter, but can point at them."""
+    if settings.sketches != "auto":
+        return settings.sketches
+    if not model.is_embedded:
+        return "never"
+    return "phrases" if model.is_packaged else "free"

@@ -126,6 +126,7 @@ def test_attributes_without_substance_are_malformed(field: str, value: object, t
         ("contact_data", {"experience": "He sells ferry tickets at captain@example.org since the flood of that year."}),
         ("speaks_as_model", {"personality": "As an AI language model, he is patient with children."}),
         ("repeated_attribute", {"personality": VALUES["appearance"]}),
+        ("repeated_attribute", {"personality": f"He {VALUES['appearance'].partition(' ')[2]} And he sulks."}),
         ("copies_persona", {"appearance": CONTEXT.persona}),
         ("no_name", {"name": "<NAME> [SURNAME]"}),
         ("no_name", {"name": "T.M.: Tom Miller"}),

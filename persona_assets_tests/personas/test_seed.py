@@ -13,7 +13,8 @@ from persona_assets.errors import PromptError
 from persona_assets.llm.asker import Asker
 from persona_assets.personas.draws import draw
 from persona_assets.personas.persona_prompts import load_seed_prompt
-from persona_assets.personas.seed import count_seed_tasks, make_seed_personas, take_personas
+from persona_assets.personas.seed import make_seed_personas, take_personas
+from persona_assets.personas.seed_tasks import count_seed_tasks
 from persona_assets.records import SeedPersonas
 from persona_assets.settings import SeedSettings, TaskSettings
 from persona_assets.tables import Batch
@@ -180,7 +181,7 @@ def test_a_prompt_without_a_text_for_each_choice_is_refused(key: str, value: str
         load_seed_prompt(tmp_path)
 
 
-SKETCHED = SeedSettings(sketches="always")
+SKETCHED = SeedSettings(sketches="free")
 
 
 def sketch(folder: Path, who: str, matter: str, documents: int = 1) -> Made:
@@ -274,6 +275,42 @@ def test_the_matter_of_a_demonstration_is_that_of_the_document_or_a_copy(text: s
     )
     assert made.rows.height == rows
     assert made.reasons() == ({} if rows else {"copies_demonstration": 1})
+
+
+PHRASES = SeedSettings(sketches="phrases")
+
+
+def take_phrase(folder: Path, nearness: float, task: TaskSettings, documents: pl.LazyFrame | None = None) -> Made:
+    """A model that names the first matter that it may, of documents that a sketch is so near to."""
+
+    async def compare(texts: Sequence[str]) -> list[list[float]]:
+        return [[nearness] * len(texts) for _ in texts]
+
+    model = teach(f"phrases-{nearness}", lambda _: json.dumps({"matter": "the fees for boats", "who": "harbour clerk"}))
+    made = documents if documents is not None else make_documents(2)
+    return ask(folder, PROMPT, lambda asker: make_seed_personas(asker, made, PHRASES, compare), model, task)
+
+
+def test_the_packaged_model_takes_a_phrase_of_the_document(tmp_path: Path) -> None:
+    made = take_phrase(tmp_path, 0.5, TaskSettings(candidates=2))
+    assert made.rows.height == 2
+    assert made.rows["persona"].str.contains("A harbour clerk .*the fees for boats").all()
+
+
+@pytest.mark.parametrize(("min_score", "rows"), [(None, 0), (0.1, 2)])
+def test_a_phrase_beside_the_subject_is_refused(min_score: float | None, rows: int, tmp_path: Path) -> None:
+    made = take_phrase(tmp_path, 0.2, TaskSettings(candidates=1, min_score=min_score))
+    assert made.rows.height == rows
+    assert made.reasons() == ({} if rows else {"beside_the_subject": 2})
+
+
+@pytest.mark.parametrize(("text", "language"), [("Il porto chiude.", "it"), ("42", "en")])
+def test_a_document_without_english_phrases_is_not_asked_about(text: str, language: str, tmp_path: Path) -> None:
+    documents = make_documents(2).with_columns(text=pl.lit(text), language=pl.lit(language))
+    made = take_phrase(tmp_path, 0.5, TaskSettings(candidates=1), documents)
+    assert made.rows.is_empty()
+    assert made.accounting.refused == {"no_phrases": 2}
+    assert made.accounting.find_imbalance() is None
 
 
 @pytest.mark.parametrize("is_small", [True, False])

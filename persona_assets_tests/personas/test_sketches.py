@@ -1,12 +1,15 @@
 """Who has to do with what: the sentence around it, and which models are asked so."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from persona_assets.errors import PromptError
+from persona_assets.llm.json_regex import to_regex
+from persona_assets.llm.structured import answer_schema
 from persona_assets.personas.persona_prompts import load_seed_prompt
-from persona_assets.personas.sketches import Sketch, asks_for_sketches
+from persona_assets.personas.sketches import Sketch, SketchedPersona, choose_sketches, sketch_of_phrases
 from persona_assets.settings import ModelSettings, SeedSettings
 from persona_assets_tests.asking import PROMPTS
 
@@ -46,12 +49,23 @@ def test_what_a_page_has_of_a_matter_is_not_the_matter(matter: str, about: str) 
     assert (matter in SKETCH.frame_persona("teacher", matter, "read", "doc_1 0")) == (matter == about)
 
 
-@pytest.mark.parametrize("name", ["embedded/smollm2-135m-instruct", "openai/gpt-4o-mini", "embedded/model.gguf"])
-def test_who_is_asked_for_sketches(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("embedded/smollm2-135m-instruct", "phrases"), ("openai/gpt-4o-mini", "never"), ("embedded/model.gguf", "free")],
+)
+def test_who_is_asked_for_sketches(name: str, kind: str) -> None:
     model = ModelSettings(name=name)
-    assert asks_for_sketches(model, SeedSettings()) is (name == "embedded/model.gguf")
-    assert asks_for_sketches(model, SeedSettings(sketches="always"))
-    assert not asks_for_sketches(model, SeedSettings(sketches="never"))
+    assert choose_sketches(model, SeedSettings()) == kind
+    assert choose_sketches(model, SeedSettings(sketches="free")) == "free"
+    assert choose_sketches(model, SeedSettings(sketches="never")) == "never"
+
+
+def test_the_matter_is_one_of_the_phrases() -> None:
+    schema = answer_schema(sketch_of_phrases(["the bees", "late (very) trains"]))
+    assert list(schema["properties"]) == list(SketchedPersona.model_fields)
+    expression = to_regex(schema)
+    assert re.fullmatch(expression, '{"matter": "late (very) trains", "who": "night nurse"}')
+    assert not re.fullmatch(expression, '{"matter": "late trains", "who": "night nurse"}')
 
 
 def test_a_frame_without_both_slots_is_named(tmp_path: Path) -> None:
