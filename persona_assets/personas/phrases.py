@@ -1,7 +1,6 @@
 """What an English text speaks of, in its own words: its noun phrases, the nearest to the whole first."""
 
 import re
-from collections.abc import Container, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -47,32 +46,30 @@ def list_phrases(text: str) -> list[str]:
 
     Returns:
         Each once, in the order of the text: `tablets for high blood pressure`, and its head `tablets`. One in the
-        singular keeps its article, for nobody speaks of `landlord`.
+        singular keeps its article, and is left out where it has none and its noun is one that is counted: `the
+        landlord`, and not `landlord`.
     """
     tagged = _load_tagger().tag(text)
     letters = "".join(_write_letter(str(word), tag) for word, tag in tagged)
     words = [str(word).lower() for word, _ in tagged]
-    phrases = dict.fromkeys(_read_phrases(words, letters))
-    return [phrase for phrase in phrases if not _is_counted(phrase, phrases)]
+    matches = list(_PHRASE.finditer(letters))
+    counted = {words[match.end("head") - 1] for match in matches if _has_article(letters, match)}
+    counted |= {word.removesuffix("s") for word, letter in zip(words, letters, strict=True) if letter == "S"}
+    phrases: dict[str, None] = {}
+    for match in matches:
+        start, head = match.span("head")
+        is_singular = letters[head - 1] == "N"
+        if is_singular and _has_article(letters, match):
+            start -= 1
+        elif is_singular and words[head - 1] in counted:
+            continue
+        ends = dict.fromkeys((match.end(), head))
+        phrases |= {" ".join(words[start:end]): None for end in ends if len(words[end - 1]) >= _LEAST_LETTERS}
+    return list(phrases)
 
 
-def _read_phrases(words: list[str], letters: str) -> Iterator[str]:
-    for match in _PHRASE.finditer(letters):
-        parts = [match.span(), match.span("head")] if match["rest"] else [match.span()]
-        for start, end in parts:
-            if len(words[end - 1]) >= _LEAST_LETTERS:
-                yield " ".join(words[_find_article(letters, start, match.end("head")) : end])
-
-
-def _find_article(letters: str, start: int, head: int) -> int:
-    """Where a phrase begins: at its article, if it has one and the last noun of its head is in the singular."""
-    has_article = start > 0 and letters[start - 1] == "A"
-    return start - 1 if has_article and letters[head - 1] == "N" else start
-
-
-def _is_counted(word: str, phrases: Container[str]) -> bool:
-    """Whether a word that stands bare, `night`, is one of several elsewhere: it would want an article."""
-    return any(form in phrases for form in (f"a {word}", f"an {word}", f"the {word}", f"{word}s"))
+def _has_article(letters: str, match: re.Match[str]) -> bool:
+    return letters[max(0, match.start() - 1) : match.start()] == "A"
 
 
 def _write_letter(word: str, tag: str) -> str:
