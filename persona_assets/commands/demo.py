@@ -1,6 +1,6 @@
 """`persona-assets demo`: the bundled sample, end to end, and what to make of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,10 +72,11 @@ _SHOWN = 3
 _CELL = 260
 
 _SMALL_MODEL = """\
-What a model of 135 million parameters can do: write short, mostly sensible personas about clean text, fill in a short
-profile and say a short answer again. What it cannot do: answer in a character's voice and make sense, mathematics (do
-not trust the solutions), messy web text, languages other than English. Most of what it wrote was refused, and lies in
-quarantine with the reason. The demo shows the machinery, not data to train on. One line switches to a real model:
+What a model of 135 million parameters can do: name what a clean English text is about and who has to do with it, end
+a sentence that is begun for it, fill in a short profile and say a short answer again. What it cannot do: answer by
+itself and make sense, mathematics (do not trust the solutions), messy web text, languages other than English. Most of
+what it wrote was refused, and lies in quarantine with the reason. The demo shows the machinery, not data to train on.
+One line switches to a real model:
 
   PERSONA_ASSETS__MODEL__NAME=openai/gpt-4o-mini PERSONA_ASSETS__MODEL__API_KEY=... persona-assets demo
   (or ollama_chat/qwen2.5:7b, hosted_vllm/... with PERSONA_ASSETS__MODEL__API_BASE, any model of litellm)
@@ -89,11 +90,13 @@ class DemoResult:
     Attributes:
         rows: rows of each asset.
         quarantined: rows that were refused, by asset.
+        personas: some of the hub, seeds first, then those that were expanded from others.
         examples: a few of the release's training rows.
     """
 
     rows: Mapping[str, int]
     quarantined: Mapping[str, int]
+    personas: Sequence[str]
     examples: list[dict[str, Any]]
 
 
@@ -133,9 +136,12 @@ def gather_result(settings: Settings) -> DemoResult:
     train = scan_split(settings.data / "sft_dataset" / MIX, "train")
     rows = {info.asset: info.rows for info in infos} | {"sft_dataset": train.select(pl.len()).collect().item()}
     quarantined = {info.asset: info.accounting.quarantined.total() for info in infos}
+    hub = lake.scan("persona_hub", SHARD)
+    is_seed = pl.col("round") == 0
+    personas = pl.concat([hub.filter(one).head(_SHOWN) for one in (is_seed, ~is_seed)]).select("persona").collect()
     # One row a task, so that the reader sees each kind.
     examples = train.unique("task", keep="first", maintain_order=True).head(_SHOWN).collect().to_dicts()
-    return DemoResult(rows, quarantined, examples)
+    return DemoResult(rows, quarantined, personas["persona"].to_list(), examples)
 
 
 def _list_profile(profile: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[str]:
@@ -157,7 +163,10 @@ def _print_result(settings: Settings, console: Console, result: DemoResult) -> N
     console.print()
     console.print(table)
     folder = settings.data / "sft_dataset" / MIX
-    console.print(f"\nThe hub has {result.rows['persona_hub']} personas. Rows of the SFT dataset ({folder}):")
+    console.print(f"\nThe hub has {result.rows['persona_hub']} personas, such as:")
+    for persona in result.personas:
+        console.print(f"  {_shorten(persona)}", markup=False, soft_wrap=True)
+    console.print(f"\nRows of the SFT dataset ({folder}):", soft_wrap=True)
     for example in result.examples:
         console.print(f"\n[bold]{example['task']}[/] {example['example_id']}")
         for message in example["messages"]:

@@ -47,6 +47,8 @@ def test_demo_reaches_its_end(empty_project: SmallProject, call: Call, monkeypat
     assert all(result.rows[asset] for asset in ("math_problems", "dialogues_r", "dialogues_g", "sft_dataset"))
     assert str(empty_project.data / "sft_dataset" / "default") in called.out.replace("\n", "")
     assert "expansion.rounds" in called.out
+    assert len(result.personas) == 6
+    assert all(persona[:60] in called.out for persona in result.personas)
     again = call("demo")
     assert again.code == 0
     calls = [line for line in again.out.splitlines() if " calls" in line]
