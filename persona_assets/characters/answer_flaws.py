@@ -81,10 +81,11 @@ def find_answer_flaw(answer: str, session: Session, demonstrations: Sequence[str
 
 def _takes_the_users_place(answer: str, question: str) -> bool:
     """Whether somebody who was asked for advice speaks as if it were their own question."""
-    if not _is_english(answer) or not _OWN_MATTER.search(question) or _SECOND_PERSON.search(answer):
+    if not _OWN_MATTER.search(question) or _SECOND_PERSON.search(answer):
         return False
     takes_over = not set(_TOLD_OWN.findall(question)).isdisjoint(_OWN.findall(answer))
-    return takes_over or bool(_AS_THE_ASKER.search(answer))
+    # "My" is a word in Polish, too.
+    return (takes_over and _is_english(answer)) or bool(_AS_THE_ASKER.search(answer))
 
 
 def _runs_together(talk: str) -> bool:

@@ -148,6 +148,12 @@ def test_a_character_may_say_who_it_is(answer: str) -> None:
             "I have paid my rent with that, and it has been there when the month was over.",
             "answers_itself",
         ),
+        (
+            "Whom could I invite?",
+            "I can invite someone I haven't seen for months, for instance an old neighbour.",
+            "answers_itself",
+        ),
+        ("My jemy chleb.", "My jemy dobry chleb od piekarza i pijemy do tego zimne mleko.", None),
         ("How should I prepare?", "I read about the firm, and I have written down what it was that they asked.", None),
         ("How should I prepare?", "I would read about the firm, and you write down what it was that they asked.", None),
         ("How do bees dance?", "I have seen that they turn, and it was the sun from which they had the angle.", None),
