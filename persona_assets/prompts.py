@@ -1,8 +1,9 @@
 """Prompt files: YAML with a system text, a user template and demonstrations, rendered to chat messages.
 
 Demonstrations become earlier turns of the chat: the user turn rendered by the same template, and the
-assistant's answer. Untrusted text enters a template only through the filter `data`, which delimits it and
-takes away whatever could close the delimiter or start a turn of its own.
+assistant's answer. Text from the web enters a template only through the filter `data`, which delimits it and
+takes away whatever could close the delimiter or start a turn of its own; personas, instructions and what models
+wrote enter through `plain`, which takes away what could start a turn.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Runs a program that a model wrote: in an interpreter of its own that knows no files, no network and no modules.
+"""Runs a program that a model wrote: in an interpreter of its own that knows no files, no network and few modules.
 
 The interpreter is Monty (`pydantic-monty`), a subset of Python in worker processes with limits of time and memory.
 """
