@@ -34,6 +34,9 @@ _AS_THE_ASKER = re.compile(
     r"\bI(?:['’]ll| (?:should|need|must|want|wish|have to|will|plan|hope|earn|can(?:not|['’]t)?"
     r"|(?:am|was) (?:afraid|going|not sure|trying)|don['’]t know))\b"
 )
+# "Whom could I invite?" "I invite an old friend."
+_ASKED_VERB = re.compile(r"\b(?:should|can|could|must) I (\w+)")
+_OWN_VERB = re.compile(r"\bI (\w+)")
 _TOLD_OWN = re.compile(r"(?:^|[.!?]\s+)My (\w+)")
 _OWN = re.compile(r"\b[Mm]y (\w+)")
 _SECOND_PERSON = re.compile(r"\b(?:you|your|yours|yourself)\b", re.IGNORECASE)
@@ -84,8 +87,9 @@ def _takes_the_users_place(answer: str, question: str) -> bool:
     if not _OWN_MATTER.search(question) or _SECOND_PERSON.search(answer):
         return False
     takes_over = not set(_TOLD_OWN.findall(question)).isdisjoint(_OWN.findall(answer))
+    does_it = not set(_ASKED_VERB.findall(question)).isdisjoint(_OWN_VERB.findall(answer))
     # "My" is a word in Polish, too.
-    return (takes_over and _is_english(answer)) or bool(_AS_THE_ASKER.search(answer))
+    return (takes_over and _is_english(answer)) or does_it or bool(_AS_THE_ASKER.search(answer))
 
 
 def _runs_together(talk: str) -> bool:

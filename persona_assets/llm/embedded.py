@@ -221,9 +221,11 @@ class EmbeddedModel:
             return True
         else:
             return False
+        # Read first: a future that runs can be given no failure of the engine any more.
+        result = self._read_result(job)
         # False means that whoever asked has just gone.
         if job.future.set_running_or_notify_cancel():
-            job.future.set_result(self._read_result(job))
+            job.future.set_result(result)
         return True
 
     def _is_stopped(self, job: _Job, before: int) -> bool:

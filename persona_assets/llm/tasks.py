@@ -42,6 +42,7 @@ __all__ = [
 C = TypeVar("C")
 
 _BATCH_ROWS = 256
+_LONGEST_DETAIL = 200
 _SHORTEST_COPY = 20
 """Characters of a field from which it can be a copy: many a person is female, or born in Lagos."""
 
@@ -245,19 +246,24 @@ async def _judge(task: Task[C], reply: Reply, judge: Judge[C]) -> tuple[Verdict,
     if problem:
         return problem, None
     if task.answer_model is None:
-        return await _await_verdict(judge(task.context, {"text": reply.text.strip()})), None
+        return await _ask_judge(judge, task.context, {"text": reply.text.strip()}), None
     try:
         values, tier = parse_answer(reply.text, task.answer_model)
     except MalformedError as error:
         return Rejected("malformed", str(error)), "malformed"
     for value in values.values():
         if isinstance(value, str) and len(value) >= _SHORTEST_COPY and copies_any(value, task.demonstrations):
-            return Rejected("copies_demonstration", value[:200]), tier
-    return await _await_verdict(judge(task.context, values)), tier
+            return Rejected("copies_demonstration", value[:_LONGEST_DETAIL]), tier
+    return await _ask_judge(judge, task.context, values), tier
 
 
-async def _await_verdict(verdict: Verdict | Awaitable[Verdict]) -> Verdict:
-    return verdict if isinstance(verdict, Accepted | Rejected) else await verdict
+async def _ask_judge(judge: Judge[C], context: C, values: Values) -> Verdict:
+    try:
+        verdict = judge(context, values)
+        return verdict if isinstance(verdict, Accepted | Rejected) else await verdict
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        # Numbers of thousands of digits, nesting without end: the reply is in the ledger, so every run would die of it.
+        return Rejected("unjudgeable", f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL])
 
 
 def _find_problem(task: Task[Any], reply: Reply) -> Rejected | None:

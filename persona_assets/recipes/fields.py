@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import dataframely as dy
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
+_LARGEST_INTEGER = 2**63 - 1
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,60}$")
 
 
@@ -70,7 +71,7 @@ class FieldSpec(BaseModel):
         """The type for pydantic, with its bounds; `name` is for the models of objects."""
         match self.type:
             case "integer" | "number":
-                kind: Any = int if self.type == "integer" else float
+                kind: Any = Annotated[int, AfterValidator(_fit_column)] if self.type == "integer" else float
                 bounds: dict[str, Any] = {"ge": self.minimum, "le": self.maximum}
             case "boolean":
                 kind, bounds = bool, {}
@@ -96,6 +97,13 @@ def build_model(name: str, fields: Mapping[str, FieldSpec]) -> type[BaseModel]:
     """The model of an answer, or of an object in it: exactly these fields, each within its bounds."""
     parts: Mapping[str, Any] = {field: (spec.to_annotation(f"{name}_{field}"), ...) for field, spec in fields.items()}
     return create_model(name, __config__=ConfigDict(str_strip_whitespace=True), **parts)
+
+
+def _fit_column(number: int) -> int:
+    # Not a bound of the field: models need not read it in the schema.
+    if not -_LARGEST_INTEGER <= number <= _LARGEST_INTEGER:
+        raise ValueError("the number is too large for a column")
+    return number
 
 
 def _whole(bound: float | None) -> int | None:

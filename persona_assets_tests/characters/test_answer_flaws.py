@@ -153,6 +153,7 @@ def test_a_character_may_say_who_it_is(answer: str) -> None:
             "I can invite someone I haven't seen for months, for instance an old neighbour.",
             "answers_itself",
         ),
+        ("Whom could I invite?", "In that case I would say that I invite someone I know.", "answers_itself"),
         ("My jemy chleb.", "My jemy dobry chleb od piekarza i pijemy do tego zimne mleko.", None),
         ("How should I prepare?", "I read about the firm, and I have written down what it was that they asked.", None),
         ("How should I prepare?", "I would read about the firm, and you write down what it was that they asked.", None),

@@ -173,6 +173,17 @@ def test_a_broken_engine_fails_every_request_and_closes(
     broken.close()
 
 
+def test_an_answer_that_cannot_be_read_fails_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("no such token")
+
+    broken = EmbeddedModel(Path(resolve_gguf(EMBEDDED_NAME)), CONTEXT_TOKENS)
+    monkeypatch.setattr(broken, "_read_result", fail)
+    for future in [broken.submit(CHAT, GenerationOptions(max_tokens=4)) for _ in range(3)]:
+        with pytest.raises(ModelError, match="no such token"):
+            future.result(30)
+
+
 def test_a_closed_engine_says_so(embedded_model: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = (embedded_model._genai, embedded_model._pipeline)
     monkeypatch.setattr(embedded, "load_pipeline", lambda *_: parts)

@@ -96,6 +96,20 @@ def test_each_kind_of_bad_reply_has_its_own_reason(reply: str, reason: str) -> N
     assert (outcome.values, outcome.refused, [refusal.reason for refusal in outcome.refusals]) == (None, None, [reason])
 
 
+@pytest.mark.parametrize("error", [ValueError("4301 digits"), OverflowError("too large"), RecursionError("too deep")])
+def test_what_a_judge_cannot_read_is_refused_and_the_run_goes_on(error: Exception) -> None:
+    def fail(_context: str, _values: Values) -> Verdict:
+        raise error
+
+    async def fail_later(_context: str, _values: Values) -> Verdict:
+        raise error
+
+    for judge_of in (fail, fail_later):
+        task = make_task("a")
+        outcome = asyncio.run(answer_task(cast("ModelClient", Script(a=["9" * 5_000])), task, judge_of))
+        assert [(one.reason, str(error) in one.detail) for one in outcome.refusals] == [("unjudgeable", True)]
+
+
 @pytest.mark.parametrize(
     ("replies", "values", "tiers", "reasons"),
     [
