@@ -27,6 +27,8 @@ _SELF = re.compile(r"^(?:I am|I['’]m)\s+(?=an?\b)", re.IGNORECASE)
 _FIRST_WORK = 10
 """Age before which nobody has done for years what a profile tells."""
 _LIFETIME = 100
+OLDEST = 120
+"""Years of the oldest character."""
 _BEARD = re.compile(r"\b(beard(ed)?|moustache|mustache|stubble)\b", re.IGNORECASE)
 # What stands behind a preposition is somebody else, or a mill.
 _OF_AGE = re.compile(
@@ -94,9 +96,9 @@ def find_contradiction(persona: str, profile: Mapping[str, Any]) -> str | None:
 def bound_age(persona: str) -> tuple[int, int] | None:
     """The least and most years that a persona's first words leave open, or None where they say nothing."""
     persona = _SELF.sub("", persona)
-    stated = _OF_AGE.match(persona)
-    if stated:
-        return int(stated.group(1)), int(stated.group(1))
+    stated = _read_stated_age(persona)
+    if stated is not None:
+        return stated, stated
     bounds = ((max(least, 4), min(most, 85)) for pattern, least, most in _AGE_WORDS if pattern.match(persona))
     return next(bounds, None)
 
@@ -143,10 +145,16 @@ def _find_in_years(age: int, experience: str) -> str | None:
     return None
 
 
-def _find_in_age(persona: str, age: int) -> str | None:
+def _read_stated_age(persona: str) -> int | None:
     stated = _OF_AGE.match(persona)
-    if stated and int(stated.group(1)) != age:
-        return f"the persona is {stated.group(1)} years old, the profile {age}"
+    # A vampire of 300 years has any age that a profile can have.
+    return int(stated.group(1)) if stated and 1 <= int(stated.group(1)) <= OLDEST else None
+
+
+def _find_in_age(persona: str, age: int) -> str | None:
+    stated = _read_stated_age(persona)
+    if stated is not None and stated != age:
+        return f"the persona is {stated} years old, the profile {age}"
     for pattern, least, most in _AGE_WORDS:
         match = pattern.match(persona)
         if match and not least <= age <= most:

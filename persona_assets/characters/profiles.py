@@ -10,7 +10,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
-from persona_assets.characters.contradictions import find_contradiction, read_gender
+from persona_assets.characters.contradictions import OLDEST, find_contradiction, read_gender
 from persona_assets.characters.draws import Drawn, draw_character
 from persona_assets.characters.profile_prompt import ProfilePrompt
 from persona_assets.lake import iter_frames
@@ -52,7 +52,7 @@ class Profile(BaseModel):
     model_config = ConfigDict(str_strip_whitespace=True)
 
     name: str = Field(min_length=3, max_length=60)
-    age: int = Field(ge=4, le=100)
+    age: int = Field(ge=1, le=OLDEST)
     gender: Literal["female", "male", "non-binary"]
     race: str = Field(min_length=3, max_length=60)
     birthplace: str = Field(min_length=3, max_length=80)

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from persona_assets.characters.contradictions import OLDEST
 from persona_assets.characters.draws import Drawn, draw_character
 from persona_assets.characters.profile_prompt import load_profile_prompt
 from persona_assets.characters.profiles import (
@@ -104,11 +105,29 @@ def test_a_malformed_answer_is_asked_for_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("persona", "ages"),
+    [
+        ("A 2-year-old toddler.", {2}),
+        ("A 101-year-old farmer.", {101}),
+        ("A 300-year-old vampire.", set(range(18, OLDEST + 1))),
+    ],
+)
+def test_the_age_that_a_persona_says_is_that_of_the_profile(persona: str, ages: set[int], tmp_path: Path) -> None:
+    personas = pl.LazyFrame({"persona_id": ["per_1"], "persona": [persona]})
+    model = teach(
+        f"profile-of-{persona}", follow(experience="Hummed the songs of the house before anybody had taught them.")
+    )
+    made = ask(tmp_path, PROMPT, lambda asker: make_profiles(asker, personas, CharacterSettings()), model)
+    assert made.reasons() == {}
+    assert made.rows["age"].item() in ages
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("appearance", " " * 40),
-        ("age", 3),
-        ("age", 101),
+        ("age", 0),
+        ("age", 121),
         ("experience", "Sailed."),
         ("gender", "  "),
     ],
