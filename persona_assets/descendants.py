@@ -24,8 +24,9 @@ _REFERENCES = (
     "source_row_id",
 )
 _FIRST = ("web_text", "source_instructions", "seed_personas", "expanded_personas", "persona_hub", "hub_duplicates")
-_CHARACTERS = ("character_profiles", "dialogues_r", "dialogues_g")
-_LAST = ("sft_mix",)
+_CHARACTERS = ("character_profiles", "dialogues_r")
+# Recipes read the hub and each other alone, and dialogues_g what the recipe of instructions has personas ask.
+_LAST = ("dialogues_g", "sft_mix")
 _ROUNDS = 7
 """Six rounds of expansion, and one that finds nothing more."""
 

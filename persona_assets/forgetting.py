@@ -5,7 +5,7 @@ quarantine, ledger and stored vectors. A request that was interrupted is taken u
 names the rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -42,7 +42,8 @@ class Plan:
         texts: texts of the documents and personas that go.
         undecided: shards with personas that were dropped for one that goes.
         keys: of the responses that the rows were read from.
-        asked: asset and origin of talks whose partner goes.
+        asked: asset and origin of talks whose partner goes, or whose question does.
+        sources: `FILE:POSITION` of the documents that go, by which what was dropped of them is known.
     """
 
     stone: Tombstone
@@ -51,6 +52,7 @@ class Plan:
     undecided: Sequence[str]
     keys: Sequence[str]
     asked: Sequence[tuple[str, str]]
+    sources: Sequence[str]
 
     @property
     def shards(self) -> list[str]:
@@ -85,15 +87,18 @@ def plan_to_forget(project: Project, document: str | None, persona: str | None) 
     found = find_descendants(lake, ids)
     every = sorted(ids | {one for rows in found for one in rows.ids})
     texts = _read_texts(lake, found)
-    whole = [hash_text(text) for text in (_read_whole(project, start) if document else start["text"].to_list())]
+    whole = {hash_text(text) for text in (_read_whole(project, start) if document else start["text"])}
+    urls = {hash_name(url) for url in _list_urls(lake, start, name)}
     stone = Tombstone(
         asked,
         tuple(every),
-        tuple(sorted({*whole, *(earlier.texts if earlier else ())})),
-        tuple(sorted({*(hash_name(url) for url in start["url"].drop_nulls()), *(earlier.urls if earlier else ())})),
+        tuple(sorted(whole | set(earlier.texts if earlier else ()))),
+        tuple(sorted(urls | set(earlier.urls if earlier else ()))),
     )
     keys, talks = _read_calls(lake, found)
-    return Plan(stone, found, texts, _list_undecided(lake, every), keys, talks)
+    talks = sorted({*talks, *_list_refused_answers(lake, every)})
+    sources = start["source"].unique(maintain_order=True).to_list() if document else []
+    return Plan(stone, found, texts, _list_undecided(lake, every), keys, talks, sources)
 
 
 def remember(project: Project, plan: Plan) -> None:
@@ -167,17 +172,41 @@ def _nothing() -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(("id", "text", "url", "source", "shard"), pl.String))
 
 
-def _read_whole(project: Project, start: pl.DataFrame) -> Iterable[str]:
+def _list_urls(lake: Lake, start: pl.DataFrame, name: str) -> set[str]:
+    """The addresses of documents by which they are kept out: the one that was named, and those that nobody shares."""
+    urls = set(start["url"].drop_nulls())
+    for shard in lake.shards("web_text") if urls else ():
+        own = start.filter(shard=shard)["source"]
+        others = lake.scan("web_text", shard).filter(~pl.col("source").is_in(own.implode())).select("url").collect()
+        # Published sets give the address of a whole site, which would keep all of its documents out.
+        urls -= set(others["url"]) - {name}
+    return urls
+
+
+def _read_whole(project: Project, start: pl.DataFrame) -> Iterator[str]:
     """The whole texts of documents, from the corpus: cut otherwise, their passages would have other ids."""
-    for (shard, source), _ in start.group_by("shard", "source", maintain_order=True):
-        try:
-            entries = iterate_shard(project.find_shard(str(shard)), ("text",), project.settings.corpus.max_line_bytes)
-        except CorpusError:
-            # The file is gone, and with it the danger that it is taken in again.
-            continue
-        for name, entry in entries:
-            if name == source and isinstance(entry, Record):
-                yield clean_text(str(entry.fields.get("text") or ""))
+    for (shard,), rows in start.group_by("shard", maintain_order=True):
+        passages = dict(rows.group_by("source", maintain_order=True).agg("text").iter_rows())
+        found: dict[str, tuple[bool, int, str]] = {}
+        for place, text in _iterate_texts(project, str(shard)):
+            for source, own in passages.items():
+                if all(passage in text for passage in own):
+                    # The corpus may have been edited: the document stands elsewhere then, and another in its place.
+                    rank = (place != source, len(text), text)
+                    found[source] = min(rank, found.get(source, rank))
+        for source, own in passages.items():
+            yield from (found[source][-1],) if source in found else own
+
+
+def _iterate_texts(project: Project, shard: str) -> Iterator[tuple[str, str]]:
+    columns, limit = ("text",), project.settings.corpus.max_line_bytes
+    try:
+        for place, entry in iterate_shard(project.find_shard(shard), columns, limit):
+            if isinstance(entry, Record):
+                yield place, clean_text(str(entry.fields.get("text") or ""))
+    except CorpusError:
+        # The file is gone or damaged: nothing more of it can be read, and nothing of it can be taken in either.
+        return
 
 
 def _read_texts(lake: Lake, found: Sequence[Descendants]) -> list[str]:
@@ -201,9 +230,21 @@ def _read_calls(lake: Lake, found: Sequence[Descendants]) -> tuple[list[str], li
         own = table.filter(pl.col(columns[0]).is_in(pl.Series(rows.ids).implode()))
         if "response_keys" in columns:
             keys |= set(own.select(pl.col("response_keys").explode()).collect().to_series().drop_nulls())
-        if "partner_id" in columns and rows.asset != "sft_mix":
-            talks |= {(rows.asset, one) for one in own.select("persona_id").collect().to_series()}
+        for other, origin in (("partner_id", "persona_id"), ("instruction_id", "character_id")):
+            if other in columns and origin in columns and rows.asset != "sft_mix":
+                talks |= {(rows.asset, one) for one in own.select(origin).collect().to_series()}
     return sorted(keys), sorted(talks)
+
+
+def _list_refused_answers(lake: Lake, ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Asset and origin of dialogues that were refused, and whose question goes; the character may stay."""
+    named = pl.col("row_id").str.split("+").list
+    is_asked = named.last().is_in(pl.Series(ids, dtype=pl.String).implode())
+    parts = [
+        lake.scan_quarantine("dialogues_g", shard).filter(is_asked).select(named.first()).collect().to_series()
+        for shard in lake.shards("dialogues_g")
+    ]
+    return [("dialogues_g", character) for part in parts for character in part]
 
 
 def _list_undecided(lake: Lake, ids: Sequence[str]) -> list[str]:
@@ -218,8 +259,11 @@ def _list_undecided(lake: Lake, ids: Sequence[str]) -> list[str]:
 
 def _select_refused(plan: Plan) -> pl.Expr:
     """The quarantined rows that are about what goes, or quote it."""
-    origin = pl.col("row_id").str.split("+").list.first()
-    about = origin.is_in(pl.Series(plan.stone.ids, dtype=pl.String).implode())
+    gone = pl.Series(plan.stone.ids, dtype=pl.String).implode()
+    # A dialogue is named by its character and its instruction, what was dropped of a document by its place.
+    named = pl.col("row_id").str.split("+").list
+    about = named.first().is_in(gone) | named.last().is_in(gone)
+    about |= pl.col("row_id").is_in(pl.Series(plan.sources, dtype=pl.String).implode())
     quotes = [text[:_HEAD] for text in plan.texts]
     if not quotes:
         return about

@@ -54,9 +54,10 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
         settings = project.settings.seed_personas
         documents = web_text.select(pl.len()).collect().item()
         task = config.merge(project.settings.task("seed_personas"))
+        forgotten = load_tombstones(project.settings.data)
 
         def make(asker: Asker[SeedPrompt]) -> AsyncIterator[Batch]:
-            return make_seed_personas(asker, web_text, settings, project.open_meter().compare)
+            return make_seed_personas(asker, web_text, settings, project.open_meter().compare, forgotten)
 
         return materialise_with_model(
             context,
@@ -79,6 +80,7 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
     ) -> dg.MaterializeResult[TableInfo]:
         settings = project.settings
         reports: list[RoundReport] = []
+        forgotten = load_tombstones(settings.data)
 
         def make(asker: Asker[ExpansionPrompt]) -> AsyncIterator[Batch]:
             seeds = seed_personas.collect()
@@ -91,6 +93,7 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
                 remember_new(project.encoder, settings.hub),
                 project.open_meter().compare,
                 reports,
+                forgotten,
             )
 
         return materialise_with_model(

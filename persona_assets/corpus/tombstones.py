@@ -62,6 +62,10 @@ class Tombstones:
         is_named = url is not None and bool(self.urls) and hash_name(url) in self.urls
         return is_named or (bool(self.texts) and hash_text(text) in self.texts)
 
+    def cover_persona(self, persona: str, persona_id: str) -> bool:
+        """Whether a persona was forgotten: by its id it is known in other punctuation, too."""
+        return persona_id in self.ids or self.cover(persona)
+
 
 def hash_name(name: str) -> str:
     """Hash an address or an id."""

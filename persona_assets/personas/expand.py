@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from persona_assets.corpus.language import detect_language
+from persona_assets.corpus.tombstones import Tombstones
 from persona_assets.llm.agreement import Compare, score_agreement
 from persona_assets.llm.answers import copies_any, shares_run
 from persona_assets.llm.asker import Asker
@@ -31,7 +32,7 @@ from persona_assets.personas.choice import score_personas
 from persona_assets.personas.draws import draw
 from persona_assets.personas.heuristics import clean_persona, count_words, find_flaw
 from persona_assets.personas.persona_prompts import ExpansionPrompt
-from persona_assets.personas.seed import identify_persona
+from persona_assets.personas.seed import FORGOTTEN, hide_forgotten, identify_persona
 from persona_assets.personas.vocabulary import find_unknown_word
 from persona_assets.records import ExpandedPersonas, polars_schema
 from persona_assets.settings import ExpansionSettings, SeedSettings
@@ -89,6 +90,7 @@ async def expand_personas(
     find_new: FindNew,
     compare: Compare,
     reports: list[RoundReport],
+    forgotten: Tombstones | None = None,
 ) -> AsyncIterator[Batch]:
     """Expand a shard's seed personas round by round.
 
@@ -100,6 +102,7 @@ async def expand_personas(
         find_new: the hub's rule over the shard; it is given the seeds first.
         compare: among several candidates, a specific one that is related to the parent but not alike is kept.
         reports: receives a report after each round.
+        forgotten: personas that must not come back when the model says them again.
 
     Yields:
         Batches of expanded_personas, round after round.
@@ -112,7 +115,13 @@ async def expand_personas(
             return
         made: list[pl.DataFrame] = []
         async for batch in _run_round(
-            _choose_openings(asker, settings), frontier, settings.children, number, lengths, compare
+            _choose_openings(asker, settings),
+            frontier,
+            settings.children,
+            number,
+            lengths,
+            compare,
+            forgotten or Tombstones(),
         ):
             is_new = find_new(batch.rows)
             rows = batch.rows.with_columns(is_new.alias("is_new"))
@@ -133,11 +142,17 @@ async def _run_round(
     number: int,
     lengths: SeedSettings,
     compare: Compare,
+    forgotten: Tombstones,
 ) -> AsyncIterator[Batch]:
     demonstrations = [*asker.prompt.demonstration_texts(), *_list_demonstrated(asker)]
 
+    def identify(parent: Parent, persona: str) -> str:
+        return identify_persona(persona, parent.persona_id, parent.relationship, parent.sample)
+
     def judge(parent: Parent, values: Values) -> Verdict:
         persona = _begin(clean_persona(values["text"]), parent.opening, asker.continues_answers)
+        if forgotten.cover_persona(persona, identify(parent, persona)):
+            return FORGOTTEN
         flaw = find_flaw(persona, lengths.min_words, lengths.max_words, demonstrations) or _find_flaw(persona, parent)
         if not flaw and asker.is_small and find_unknown_word(persona, f"{parent.persona} {parent.opening or ''}"):
             flaw = "unknown_word"
@@ -156,7 +171,7 @@ async def _run_round(
     def make_row(outcome: Outcome[Parent]) -> dict[str, Any]:
         parent, persona = outcome.task.context, (outcome.values or {})["persona"]
         return {
-            "persona_id": identify_persona(persona, parent.persona_id, parent.relationship, parent.sample),
+            "persona_id": identify(parent, persona),
             "persona": persona,
             "language": detect_language(persona),
             "parent_id": parent.persona_id,
@@ -170,7 +185,7 @@ async def _run_round(
 
     outcomes = run_tasks(_plan(asker, frontier, children), work, asker.window)
     async for batch in collect_batches(outcomes, make_row, _SCHEMA):
-        yield batch
+        yield hide_forgotten(batch)
 
 
 def _plan(asker: Asker[ExpansionPrompt], frontier: pl.DataFrame, children: int) -> Iterator[Task[Parent]]:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from persona_assets.accounting import Accounting
 from persona_assets.corpus.language import detect_language
+from persona_assets.corpus.tombstones import Tombstones
 from persona_assets.dedup.text import normalise
 from persona_assets.llm.agreement import Compare
 from persona_assets.llm.asker import Asker
@@ -34,11 +36,16 @@ from persona_assets.settings import SeedSettings
 from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(SeedPersonas)
+FORGOTTEN = Rejected("forgotten", "removed by persona-assets forget")
 _BEGINS_AS_ASKED = re.compile(r"an?\b", re.IGNORECASE)
 
 
 async def make_seed_personas(
-    asker: Asker[SeedPrompt], documents: pl.LazyFrame, settings: SeedSettings, compare: Compare
+    asker: Asker[SeedPrompt],
+    documents: pl.LazyFrame,
+    settings: SeedSettings,
+    compare: Compare,
+    forgotten: Tombstones | None = None,
 ) -> AsyncIterator[Batch]:
     """Ask a shard's documents for their personas.
 
@@ -49,17 +56,24 @@ async def make_seed_personas(
         documents: rows of web_text.
         settings: granularity, relations, personas a document, lengths.
         compare: among several candidates, a specific one that is near to the document and the others is kept.
+        forgotten: personas that must not come back when the model says them again.
 
     Yields:
         Batches of seed_personas.
     """
+    forgotten = forgotten or Tombstones()
     asker, reader = _choose_reader(asker, settings, compare)
     demonstrations = asker.prompt.demonstration_texts()
+
+    def identify(context: SeedContext, persona: str) -> str:
+        return identify_persona(persona, context.doc_id, context.relation, context.sample)
 
     def judge(context: SeedContext, values: Values) -> Verdict:
         persona = reader.read(context, values)
         if isinstance(persona, Rejected):
             return persona
+        if forgotten.cover_persona(persona, identify(context, persona)):
+            return FORGOTTEN
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
             persona, context.text, context.language
         )
@@ -78,7 +92,7 @@ async def make_seed_personas(
     def make_row(outcome: Outcome[SeedContext]) -> dict[str, Any]:
         context, persona = outcome.task.context, (outcome.values or {})["persona"]
         return {
-            "persona_id": identify_persona(persona, context.doc_id, context.relation, context.sample),
+            "persona_id": identify(context, persona),
             "persona": persona,
             "language": detect_language(persona),
             "doc_id": context.doc_id,
@@ -91,7 +105,13 @@ async def make_seed_personas(
     tasks = plan_seed_tasks(asker, documents, settings, reader.answer_model)
     outcomes = run_tasks(tasks, work, asker.window)
     async for batch in collect_batches(outcomes, make_row, _SCHEMA):
-        yield batch
+        yield hide_forgotten(batch)
+
+
+def hide_forgotten(batch: Batch) -> Batch:
+    """Take the text of replies out of the quarantine that say again what was forgotten."""
+    raw = pl.when(pl.col("reason") == FORGOTTEN.reason).then(pl.lit("")).otherwise("raw")
+    return replace(batch, quarantined=batch.quarantined.with_columns(raw=raw))
 
 
 def _choose_reader(

@@ -1,23 +1,55 @@
 """Forgetting: a document or persona gone from every place, the rest as it was, and kept out afterwards."""
 
 import json
+import shutil
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from persona_assets.accounting import Accounting
 from persona_assets.dedup.established import make_spec
 from persona_assets.descendants import find_descendants
 from persona_assets.embedding.cache import make_encoder
+from persona_assets.forgetting import plan_to_forget
 from persona_assets.index.open import open_index
-from persona_assets.settings import load_settings
+from persona_assets.lake import Lake
+from persona_assets.resources import Project
+from persona_assets.settings import PACKAGE, load_settings
+from persona_assets.tables import Batch
 from persona_assets_tests.commands.conftest import Call, SmallProject
 
 KEPT_BY_HASH = {"tombstones.jsonl"}
+SITE = "https://letters.example/"
+PARAGRAPH = (
+    "The cooper planes each stave of the barrel by hand and counts the rings of the oak before he bends it over the"
+    " fire. He learned it from an aunt, who kept a tally of every cask in a ledger of her own. "
+)
+MENU = "Barrels Casks Tubs Churns Buckets Staves Hoops Bungs Taps Funnels Crozes Adzes Jointers Bellows " * 12
+
+
+def edit_corpus(project: SmallProject, edit: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    """Change the documents of the first shard."""
+    path = project.folder / "corpus" / "one.jsonl"
+    rows = edit([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def read_corpus(project: SmallProject, call: Call) -> pl.DataFrame:
+    """Read the first shard's documents again."""
+    called = call("run", "--shard", "one", "--asset", "web_text")
+    assert called.code == 0, called.out + called.err
+    return project.lake.scan("web_text", "one").collect()
+
+
+def forget(call: Call, *what: str) -> None:
+    called = call("forget", *what, "--yes")
+    assert called.code == 0, called.out + called.err
 
 
 def read_everything(data: Path) -> Iterator[tuple[Path, str]]:
@@ -71,6 +103,18 @@ def choose_document(project: SmallProject) -> str:
     """A document from which examples of several kinds were made."""
     rows = project.lake.scan("sft_mix", "one").filter(pl.col("doc_id").is_not_null()).collect()
     return str(rows.group_by("doc_id").agg(pl.col("task").n_unique()).sort("task", "doc_id")["doc_id"][-1])
+
+
+def refuse_answer(lake: Lake, row_id: str, raw: str) -> None:
+    """Add a refused reply to the dialogues of the first shard."""
+    old, rows = lake.info("dialogues_g", "one"), lake.scan("dialogues_g", "one").collect()
+    refused = lake.scan_quarantine("dialogues_g", "one").collect()
+    more = {"row_id": row_id, "reason": "truncated", "detail": "", "raw": raw, "response_key": "00"}
+    account = Accounting.from_dict(old.accounting.to_dict())
+    account.parsed += 1
+    account.quarantined["truncated"] += 1
+    batch = Batch(rows, pl.concat([refused, pl.DataFrame([more], schema=refused.schema)]), account)
+    lake.write("dialogues_g", "one", rows.schema, [batch], **old.attributes)
 
 
 def test_without_yes_nothing_is_changed(project: SmallProject, call: Call) -> None:
@@ -137,6 +181,112 @@ def test_the_corpus_own_id_and_a_persona_are_names_too(project: SmallProject, ca
     assert call("run", "--shard", "two", "--asset", "seed_personas").code == 0
     assert lake.info("seed_personas", "two").accounting.dropped["forgotten"] == 1
     assert find_left(project.data, nurse["persona"].to_list()) == set()
+
+
+def test_an_address_that_others_share_keeps_none_of_them_out(project: SmallProject, call: Call) -> None:
+    edit_corpus(project, lambda rows: [{**row, "source": SITE} for row in rows])
+    rows = read_corpus(project, call)
+    assert set(rows["url"]) == {SITE}
+    first, *others = rows["source_id"].unique(maintain_order=True)
+    forget(call, "--doc", first)
+    assert read_corpus(project, call)["source_id"].unique(maintain_order=True).to_list() == others
+    # Who names the address means all that lies there, whatever it says next.
+    forget(call, "--doc", SITE)
+    edit_corpus(project, lambda rows: [{**row, "text": f"{PARAGRAPH * 2}{number}"} for number, row in enumerate(rows)])
+    assert read_corpus(project, call).is_empty()
+
+
+def test_an_address_of_its_own_keeps_a_page_out_that_was_written_anew(project: SmallProject, call: Call) -> None:
+    edit_corpus(project, lambda rows: [{**row, "url": f"{SITE}{row['id']}"} for row in rows])
+    first, *others = read_corpus(project, call)["source_id"].unique(maintain_order=True)
+    forget(call, "--doc", first)
+    edit_corpus(project, lambda rows: [{**rows[0], "text": PARAGRAPH * 2}, *rows[1:]])
+    assert read_corpus(project, call)["source_id"].unique(maintain_order=True).to_list() == others
+
+
+def test_a_corpus_that_was_edited_before_costs_no_other_document_its_place(
+    project: SmallProject, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = project.lake.scan("web_text", "one").collect()
+    first, second, *_ = sources = rows["source_id"].unique(maintain_order=True).to_list()
+    edit_corpus(project, lambda rows: [{"id": "new", "text": PARAGRAPH * 2}, *rows])
+    # At the place where it was read, the first document stands now; it is another line, and of the same words.
+    forget(call, "--doc", second)
+    # Cut otherwise, its passages have other ids.
+    monkeypatch.setenv("PERSONA_ASSETS__CORPUS__MAX_CHARS", "500")
+    left = read_corpus(project, call)["source_id"].unique(maintain_order=True).to_list()
+    assert left == ["new", first, *(one for one in sources[2:])]
+
+
+@pytest.mark.parametrize("damaged", ["{\n" * 4, '{"title": "no text"}\n' * 4])
+def test_a_corpus_that_cannot_be_read_any_more_keeps_nobody_from_forgetting(
+    damaged: str, project: SmallProject, call: Call
+) -> None:
+    rows = project.lake.scan("web_text", "one").collect()
+    path = project.folder / "corpus" / "one.jsonl"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(damaged, encoding="utf-8")
+    forget(call, "--doc", rows["doc_id"][0])
+    assert rows["doc_id"][0] not in project.lake.scan("web_text", "one").collect()["doc_id"].to_list()
+    path.write_text(whole, encoding="utf-8")
+    assert rows["source_id"][0] not in read_corpus(project, call)["source_id"].to_list()
+
+
+def test_what_was_left_of_a_document_goes_with_it(project: SmallProject, call: Call) -> None:
+    texts = [f"This is how part {number} of the book begins. {PARAGRAPH * 6}\n\n" for number in range(7)]
+    edit_corpus(project, lambda rows: [*rows, {"id": "long", "text": f"{texts[0]}{MENU}\n\n{''.join(texts[1:])}"}])
+    own = read_corpus(project, call).filter(source_id="long")
+    apart = project.lake.scan_quarantine("web_text", "one").filter(row_id=own["source"][0]).collect()
+    assert set(apart["reason"]) == {"few_sentences", "passage_limit"}
+    needles = [text[:40] for text in apart["raw"]]
+    assert {needle for _, needle in find_left(project.data, needles)} == set(needles)
+    others = project.lake.scan_quarantine("web_text", "one").filter(pl.col("row_id") != own["source"][0]).collect()
+
+    forget(call, "--doc", "long")
+    assert find_left(project.data, needles) == set()
+    assert project.lake.scan_quarantine("web_text", "one").collect().equals(others)
+    assert project.lake.info("web_text", "one").accounting.find_imbalance() is None
+
+
+def test_answers_to_what_a_persona_asked_go_and_nothing_is_stale(project: SmallProject, call: Call) -> None:
+    recipe = PACKAGE.parent / "prompts" / "recipes" / "instructions.yaml"
+    shutil.copy(recipe, project.folder / "prompts" / "recipes")
+    with (project.folder / "pipeline.toml").open("a", encoding="utf-8") as file:
+        file.write("own_instructions = 1.0\n")
+    made = call("run", "--shard", "one")
+    assert made.code == 0, made.out + made.err
+    lake = project.lake
+    asked = lake.scan("instructions", "one").select(instruction_id="item_id", asker="persona_id")
+    dialogues = lake.scan("dialogues_g", "one").join(asked, on="instruction_id").collect()
+    dialogue = dialogues.filter(pl.col("asker") != pl.col("persona_id")).row(0, named=True)
+    (project.data / "ratings").mkdir()
+    (project.data / "ratings" / "one.jsonl").write_text(json.dumps({"row_id": dialogue["dialogue_id"]}) + "\n")
+    found = {rows.asset: rows.ids for rows in find_descendants(lake, [dialogue["asker"]])}
+    assert dialogue["dialogue_id"] in found["dialogues_g"]
+    refuse_answer(lake, f"chr_other+{dialogue['instruction_id']}", "A reply that nobody could read.")
+    plan = plan_to_forget(Project(load_settings()), None, dialogue["asker"])
+    # Candidates that were not chosen are known by their character alone.
+    assert {("dialogues_g", one) for one in (dialogue["character_id"], "chr_other")} <= set(plan.asked)
+
+    forget(call, "--persona", dialogue["asker"])
+    answers = [turn["content"] for turn in dialogue["turns"]]
+    assert find_left(project.data, [dialogue["dialogue_id"], *answers, "A reply that nobody"]) == set()
+    status = call("status", "--shard", "one").out
+    assert "dialogues_g" in status
+    assert "changed" not in status, status
+
+
+def test_a_model_that_says_a_persona_again_is_not_heard(project: SmallProject, call: Call) -> None:
+    lake = project.lake
+    gone = [lake.scan(table, "one").collect().row(0, named=True) for table in ("seed_personas", "expanded_personas")]
+    for row in reversed(gone):
+        forget(call, "--persona", row["persona_id"])
+    for table, row in zip(("seed_personas", "expanded_personas"), gone, strict=True):
+        called = call("run", "--shard", "one", "--asset", table)
+        assert called.code == 0, called.out + called.err
+        assert row["persona"] not in lake.scan(table, "one").collect()["persona"].to_list()
+    assert lake.info("seed_personas", "one").accounting.quarantined["forgotten"] > 0
+    assert find_left(project.data / "lake", [row["persona"] for row in gone]) == set()
 
 
 def test_a_persona_that_was_dropped_for_it_is_decided_again(project: SmallProject, call: Call) -> None:

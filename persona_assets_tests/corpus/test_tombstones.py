@@ -57,6 +57,14 @@ def test_a_page_is_known_by_its_address() -> None:
     assert not stones.cover("anything")
 
 
+def test_a_persona_is_known_by_its_text_and_by_its_id() -> None:
+    stones = Tombstones.of([Tombstone("", ids=("per_1",), texts=(hash_text("A nurse who dives."),))])
+    assert stones.cover_persona("A nurse who  DIVES.", "per_2")
+    assert stones.cover_persona("A nurse, who dives.", "per_1")
+    assert not stones.cover_persona("A nurse, who dives.", "per_2")
+    assert not Tombstones().cover_persona("A nurse who dives.", "per_1")
+
+
 @pytest.mark.parametrize("max_chars", [2_000, 250])
 def test_a_document_is_kept_out_however_it_is_cut(max_chars: int, tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import polars as pl
 import pytest
 
+from persona_assets.corpus.tombstones import Tombstone, Tombstones, hash_text
 from persona_assets.dedup.text import normalise
 from persona_assets.llm.asker import Asker
 from persona_assets.personas.callings import fit_openings
@@ -47,14 +48,18 @@ def remember_texts() -> Callable[[pl.DataFrame], pl.Series]:
 
 
 def expand(
-    folder: Path, settings: ExpansionSettings, model: str = "scripted/plain", candidates: int = 2
+    folder: Path,
+    settings: ExpansionSettings,
+    model: str = "scripted/plain",
+    candidates: int = 2,
+    forgotten: Tombstones | None = None,
 ) -> tuple[Made, list[RoundReport]]:
     reports: list[RoundReport] = []
     made = ask(
         folder,
         PROMPT,
         lambda asker: expand_personas(
-            asker, SEEDS, settings, SeedSettings(), remember_texts(), compare_by_length, reports
+            asker, SEEDS, settings, SeedSettings(), remember_texts(), compare_by_length, reports, forgotten
         ),
         model,
         TaskSettings(candidates=candidates),
@@ -117,6 +122,18 @@ def test_a_persona_that_says_the_same_again_is_kept_as_a_row_and_not_expanded(tm
     assert made.rows["is_new"].sum() == 1
     # Asked for a neighbour of the weaver, the model says the weaver again.
     assert made.reasons() == {"copies_parent": 2}
+
+
+def test_a_persona_that_was_forgotten_is_refused_and_not_expanded(tmp_path: Path) -> None:
+    settings = ExpansionSettings(rounds=2, max_frontier=4)
+    before, _ = expand(tmp_path, settings, candidates=1)
+    by_text, by_id, *stay = before.rows.filter(round=1).iter_rows(named=True)
+    stone = Tombstone("", ids=(by_id["persona_id"],), texts=(hash_text(by_text["persona"]),))
+    made, _ = expand(tmp_path, settings, candidates=1, forgotten=Tombstones.of([stone]))
+    assert made.rows.filter(round=1)["persona_id"].to_list() == [row["persona_id"] for row in stay]
+    assert not {by_text["persona_id"], by_id["persona_id"]} & set(made.rows["parent_id"])
+    assert made.reasons() == {"forgotten": 2}
+    assert set(made.quarantined["raw"]) == {""}
 
 
 @pytest.mark.parametrize(("share", "rounds"), [(0.0, 2), (0.05, 2), (0.5, 1)])

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from persona_assets.corpus.tombstones import Tombstone, Tombstones, hash_text
 from persona_assets.errors import PromptError
 from persona_assets.llm.asker import Asker
 from persona_assets.personas.draws import draw
@@ -42,12 +43,13 @@ def make(
     seeds: SeedSettings | None = None,
     model: str = "scripted/plain",
     task: TaskSettings | None = None,
+    forgotten: Tombstones | None = None,
 ) -> Made:
     settings = seeds or SeedSettings()
     return ask(
         folder,
         PROMPT,
-        lambda asker: make_seed_personas(asker, make_documents(documents), settings, compare_by_length),
+        lambda asker: make_seed_personas(asker, make_documents(documents), settings, compare_by_length, forgotten),
         model,
         task,
     )
@@ -94,6 +96,27 @@ def test_the_nearest_candidate_is_kept_and_the_others_are_accounted_for(tmp_path
     assert accounting.planned == accounting.answered == 20
     assert accounting.parsed == 120
     assert accounting.dropped["not_best_candidate"] == 120 - 20 - made.quarantined.height
+
+
+def test_a_persona_that_was_forgotten_is_refused_and_not_quoted(tmp_path: Path) -> None:
+    once = TaskSettings(candidates=1)
+    before = make(tmp_path, 3, task=once)
+    by_text, by_id, stays = before.rows.iter_rows(named=True)
+    stone = Tombstone("", ids=(by_id["persona_id"],), texts=(hash_text(by_text["persona"]),))
+    made = make(tmp_path, 3, task=once, forgotten=Tombstones.of([stone]))
+    assert made.rows["persona"].to_list() == [stays["persona"]]
+    assert made.reasons() == {"forgotten": 2}
+    assert set(made.quarantined["row_id"]) == {by_text["doc_id"], by_id["doc_id"]}
+    assert set(made.quarantined["raw"]) == {""}
+    assert not set(made.quarantined["detail"]) & {by_text["persona"], by_id["persona"]}
+
+
+def test_another_candidate_takes_the_place_of_one_that_was_forgotten(tmp_path: Path) -> None:
+    before = make(tmp_path, 1).rows.row(0, named=True)
+    made = make(tmp_path, 1, forgotten=Tombstones.of([Tombstone("", texts=(hash_text(before["persona"]),))]))
+    assert made.rows.height == 1
+    assert made.rows["persona"][0] != before["persona"]
+    assert made.reasons()["forgotten"] == 1
 
 
 def test_a_faulty_model_loses_nothing_silently(tmp_path: Path) -> None:
