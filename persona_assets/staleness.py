@@ -13,7 +13,7 @@ import polars as pl
 
 from persona_assets.corpus.shards import CorpusShard
 from persona_assets.errors import LakeError
-from persona_assets.lake import Lake
+from persona_assets.lake import Lake, iter_frames
 from persona_assets.llm.client import name_models
 from persona_assets.settings import Settings
 from persona_assets.sft.release import read_release_facts
@@ -132,13 +132,21 @@ def examine_whole(present: Present, name: str, files: Sequence[Path]) -> TableSt
 
 
 def count_gone_kept(lake: Lake) -> Mapping[str, int]:
-    """Count for each shard the duplicates whose kept persona is in no shard's hub any more."""
-    shards = [shard for shard in lake.shards("hub_duplicates") if lake.exists("persona_hub", shard)]
-    if not shards:
+    """Count for each shard the duplicates whose kept persona is in no shard's hub any more.
+
+    Nothing is counted while the hub of a shard is damaged: what it keeps would seem gone to all others.
+
+    Raises:
+        LakeError: if rows turn out to be damaged of which the file says nothing.
+    """
+    hubs, links = lake.shards("persona_hub"), lake.shards("hub_duplicates")
+    shards = [shard for shard in links if shard in hubs and _read(lake, "hub_duplicates", shard)]
+    if not shards or not all(_read(lake, "persona_hub", shard) for shard in hubs):
         return {}
-    hub = lake.scan_all("persona_hub", lake.shards("persona_hub")).select(kept_id="persona_id")
-    links = pl.concat([lake.scan("hub_duplicates", shard).select("kept_id", shard=pl.lit(shard)) for shard in shards])
-    return dict(links.join(hub, on="kept_id", how="anti").group_by("shard").len().collect().iter_rows())
+    hub = lake.scan_all("persona_hub", hubs).select(kept_id="persona_id")
+    kept = pl.concat([lake.scan("hub_duplicates", shard).select("kept_id", shard=pl.lit(shard)) for shard in shards])
+    gone = kept.join(hub, on="kept_id", how="anti").group_by("shard").len()
+    return {shard: number for frame in iter_frames(gone) for shard, number in frame.iter_rows()}
 
 
 def examine_release(choice: ShardChoice, folder: Path, mix: str, mix_version: str) -> ReleaseState:
@@ -218,8 +226,18 @@ def _compare_inputs(present: Present, info: TableInfo) -> Iterator[str]:
         shard = WHOLE if name in whole else info.shard
         if not present.lake.exists(name, shard):
             yield f"{name} is gone"
-        elif present.lake.info(name, shard).data_version != version:
+        elif (now := _read(present.lake, name, shard)) is None:
+            yield f"{name} cannot be read"
+        elif now.data_version != version:
             yield f"{name} changed"
+
+
+def _read(lake: Lake, asset: str, shard: str) -> TableInfo | None:
+    """What a table says of itself; None if it is damaged, which its own state explains."""
+    try:
+        return lake.info(asset, shard)
+    except LakeError:
+        return None
 
 
 def _describe_gone(kept: int) -> list[str]:

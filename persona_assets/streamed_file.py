@@ -1,7 +1,7 @@
 """Writing a Parquet file row group by row group, so that it appears whole or not at all."""
 
-import glob
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,7 +16,8 @@ from persona_assets.errors import LakeError
 
 _ROW_GROUP = 4_096
 _LEFTOVER_SECONDS = 86_400
-"""Age from which a temporary file is what a killed run left, and not what another run is writing."""
+"""Age from which a temporary file whose process is gone is what a killed run left: a run of another machine, whose
+processes are not known here, may still write to a younger one."""
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -97,10 +98,29 @@ class StreamedFile:
         return self._writer
 
     def _remove_leftovers(self) -> None:
-        for path in self._path.parent.glob(f".{glob.escape(self._path.stem)}.*.tmp"):
-            with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
-                    path.unlink()
+        # The whole name: with a dot and a number more it is another shard's.
+        named = re.compile(rf"\.{re.escape(self._path.stem)}\.(\d+)\.[0-9a-f]{{8}}\.tmp")
+        for path in self._path.parent.glob(".*.tmp"):
+            if match := named.fullmatch(path.name):
+                # Another run may remove it at the same time.
+                with suppress(FileNotFoundError):
+                    is_old = time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS
+                    if is_old and not _is_alive(int(match.group(1))):
+                        path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process of this machine runs; one that is slow may not write to its file for days."""
+    if os.name == "nt":
+        # There the signal 0 is Control-C.
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager

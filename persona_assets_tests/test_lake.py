@@ -133,6 +133,30 @@ os.kill(os.getpid(), 9)
     assert not leftover.exists()
 
 
+@pytest.mark.parametrize("shard", ["news", "news.0001", "news.12"])
+def test_a_writer_leaves_alone_what_a_live_one_has_not_written_to_for_days(lake: Lake, shard: str) -> None:
+    with lake.open_writer("a", shard, SCHEMA) as slow:
+        slow.add(make_batch(make_rows(9_000)))
+        (unfinished,) = Path(lake.root, "a").glob(".*.tmp")
+        os.utime(unfinished, (time.time() - 900_000, time.time() - 900_000))
+        lake.write("a", "news", SCHEMA, split(make_rows(3), 3))
+        slow.publish()
+    assert lake.scan("a", shard).collect().height == 9_000
+
+
+def test_a_writer_removes_only_the_leftovers_of_its_own_table(lake: Lake) -> None:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    folder = Path(lake.root, "a")
+    folder.mkdir(parents=True)
+    others = [f".news.0001.{done.pid}.0123abcd.tmp", f".new.{done.pid}.0123abcd.tmp", ".news.notes.tmp"]
+    for name in (f".news.{done.pid}.0123abcd.tmp", f".news.{2**70}.0123abcd.tmp", *others):
+        (folder / name).touch()
+        os.utime(folder / name, (1, 1))
+    lake.write("a", "news", SCHEMA, split(make_rows(3), 3))
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*others, "news.parquet"])
+
+
 def test_a_full_disk_is_named_and_loses_nothing(lake: Lake) -> None:
     before = lake.write("a", "s", SCHEMA, split(make_rows(3), 3))
     program = """

@@ -64,10 +64,15 @@ class Dropped:
 
 def cut_head(text: str) -> str:
     """Return the start of a text that a `dropped` row shows, without what UTF-8 cannot encode."""
-    return text[:HEAD_CHARS].encode("utf-8", "replace").decode("utf-8")
+    return _make_storable(text[:HEAD_CHARS])
 
 
 def build_dropped_frame(dropped: list[Dropped]) -> pl.DataFrame:
     """Return the `dropped` frame: source, reason, detail, text_head, n."""
-    rows = [(row.source, row.reason, row.detail, row.text_head, row.n) for row in dropped]
+    # A detail may quote names of columns as the file has them.
+    rows = [(row.source, row.reason, _make_storable(row.detail), row.text_head, row.n) for row in dropped]
     return pl.DataFrame(rows, schema=DROPPED_SCHEMA, orient="row")
+
+
+def _make_storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -8,6 +8,9 @@ from pathlib import Path
 from persona_assets.corpus.readers import find_format, list_suffixes
 from persona_assets.errors import CorpusError
 
+_HIDDEN = "hidden"
+_README = "a README is about the corpus, not of it"
+
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
@@ -20,6 +23,11 @@ class SkippedFile:
 
     path: Path
     reason: str
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nobody would expect it to be read: what is hidden, and a README."""
+        return self.reason in {_HIDDEN, _README}
 
 
 def list_files(root: Path, setting: str) -> tuple[list[Path], list[SkippedFile]]:
@@ -59,9 +67,9 @@ def _walk(root: Path, skipped: list[SkippedFile]) -> Iterator[Path]:
 
 def _find_skip_reason(path: Path, root: Path) -> str | None:
     if path != root and path.name.startswith("."):
-        return "hidden"
+        return _HIDDEN
     if path != root and path.stem.upper() == "README":
-        return "a README is about the corpus, not of it"
+        return _README
     if find_format(path) is None:
         return f"unknown format; readable endings are {list_suffixes()}"
     return _find_read_fault(path)

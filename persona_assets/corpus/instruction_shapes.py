@@ -94,10 +94,11 @@ def _read_pair(question: Any, part: Fields) -> list[Turn]:
 
 
 def _read_history(history: Any) -> list[Turn]:
+    pairs = history or []
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise ShapeError("unknown_shape", "its history is no list of pairs")
     turns = []
-    for pair in history or []:
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise ShapeError("unknown_shape", "its history is no list of pairs")
+    for pair in pairs:
         turns += [Turn("user", _read_text(pair[0])), Turn("assistant", _read_text(pair[1]))]
     return turns
 

@@ -59,7 +59,7 @@ def read_instructions(settings: InstructionSettings) -> tuple[pl.DataFrame, pl.D
     root = settings.path.expanduser()
     files, skipped = _choose_files(root)
     kept: dict[str, _Session] = {}
-    dropped = [Dropped(item.path.name, "file_skipped", item.reason, "") for item in skipped]
+    dropped = [Dropped(join_relative(item.path, root.resolve()), "file_skipped", item.reason, "") for item in skipped]
     for path in files:
         for found in _read_file(path, join_relative(path, root.resolve()), settings.license):
             if isinstance(found, Dropped):

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from persona_assets.corpus.cleaning import clean_line
+
 LICENSE_FIELDS = ("license", "licence", "license_abbr", "license_name")
 
 # Dolma's taggers name an attribute by the licence found on the page.
@@ -34,8 +36,8 @@ def find_license(fields: Mapping[str, Any]) -> str | None:
     for place in (fields, metadata if isinstance(metadata, Mapping) else {}):
         for name in LICENSE_FIELDS:
             value = place.get(name)
-            if isinstance(value, str) and value.strip():
-                return tidy_license(value)
+            if isinstance(value, str) and (found := tidy_license(value)):
+                return found
     attributes = fields.get("attributes")
     names = attributes if isinstance(attributes, Mapping) else {}
     # A Parquet file names every attribute in every row, and leaves those that the page does not have empty.
@@ -51,7 +53,8 @@ def tidy_license(name: str) -> str:
             (`cc_re__cc_re__cc_by_4_0`).
 
     Returns:
-        `CC-` and the elements, version and jurisdiction of a Creative Commons licence; any other name as it is.
+        `CC-` and the elements, version and jurisdiction of a Creative Commons licence; any other name as it is, on
+        one line and without what cannot be stored.
     """
     words = _NOT_WORDS.sub("_", name.lower()).strip("_")
     if match := _CREATIVE_COMMONS.search(words):
@@ -65,4 +68,4 @@ def tidy_license(name: str) -> str:
         return "CC0-1.0"
     if _MARK.search(words):
         return "PDM-1.0"
-    return " ".join(name.split())
+    return clean_line(name)

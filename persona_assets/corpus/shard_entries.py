@@ -7,7 +7,7 @@ from persona_assets.corpus.readers import get_format
 from persona_assets.corpus.shards import CorpusShard
 from persona_assets.errors import CorpusError
 
-UNREADABLE = frozenset({"file_corrupt", "invalid_json", "invalid_csv", "bad_encoding"})
+UNREADABLE = frozenset({"file_corrupt", "invalid_json", "invalid_csv", "bad_encoding", "bad_value"})
 COLUMN_PATIENCE = 100
 """Records without the column after which a file is taken not to have it."""
 

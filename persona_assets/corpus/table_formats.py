@@ -1,6 +1,6 @@
 """Readers of formats that hold a table or a list as a whole: Parquet and JSON arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,11 @@ from persona_assets.corpus.line_formats import describe_damage, read_json_lines
 from persona_assets.corpus.streams import STREAM_ERRORS, open_stream
 
 PARQUET_BATCH_ROWS = 256
+VALUE_ERRORS = (ValueError, ArithmeticError, LookupError)
+"""What converting a value raises that Parquet can hold and Python cannot, such as a time of the year 10000."""
+
+_Row = dict[str, Any] | tuple[str, str]
+"""The fields of a row, or the reason and detail why they cannot be read."""
 
 
 def read_parquet(path: Path, start: int, stop: int | None, max_bytes: int) -> Iterator[Record | BadRecord]:
@@ -22,7 +27,7 @@ def read_parquet(path: Path, start: int, stop: int | None, max_bytes: int) -> It
         max_bytes: rows of a longer text are passed over, in characters.
 
     Yields:
-        A `Record` a row, or a `BadRecord` of reason `line_too_long` or `file_corrupt`.
+        A `Record` a row, or a `BadRecord` of reason `line_too_long`, `bad_encoding`, `bad_value` or `file_corrupt`.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -32,10 +37,10 @@ def read_parquet(path: Path, start: int, stop: int | None, max_bytes: int) -> It
         with parquet.ParquetFile(path) as file:
             groups, first = _choose_row_groups(file.metadata, start, stop)
             batches = file.iter_batches(batch_size=PARQUET_BATCH_ROWS, row_groups=groups)
-            rows = (row for batch in batches for row in batch.to_pylist())
+            rows = (row for batch in batches for row in _convert(batch))
             wanted = islice(rows, start - first, None if stop is None else stop - first)
             for position, row in enumerate(wanted, start=start + 1):
-                yield check_size(position, row, max_bytes)
+                yield BadRecord(position, *row) if isinstance(row, tuple) else check_size(position, row, max_bytes)
     except (pa.ArrowException, *STREAM_ERRORS) as error:
         yield describe_damage(position + 1, error)
 
@@ -50,6 +55,28 @@ def _choose_row_groups(metadata: Any, start: int, stop: int | None) -> tuple[lis
             first = first if groups else begin
             groups.append(group)
     return groups, first
+
+
+def _convert(batch: Any) -> Sequence[_Row]:
+    try:
+        rows: list[_Row] = batch.to_pylist()
+    except VALUE_ERRORS:
+        # One value ends the conversion of all rows: those without such a value are found one by one.
+        return [_convert_row(batch.slice(place, 1)) for place in range(batch.num_rows)]
+    return rows
+
+
+def _convert_row(row: Any) -> _Row:
+    """Return the fields of a batch of one row, or the reason and detail why they cannot be read."""
+    fields: dict[str, Any] = {}
+    for number, column in enumerate(row.schema):
+        try:
+            fields[column.name] = row.column(number).to_pylist()[0]
+        except UnicodeDecodeError as error:
+            return "bad_encoding", f"column {column.name}: not UTF-8: {error.reason}"
+        except VALUE_ERRORS as error:
+            return "bad_value", f"column {column.name} ({column.type}): {type(error).__name__}: {error}"
+    return fields
 
 
 def count_parquet(path: Path) -> int:

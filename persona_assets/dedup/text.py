@@ -12,6 +12,9 @@ _PUNCTUATION = regex.compile(r"[[\p{P}`´\p{Cc}]--[#%\&@]]", regex.VERSION1)
 _SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\u30FC"
 # Line breaking class SA holds the scripts whose words only a dictionary separates: Thai, Lao, Khmer, Burmese.
 _UNSPACED = r"\p{Line_Break=SA}"
+WITHOUT_SPACES = _SINGLE + _UNSPACED
+"""For a class of `regex`: the scripts that put no spaces between words."""
+
 _RUN = regex.compile(
     rf"(?P<single>[{_SINGLE}]\p{{M}}*)|(?P<unspaced>[{_UNSPACED}]+)|(?P<word>[^\s{_SINGLE}{_UNSPACED}]+)"
 )

@@ -1,27 +1,33 @@
 """Benchmarks that a release must not hold: their texts, and whether an example is one of them.
 
 An example is flagged when one of its turns shares a run of 13 words with a benchmark's text, or a whole shorter one, or
-when a user's turn lies nearer to one, by embedding, than the settings allow.
+when a user's turn lies nearer to one, by embedding, than the settings allow. In scripts without spaces (Han, kana,
+Thai) each character counts as a word. What cannot be read is an error: nobody would notice that it is not looked for.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import regex
 
-from persona_assets.corpus.entries import Record
+from persona_assets.corpus.entries import BadRecord
 from persona_assets.corpus.file_listing import list_files
 from persona_assets.corpus.readers import get_format
+from persona_assets.dedup.text import WITHOUT_SPACES
 from persona_assets.embedding.encoder import TextEncoder, Vectors
 from persona_assets.embedding.near_pairs import compute_cosine
+from persona_assets.errors import CorpusError
 from persona_assets.prompts import Message
 from persona_assets.settings import DecontaminationSettings
 
-_WORD = re.compile(r"[^\W_]+")
+# A character of a script without spaces is a word, or a clause would be.
+_WORD = regex.compile(rf"[{WITHOUT_SPACES}]\p{{M}}*|[^\W_{WITHOUT_SPACES}]+")
+_SETTING: Final = "decontamination.benchmarks"
+_REMEDY: Final = "Convert it to UTF-8 text, JSON lines, CSV or Parquet, or take it out of the benchmarks."
 _SHORTEST: Final = 8
 """Words of a benchmark's text from which finding all of it says something."""
 
@@ -48,6 +54,9 @@ class Benchmarks:
     Args:
         settings: files, length of the run, threshold.
         encoder: the embedding model; it is asked only where there are benchmarks.
+
+    Raises:
+        CorpusError: for a file that is missing, cannot be read to its last row, or holds nothing to look for.
     """
 
     def __init__(self, settings: DecontaminationSettings, encoder: TextEncoder) -> None:
@@ -58,15 +67,13 @@ class Benchmarks:
         self._origins: list[str] = []
         self._vectors: Vectors | None = None
         texts: list[str] = []
-        for origin, text in _read_texts(settings.benchmarks):
-            words = _split(text)
+        for origin, text, words in _read_all(settings.benchmarks, min(_SHORTEST, settings.words)):
             if len(words) >= settings.words:
                 self._runs.update(dict.fromkeys(_list_runs(words, settings.words), origin))
-            elif len(words) >= _SHORTEST:
+            else:
                 self._short[tuple(words)] = origin
-            if len(words) >= _SHORTEST:
-                texts.append(text)
-                self._origins.append(origin)
+            texts.append(text)
+            self._origins.append(origin)
         if texts:
             self._vectors = encoder.encode(texts)
 
@@ -131,15 +138,40 @@ def describe_benchmarks(settings: DecontaminationSettings) -> dict[str, str]:
 
 
 def _list_files(paths: Sequence[Path]) -> list[Path]:
-    return [file for path in paths for file in list_files(path.expanduser(), "decontamination.benchmarks")[0]]
+    return [file for path in paths for file in _list_one(path.expanduser())]
 
 
-def _read_texts(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
+def _list_one(path: Path) -> list[Path]:
+    """The files of a folder of benchmarks, or the one file; whatever would not be looked for is an error."""
+    files, skipped = list_files(path, _SETTING)
+    for item in skipped:
+        if not item.is_expected:
+            raise CorpusError(f"{_SETTING}: {item.path} is not read: {item.reason}. {_REMEDY}")
+    if not files:
+        raise CorpusError(f"{_SETTING}: {path} holds no benchmark. Put one in, or take the folder out of the setting.")
+    return files
+
+
+def _read_all(paths: Sequence[Path], shortest: int) -> Iterator[tuple[str, str, list[str]]]:
+    """Each text of some files that is long enough, with its place and its words."""
     for path in _list_files(paths):
-        for entry in get_format(path).read(path, 0, None, _LONGEST_LINE):
-            if isinstance(entry, Record):
-                for text in _find_texts(entry.fields):
-                    yield f"{path.name}:{entry.position}", text
+        is_empty = True
+        for origin, text in _read_texts(path):
+            if len(words := _split(text)) >= shortest:
+                is_empty = False
+                yield origin, text, words
+        if is_empty:
+            raise CorpusError(f"{_SETTING}: {path} holds no text of {shortest} words to look for. {_REMEDY}")
+
+
+def _read_texts(path: Path) -> Iterator[tuple[str, str]]:
+    for entry in get_format(path).read(path, 0, None, _LONGEST_LINE):
+        if isinstance(entry, BadRecord):
+            # A row passed over would be one that nobody keeps out of the mix.
+            fault = f"{entry.reason}: {entry.detail}"
+            raise CorpusError(f"{_SETTING}: row {entry.position} of {path} cannot be read ({fault}). {_REMEDY}")
+        for text in _find_texts(entry.fields):
+            yield f"{path.name}:{entry.position}", text
 
 
 def _find_texts(value: Any) -> Iterator[str]:
@@ -154,7 +186,8 @@ def _find_texts(value: Any) -> Iterator[str]:
 
 
 def _split(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    words: list[str] = _WORD.findall(text.casefold())
+    return words
 
 
 def _list_runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:

@@ -1,19 +1,33 @@
 """Publishing a release: to a dataset repository of Hugging Face, or to object storage."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
 from persona_assets.errors import LakeError, SettingsError
 from persona_assets.sft.choice import SPLITS, matches
+from persona_assets.sft.formats import list_folders
+from persona_assets.sft.mixes import Format
 from persona_assets.sft.release import read_release_facts, scan_split
 from persona_assets.storage import Storage
 
 HUB = "hf://datasets/"
+_CARD, _FACTS = "README.md", "release.json"
 _NEVER = ("*-ND*",)
 """Of a licence that allows no derivatives nothing may be published, whatever the settings say."""
+
+
+_SPLIT = "|".join(SPLITS)
+_FOLDER = "|".join((*list_folders(get_args(Format)), "packed"))
+_OF_RELEASES = re.compile(
+    rf"(?:{_SPLIT})[^/]*\.parquet|(?:{_FOLDER})/(?:{_SPLIT})\.parquet|axolotl-(?:{_FOLDER})\.yaml", re.IGNORECASE
+)
+"""What some releases have and others have not; whatever else lies beside a release, such as in a bucket, is not its."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +65,7 @@ def find_forbidden(release: Path, allowed: Sequence[str]) -> list[tuple[str, int
 
 
 def publish_release(release: Path, address: str, allowed: Sequence[str], token: str | None, private: bool) -> Published:
-    """Publish a release as it lies in its folder, with its card.
+    """Publish a release as it lies in its folder, with its card, in place of an earlier one at the same address.
 
     Args:
         release: its folder.
@@ -64,7 +78,8 @@ def publish_release(release: Path, address: str, allowed: Sequence[str], token: 
         What was published.
 
     Raises:
-        LakeError: if there is no release, a licence does not allow it, or the upload fails.
+        LakeError: if there is no release, a licence does not allow it, the upload fails, or files of others at the
+            address would be read as rows of it.
         SettingsError: for an address of another kind.
     """
     if read_release_facts(release) is None:
@@ -116,9 +131,44 @@ def _upload_to_hub(release: Path, repository: str, token: str | None, private: b
 
 def _copy_to_storage(release: Path, files: Sequence[Path], address: str) -> None:
     storage = Storage(address)
+    names = [path.relative_to(release).as_posix() for path in files]
     try:
+        outdated = _find_outdated(storage, names)
         # Facts go last: whoever reads them finds all that they name.
-        for path in sorted(files, key=lambda path: (path.name == "release.json", str(path))):
-            storage.publish(path, path.relative_to(release).as_posix())
-    except LakeError as error:
+        for name in sorted(names, key=lambda name: (name == _FACTS, name)):
+            storage.publish(release / name, name)
+        for name in outdated:
+            storage.remove(name)
+    except (LakeError, OSError) as error:
         raise LakeError(f"The release {release.name} could not be written. {error}") from None
+
+
+def _find_outdated(storage: Storage, names: Sequence[str]) -> list[str]:
+    """The files that an earlier release left at an address, and that would be taken for a part of this one.
+
+    Raises:
+        LakeError: if there is no earlier release, but files that the card would count as rows of this one.
+    """
+    outdated = [name for name in storage.list_files() if name not in names and _OF_RELEASES.fullmatch(name)]
+    if _holds_release(storage):
+        return outdated
+    strays = [name for name in outdated if "/" not in name and name.endswith(".parquet")]
+    if strays:
+        raise LakeError(
+            f"{storage.root} holds {', '.join(strays[:3])}, but no earlier release: they would be read as rows of this"
+            " one. Nothing was written. Move them away, or name another address."
+        )
+    return []
+
+
+def _holds_release(storage: Storage) -> bool:
+    """Whether what lies at an address says of itself what only a release does; nothing of another folder is deleted."""
+    if not (storage.exists(_CARD) and storage.exists(_FACTS)):
+        return False
+    with storage.open(_FACTS) as file:
+        content = file.read()
+    try:
+        facts = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(facts, dict) and facts.keys() >= {"mix", "mix_version", "data_version"}

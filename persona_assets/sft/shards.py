@@ -1,7 +1,7 @@
 """Which shards a release is made of: those of the corpus as it is configured now, whatever else the lake holds."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from persona_assets.errors import LakeError
@@ -9,6 +9,7 @@ from persona_assets.lake import Lake
 
 NOT_IN_CORPUS = "not in the corpus"
 NO_CANDIDATES = "no candidates yet"
+DAMAGED = "candidates cannot be read"
 _NAMED = 3
 
 
@@ -19,10 +20,12 @@ class ShardChoice:
     Attributes:
         taken: the data version of the candidates of each.
         left_out: for each other shard of lake or corpus the reason.
+        damaged: for each shard of the corpus whose candidates cannot be read what to do.
     """
 
     taken: Mapping[str, str]
     left_out: Mapping[str, str]
+    damaged: Mapping[str, str] = field(default_factory=dict)
 
     def describe_left_out(self) -> str:
         """Name the shards left out by reason, the first of each, in one line; empty if there is none."""
@@ -43,9 +46,17 @@ def choose_shards(lake: Lake, corpus: Collection[str]) -> ShardChoice:
         The choice, in alphabetical order.
     """
     present = lake.shards("sft_mix")
-    taken = {shard: lake.info("sft_mix", shard).data_version for shard in present if shard in corpus}
+    taken: dict[str, str] = {}
+    damaged: dict[str, str] = {}
+    for shard in present:
+        if shard in corpus:
+            try:
+                taken[shard] = lake.info("sft_mix", shard).data_version
+            except LakeError as error:
+                damaged[shard] = str(error)
     reasons = dict.fromkeys(present, NOT_IN_CORPUS) | dict.fromkeys(corpus, NO_CANDIDATES)
-    return ShardChoice(taken, {shard: reasons[shard] for shard in sorted(reasons) if shard not in taken})
+    reasons |= dict.fromkeys(damaged, DAMAGED)
+    return ShardChoice(taken, {shard: reasons[shard] for shard in sorted(reasons) if shard not in taken}, damaged)
 
 
 def require_shards(choice: ShardChoice, corpus: Path) -> Sequence[str]:
@@ -56,8 +67,10 @@ def require_shards(choice: ShardChoice, corpus: Path) -> Sequence[str]:
         corpus: the setting corpus.path, for the message.
 
     Raises:
-        LakeError: if there is none.
+        LakeError: if there is none, or the candidates of one cannot be read: a release without it would look whole.
     """
+    if choice.damaged:
+        raise LakeError(" ".join(list(choice.damaged.values())[:_NAMED]))
     if not choice.taken:
         raise LakeError(
             f"No shard of the corpus {corpus} has candidates (sft_mix) in the lake. Materialise its shards first "

@@ -155,6 +155,44 @@ def test_release_behind_its_shards_is_shown(project: SmallProject, call: Call) -
     assert "1 shards removed: two (no candidates yet)" in " ".join(out.split())
 
 
+@pytest.mark.parametrize(
+    ("table", "readers"),
+    [
+        ("web_text", {"seed_personas"}),
+        ("expanded_personas", {"persona_hub"}),
+        ("persona_hub", {"character_profiles", "sft_mix"}),
+        ("hub_duplicates", {"sft_mix"}),
+        ("sft_mix", set()),
+    ],
+)
+def test_a_damaged_table_is_shown_with_what_was_made_of_it(
+    table: str, readers: set[str], project: SmallProject, call: Call
+) -> None:
+    path = Path(project.lake.path(table, "one"))
+    path.write_bytes(path.read_bytes()[:100])
+    called = call("status", "--shard", "one")
+    assert called.code == 0, called.err
+    stale = _read_stale(called.out)
+    assert "not a readable Parquet file" in " ".join(called.out.split())
+    assert table in stale
+    assert {name for name in readers if f"{table} cannot be read" in stale[name]} == readers
+    assert "kept_id are in the hub no more" not in called.out
+
+
+def test_a_damaged_instruction_table_is_shown(project: SmallProject, call: Call) -> None:
+    Path(project.lake.path("source_instructions")).write_bytes(b"PAR1")
+    called = call("status", "--shard", "one")
+    assert called.code == 0, called.err
+    assert "source_instructions cannot be read" in _read_stale(called.out)["dialogues_r"]
+
+
+def test_a_release_whose_candidates_are_damaged_says_so(project: SmallProject, call: Call) -> None:
+    Path(project.lake.path("sft_mix", "two")).write_bytes(b"PAR1")
+    called = call("status")
+    assert called.code == 0, called.err
+    assert "1 shards removed: two (candidates cannot be read)" in " ".join(called.out.split())
+
+
 def test_many_shards_become_an_overview(project: SmallProject, call: Call) -> None:
     (project.folder / "corpus" / "three.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
     out = call("status").out

@@ -143,6 +143,12 @@ def test_a_file_without_anything_readable_is_an_error_that_names_it(case: Fatal,
         assert words in str(caught.value)
 
 
+def test_a_licence_that_cannot_be_stored_is_cleaned(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "{make_text(1)}", "license": "CC \\ud800"}}\n')
+    rows, _ = read_rows(tmp_path)
+    assert rows["license"].to_list() == ["CC"]
+
+
 def test_parquet_without_text_names_its_columns(tmp_path: Path) -> None:
     pl.DataFrame({"body": ["x"], "id": [1]}).write_parquet(tmp_path / "no.parquet")
     with pytest.raises(CorpusError, match=r"no\.parquet has no column 'text'; it has 'body', 'id'"):

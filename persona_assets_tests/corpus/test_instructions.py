@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +116,15 @@ def test_a_system_message_is_kept_apart(tmp_path: Path) -> None:
         ({"messages": [ASK, 3]}, "unknown_shape"),
         ({"instruction": "x", "output": 3}, "not_text"),
         ({"instruction": "x", "history": [["one"]]}, "unknown_shape"),
+        ({"instruction": "x", "history": 3}, "unknown_shape"),
+        ({"instruction": "x", "history": "before"}, "unknown_shape"),
         ({"title": "x"}, "unknown_shape"),
+        ({"title\ud800": "x"}, "unknown_shape"),
     ],
 )
 def test_a_bad_row_is_dropped_with_its_reason(row: dict[str, Any], reason: str, tmp_path: Path) -> None:
-    rows, dropped = _read(write_json_lines(tmp_path / "a.jsonl", [SHAPES["alpaca"][0], row]))
+    (tmp_path / "a.jsonl").write_text(f"{json.dumps(SHAPES['alpaca'][0])}\n{json.dumps(row)}\n")
+    rows, dropped = _read(tmp_path)
     assert rows.height == 1
     assert dropped.select("source", "reason").rows() == [("a.jsonl:2", reason)]
     assert dropped["text_head"][0]
@@ -144,6 +149,18 @@ def test_a_folder_of_several_formats(tmp_path: Path) -> None:
         ("notes.txt", "file_skipped"),
         ("c.parquet:1", "exact_duplicate"),
     ]
+
+
+def test_a_skipped_file_whose_name_is_no_utf_8_is_named(tmp_path: Path) -> None:
+    write_json_lines(tmp_path / "a.jsonl", [SHAPES["alpaca"][0]])
+    (tmp_path / "more").mkdir()
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/more/caf\xe9.xyz")).write_text("x")
+    except OSError:
+        pytest.skip("the file system takes UTF-8 names alone")
+    rows, dropped = _read(tmp_path)
+    assert rows.height == 1
+    assert dropped.select("source", "reason").rows() == [("more/caf?.xyz", "file_skipped")]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from persona_assets.corpus.licenses import find_license, tidy_license
         ("cc0", "CC0-1.0"),
         ("MIT", "MIT"),
         (" Apache-2.0 ", "Apache-2.0"),
+        ("Acme\ud800 \x00Terms", "Acme Terms"),
     ],
 )
 def test_tidy_license(name: str, tidy: str) -> None:
@@ -43,6 +44,8 @@ def test_tidy_license(name: str, tidy: str) -> None:
             "CC-BY-4.0 AND CC-BY-NC-3.0",
         ),
         ({"license": None, "attributes": None, "metadata": "x"}, None),
+        ({"license": "\ud800", "metadata": {"license": "MIT"}}, "MIT"),
+        ({"attributes": {"cc_re__\ud800": [[1]]}}, "cc_re__"),
         ({}, None),
     ],
 )

@@ -109,6 +109,66 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, encoder: Encoder) -> 
         Benchmarks(DecontaminationSettings(benchmarks=(tmp_path / "none.jsonl",)), encoder)
 
 
+GOOD_LINE = json.dumps({"question": DUCKS}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("latin.jsonl", GOOD_LINE + '{"question": "café"}\n'.encode("latin-1"), ("row 2", "not UTF-8")),
+        ("cut.json", b'[{"question": "a"}, {"quest', ("row 2", "breaks off")),
+        ("bad.parquet", b"no parquet", ("row 1", "file_corrupt")),
+        ("packed.jsonl.bz2", b"BZh", ("unknown format", ".jsonl")),
+        ("empty.jsonl", b"", ("empty file",)),
+        ("blank.jsonl", b"\n \n", ("no text of 8 words",)),
+        ("numbers.jsonl", b'{"answer": 26}\n', ("no text of 8 words",)),
+        ("short.csv", b"question\nWhy?\n", ("no text of 8 words",)),
+    ],
+)
+@pytest.mark.parametrize("named", ["file", "folder"])
+def test_a_file_that_cannot_be_looked_for_is_an_error_that_names_it(
+    named: str, name: str, content: bytes, words: tuple[str, ...], tmp_path: Path, encoder: Encoder
+) -> None:
+    (tmp_path / "good.jsonl").write_bytes(GOOD_LINE)
+    (tmp_path / name).write_bytes(content)
+    path = tmp_path / name if named == "file" else tmp_path
+    with pytest.raises(CorpusError, match=r"decontamination\.benchmarks") as caught:
+        Benchmarks(DecontaminationSettings(benchmarks=(path,)), encoder)
+    for word in (name, *words, "out"):
+        assert word in str(caught.value)
+
+
+def test_a_folder_of_nothing_is_an_error(tmp_path: Path, encoder: Encoder) -> None:
+    with pytest.raises(CorpusError, match=r"decontamination\.benchmarks: .* holds no benchmark"):
+        Benchmarks(DecontaminationSettings(benchmarks=(tmp_path,)), encoder)
+
+
+def test_what_is_hidden_in_a_folder_and_its_readme_are_no_benchmarks(tmp_path: Path, encoder: Encoder) -> None:
+    (tmp_path / "good.jsonl").write_bytes(GOOD_LINE)
+    (tmp_path / "README.md").write_text("x")
+    (tmp_path / ".gitattributes").write_text("x")
+    assert len(Benchmarks(DecontaminationSettings(benchmarks=(tmp_path,)), encoder)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("农场里有十六只鸭子,每只鸭子每天下一个蛋。农夫早餐吃三个,其余的卖掉。", "每只鸭子每天下一个蛋。农夫早"),
+        ("農場にアヒルが十六羽います。毎日ひとつずつ卵を産みます。", "農場にアヒルが十六羽います"),
+        ("ฟาร์มมีเป็ดสิบหกตัว แต่ละตัวออกไข่วันละหนึ่งฟอง", "ฟาร์มมีเป็ดสิบหกตัว"),
+        ("世界上最长的河流是哪条?", "请问,世界上最长的河流是哪条?谢谢"),
+    ],
+)
+def test_characters_of_scripts_without_spaces_count_as_words(
+    text: str, part: str, tmp_path: Path, encoder: Encoder
+) -> None:
+    (tmp_path / "bench.jsonl").write_text(json.dumps({"question": text}), encoding="utf-8")
+    benchmarks = Benchmarks(DecontaminationSettings(benchmarks=(tmp_path,)), encoder)
+    [found, other] = benchmarks.find([say("Tell me.", f"Yes: {part}"), say("Tell me.", "我喜欢在海边散步,看日出。")])
+    assert (found and found.reason) == "benchmark_words"
+    assert other is None
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="PERSONA_ASSETS_TEST_DATA names no folder")
 @pytest.mark.parametrize("rows", [100, pytest.param(None, marks=pytest.mark.long)], ids=["some", "all"])
 def test_published_benchmarks_are_found_in_examples_made_of_them(

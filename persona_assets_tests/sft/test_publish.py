@@ -136,6 +136,64 @@ def test_object_storage_gets_every_file(tmp_path: Path, monkeypatch: pytest.Monk
         assert names <= set(objects.list_keys("m/"))
 
 
+def write_files(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"content")
+
+
+def list_names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_loses_what_an_earlier_release_left_and_nothing_else(tmp_path: Path) -> None:
+    release, target = make(tmp_path, ["MIT"]), tmp_path / "storage"
+    publish_release(release, f"file://{target}/m", ALLOWED, None, private=True)
+    outdated = [
+        "train-00001-of-00002.parquet",
+        "packed/train.parquet",
+        "alpaca/validation.parquet",
+        "axolotl-alpaca.yaml",
+    ]
+    # A bucket may hold other things beside the release, and other releases below it.
+    kept = {".git/config", "notes.txt", "sharegpt/mine.parquet", "train-data/a.parquet", "other/train.parquet"}
+    write_files(target / "m", *outdated, *kept)
+    write_files(target, "beside/train-1.parquet")
+    publish_release(release, f"file://{target}/m", ALLOWED, None, private=True)
+    assert list_names(target / "m") == list_names(release) | kept
+    assert list_names(target / "beside") == {"train-1.parquet"}
+
+
+def test_object_storage_loses_what_an_earlier_release_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = make(tmp_path, ["MIT"])
+    with open_object_storage(monkeypatch) as objects:
+        address = f"s3://{BUCKET}/m?scheme=http&endpoint_override={objects.host}&region=us-east-1"
+        publish_release(release, address, ALLOWED, None, private=True)
+        for key in ("m/train-00001-of-00002.parquet", "mine/train-1.parquet"):
+            objects.client.put_object(Bucket=BUCKET, Key=key, Body=b"old")
+        publish_release(release, address, ALLOWED, None, private=True)
+        keys = {key for key in objects.list_keys() if not key.endswith("/")}
+        assert keys == {f"m/{name}" for name in list_names(release)} | {"mine/train-1.parquet"}
+
+
+@pytest.mark.parametrize("facts", [None, "no JSON", "[]", '{"version": "1.0"}'])
+def test_nothing_of_another_folder_is_deleted(facts: str | None, tmp_path: Path) -> None:
+    release, target = make(tmp_path, ["MIT"]), tmp_path / "storage"
+    write_files(target, "README.md", "thesis.tex", "sub/train.parquet")
+    if facts is not None:
+        (target / "release.json").write_text(facts)
+    publish_release(release, f"file://{target}", ALLOWED, None, private=True)
+    assert list_names(target) == list_names(release) | {"thesis.tex", "sub/train.parquet"}
+
+
+def test_files_of_others_that_would_be_read_as_rows_of_the_release_stop_it(tmp_path: Path) -> None:
+    release, target = make(tmp_path, ["MIT"]), tmp_path / "storage"
+    write_files(target, "train-mine.parquet", "README.md")
+    with pytest.raises(LakeError, match=r"train-mine\.parquet.*no earlier release.*another address"):
+        publish_release(release, f"file://{target}", ALLOWED, None, private=True)
+    assert list_names(target) == {"train-mine.parquet", "README.md"}
+
+
 @pytest.mark.parametrize(
     ("licenses", "forbidden"),
     [

@@ -41,3 +41,17 @@ def test_many_shards_left_out_are_one_line(lake: Lake) -> None:
 def test_a_corpus_without_a_shard_in_the_lake_is_an_error_that_says_what_to_do(lake: Lake) -> None:
     with pytest.raises(LakeError, match=r"corpus texts has candidates .*Materialise .*corpus\.path.*c \(no candidates"):
         require_shards(choose_shards(lake, ["c"]), Path("texts"))
+
+
+def test_a_damaged_table_is_no_shard_left_out_but_an_error_that_names_it(lake: Lake) -> None:
+    Path(lake.path("sft_mix", "b")).write_bytes(b"PAR1")
+    choice = choose_shards(lake, ["a", "b"])
+    assert list(choice.taken) == ["a"]
+    assert choice.describe_left_out() == "b (candidates cannot be read); sample (not in the corpus)"
+    with pytest.raises(LakeError, match=r"sft_mix/b\.parquet is not a readable Parquet file.*materialise again"):
+        require_shards(choice, Path("texts"))
+
+
+def test_a_damaged_table_of_another_corpus_is_nothing_to_a_release(lake: Lake) -> None:
+    Path(lake.path("sft_mix", "sample")).write_bytes(b"PAR1")
+    assert require_shards(choose_shards(lake, ["a", "b"]), Path("texts")) == ["a", "b"]
