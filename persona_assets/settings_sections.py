@@ -218,7 +218,9 @@ class SeedSettings(Section):
 
     granularity: Literal["coarse", "fine"] = "fine"
     relations: tuple[Relation, ...] = Field(
-        ("read", "write", "like", "dislike"), min_length=1, description="How the person relates to the text; drawn by document."
+        ("read", "write", "like", "dislike"),
+        min_length=1,
+        description="How the person relates to the text; drawn by document.",
     )
     per_document: int = Field(1, ge=1, le=16, description="Personas asked for from each document.")
     sketches: Literal["auto", "free", "phrases", "never"] = Field(

@@ -18,7 +18,7 @@ from persona_assets.corpus.entries import BadRecord
 from persona_assets.corpus.file_listing import list_files
 from persona_assets.corpus.readers import get_format
 from persona_assets.dedup.text import WITHOUT_SPACES
-from persona_assets.embedding.encoder import TextEncoder, Vectors
+from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.near_pairs import compute_cosine
 from persona_assets.errors import CorpusError
 from persona_assets.prompts import Message
@@ -64,21 +64,23 @@ class Benchmarks:
         self._encoder = encoder
         self._runs: dict[tuple[str, ...], str] = {}
         self._short: dict[tuple[str, ...], str] = {}
-        self._origins: list[str] = []
-        self._vectors: Vectors | None = None
         texts: list[str] = []
+        origins: list[str] = []
         for origin, text, words in _read_all(settings.benchmarks, min(_SHORTEST, settings.words)):
             if len(words) >= settings.words:
                 self._runs.update(dict.fromkeys(_list_runs(words, settings.words), origin))
             else:
                 self._short[tuple(words)] = origin
             texts.append(text)
-            self._origins.append(origin)
-        if texts:
-            self._vectors = encoder.encode(texts)
+            origins.append(origin)
+        self._count = len(texts)
+        # Of a script that the model never learned, any two texts are near to each other.
+        judged = encoder.readable(texts).nonzero()[0].tolist() if texts else []
+        self._origins = [origins[place] for place in judged]
+        self._vectors = encoder.encode([texts[place] for place in judged]) if judged else None
 
     def __len__(self) -> int:
-        return len(self._origins)
+        return self._count
 
     def find(self, examples: Sequence[Sequence[Message]]) -> list[Contamination | None]:
         """Look for the benchmarks in examples.
@@ -89,8 +91,6 @@ class Benchmarks:
         Returns:
             What was found in each, or None.
         """
-        if not self._origins:
-            return [None] * len(examples)
         found = [self._find_words(messages) for messages in examples]
         unflagged = [place for place, one in enumerate(found) if one is None]
         for place, near in zip(unflagged, self._find_meaning([examples[place] for place in unflagged]), strict=True):
@@ -111,6 +111,8 @@ class Benchmarks:
 
     def _find_meaning(self, examples: Sequence[Sequence[Message]]) -> list[Contamination | None]:
         found: list[Contamination | None] = [None] * len(examples)
+        if self._vectors is None:
+            return found
         turns = [
             (place, message["content"])
             for place, messages in enumerate(examples)
@@ -118,7 +120,11 @@ class Benchmarks:
             if message["role"] == "user"
         ]
         for start in range(0, len(turns), _BLOCK):
-            part = turns[start : start + _BLOCK]
+            block = turns[start : start + _BLOCK]
+            readable = self._encoder.readable([text for _, text in block]).tolist()
+            part = [turn for turn, is_judged in zip(block, readable, strict=True) if is_judged]
+            if not part:
+                continue
             for (place, _), (origin, cosine) in zip(part, self._find_nearest([text for _, text in part]), strict=True):
                 if cosine >= self._settings.cosine and found[place] is None:
                     found[place] = Contamination("benchmark_meaning", f"{origin}: cosine {cosine:.3f}")

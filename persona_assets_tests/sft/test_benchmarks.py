@@ -138,6 +138,18 @@ def test_a_file_that_cannot_be_looked_for_is_an_error_that_names_it(
         assert word in str(caught.value)
 
 
+def test_texts_that_the_model_cannot_judge_are_compared_by_words_alone(tmp_path: Path, encoder: Encoder) -> None:
+    thai = "ชาวประมงขายปลาที่ตลาดทุกเช้าและกลับบ้านตอนเที่ยง"
+    other = "ครูสอนเด็กอ่านหนังสือในโรงเรียนเล็กบนภูเขาสูง"
+    english = "The fishermen sell their catch at the market every morning and go home at noon."
+    rows = "\n".join(json.dumps({"text": text}) for text in (thai, english))
+    (tmp_path / "thai.jsonl").write_text(rows, encoding="utf-8")
+    benchmarks = Benchmarks(DecontaminationSettings(benchmarks=(tmp_path,), cosine=0.5), encoder)
+    same, near = benchmarks.find([[{"role": "user", "content": text}] for text in (thai, other)])
+    assert same is not None and same.reason == "benchmark_words"
+    assert near is None
+
+
 def test_a_folder_of_nothing_is_an_error(tmp_path: Path, encoder: Encoder) -> None:
     with pytest.raises(CorpusError, match=r"decontamination\.benchmarks: .* holds no benchmark"):
         Benchmarks(DecontaminationSettings(benchmarks=(tmp_path,)), encoder)
