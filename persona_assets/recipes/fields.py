@@ -71,7 +71,7 @@ class FieldSpec(BaseModel):
         """The type for pydantic, with its bounds; `name` is for the models of objects."""
         match self.type:
             case "integer" | "number":
-                kind: Any = Annotated[int, AfterValidator(_fit_column)] if self.type == "integer" else float
+                kind: Any = int if self.type == "integer" else float
                 bounds: dict[str, Any] = {"ge": self.minimum, "le": self.maximum}
             case "boolean":
                 kind, bounds = bool, {}
@@ -82,7 +82,9 @@ class FieldSpec(BaseModel):
                 kind, bounds = list[self.items.to_annotation(name)], self._lengths  # type: ignore[misc]
             case "string":
                 kind, bounds = (Literal[self.choices], {}) if self.choices else (str, self._text_bounds)
-        return Annotated[kind, Field(description=self.description, **bounds)]
+        annotation = Annotated[kind, Field(description=self.description, **bounds)]
+        # Behind the bounds: before them it would take them out of the schema.
+        return Annotated[annotation, AfterValidator(_fit_column)] if self.type == "integer" else annotation
 
     @property
     def _lengths(self) -> dict[str, Any]:

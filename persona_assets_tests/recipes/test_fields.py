@@ -22,5 +22,11 @@ def test_an_integer_that_no_column_holds_is_refused(count: int) -> None:
         MODEL.model_validate({"count": count})
 
 
+def test_the_bounds_of_a_field_are_in_the_schema() -> None:
+    model = build_model("Answer", {"level": FieldSpec(type="integer", description="L.", minimum=1, maximum=5)})
+    level = answer_schema(model)["properties"]["level"]
+    assert (level["minimum"], level["maximum"]) == (1, 5)
+
+
 def test_the_limit_of_a_column_is_nothing_that_a_model_reads() -> None:
     assert answer_schema(MODEL)["properties"]["count"] == {"description": "How many.", "type": "integer"}
