@@ -23,12 +23,12 @@ PROFILE: Mapping[str, Any] = {
     "instructions": {"path": str(PACKAGE / "sample" / "instructions")},
     "seed_personas": {"max_words": 40},
     "expansion": {"rounds": 6, "children": 2, "max_frontier": 3},
-    "characters": {"limit": 10},
+    "characters": {"limit": 12},
     "dialogues": {"per_character": 2.5, "characters_per_session": 1, "own_instructions": 0.25},
     "tasks": {
         "seed_personas": {"candidates": 6},
         "expanded_personas": {"candidates": 2},
-        "character_profiles": {"candidates": 3, "temperature": 0.3},
+        "character_profiles": {"candidates": 6, "temperature": 0.4},
         "dialogues_r": {"limit": 15, "candidates": 8, "temperature": 0.4, "max_tokens": 150},
         "dialogues_g": {
             "limit": 9,
