@@ -34,8 +34,9 @@ _AS_THE_ASKER = re.compile(
     r"\bI(?:['’]ll| (?:should|need|must|want|wish|have to|will|plan|hope|earn|can(?:not|['’]t)?"
     r"|(?:am|was) (?:afraid|going|not sure|trying)|don['’]t know))\b"
 )
-# "Whom could I invite?" "I invite an old friend."
+# "Whom could I invite?" "I could invite somebody you know", or "I invite an old friend"; "I would invite" is advice.
 _ASKED_VERB = re.compile(r"\b(?:should|can|could|must) I (\w+)")
+_COULD_VERB = re.compile(r"\bI (?:should|can|could|must) (\w+)")
 _OWN_VERB = re.compile(r"\bI (\w+)")
 _TOLD_OWN = re.compile(r"(?:^|[.!?]\s+)My (\w+)")
 _OWN = re.compile(r"\b[Mm]y (\w+)")
@@ -84,10 +85,13 @@ def find_answer_flaw(answer: str, session: Session, demonstrations: Sequence[str
 
 def _takes_the_users_place(answer: str, question: str) -> bool:
     """Whether somebody who was asked for advice speaks as if it were their own question."""
+    asked = set(_ASKED_VERB.findall(question))
+    if not asked.isdisjoint(_COULD_VERB.findall(answer)):
+        return True
     if not _OWN_MATTER.search(question) or _SECOND_PERSON.search(answer):
         return False
     takes_over = not set(_TOLD_OWN.findall(question)).isdisjoint(_OWN.findall(answer))
-    does_it = not set(_ASKED_VERB.findall(question)).isdisjoint(_OWN_VERB.findall(answer))
+    does_it = not asked.isdisjoint(_OWN_VERB.findall(answer))
     # "My" is a word in Polish, too.
     return (takes_over and _is_english(answer)) or does_it or bool(_AS_THE_ASKER.search(answer))
 

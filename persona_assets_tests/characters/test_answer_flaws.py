@@ -154,6 +154,8 @@ def test_a_character_may_say_who_it_is(answer: str) -> None:
             "answers_itself",
         ),
         ("Whom could I invite?", "In that case I would say that I invite someone I know.", "answers_itself"),
+        ("Whom could I invite?", "I think that I could invite someone you have not seen for months.", "answers_itself"),
+        ("Whom could I invite?", "I think that I would invite someone you have not seen for months.", None),
         ("My jemy chleb.", "My jemy dobry chleb od piekarza i pijemy do tego zimne mleko.", None),
         ("How should I prepare?", "I read about the firm, and I have written down what it was that they asked.", None),
         ("How should I prepare?", "I would read about the firm, and you write down what it was that they asked.", None),
