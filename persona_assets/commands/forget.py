@@ -24,7 +24,7 @@ from persona_assets.forgetting import (
     plan_to_forget,
     remember,
 )
-from persona_assets.llm.ledger_upkeep import open_upkeep
+from persona_assets.llm.ledger_upkeep import has_ledger, open_upkeep
 from persona_assets.report import REPORTS_FOLDER
 from persona_assets.settings import Settings
 from persona_assets.tables import WHOLE
@@ -112,6 +112,9 @@ def _decide_again(pipeline: Pipeline, plan: Plan, versions: dict[str, str]) -> d
 
 def _forget_responses(pipeline: Pipeline, plan: Plan) -> int:
     settings = pipeline.project.settings
+    # Where rows come of replies, a ledger that is not there lies elsewhere.
+    if not plan.keys and not has_ledger(settings.ledger.url, settings.data):
+        return 0
     with closing(open_upkeep(settings.ledger.url, settings.data)) as ledger:
         return ledger.forget(map(bytes.fromhex, plan.keys), plan.stone.ids, plan.asked)
 

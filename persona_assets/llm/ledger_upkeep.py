@@ -247,6 +247,11 @@ class LedgerUpkeep:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def has_ledger(url: str | None, data: Path) -> bool:
+    """Whether there is a ledger: behind a URL anything may be, that of the data folder comes with the first reply."""
+    return url is not None or (data / LEDGER_FILE).is_file()
+
+
 def open_upkeep(url: str | None, data: Path) -> LedgerUpkeep:
     """Open the ledger of the settings to look after it: by URL, or SQLite in the data folder.
 
@@ -254,7 +259,7 @@ def open_upkeep(url: str | None, data: Path) -> LedgerUpkeep:
         ModelError: if there is none, or it cannot be opened.
     """
     path = data / LEDGER_FILE
-    if url is None and not path.is_file():
+    if not has_ledger(url, data):
         raise ModelError(
             f"There is no ledger at {path} yet: `persona-assets run` makes it with the first response. If it lies"
             " elsewhere, correct paths.data or ledger.url."

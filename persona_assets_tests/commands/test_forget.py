@@ -117,6 +117,13 @@ def refuse_answer(lake: Lake, row_id: str, raw: str) -> None:
     lake.write("dialogues_g", "one", rows.schema, [batch], **old.attributes)
 
 
+def test_a_document_goes_before_any_model_was_asked(empty_project: SmallProject, call: Call) -> None:
+    documents = read_corpus(empty_project, call)
+    forget(call, "--doc", documents["doc_id"][0])
+    assert empty_project.lake.scan("web_text", "one").collect().height == documents.height - 1
+    assert not (empty_project.data / "ledger.sqlite").exists()
+
+
 def test_without_yes_nothing_is_changed(project: SmallProject, call: Call) -> None:
     before = {path: path.read_bytes() for path in project.data.rglob("*.parquet")}
     called = call("forget", "--doc", choose_document(project))
