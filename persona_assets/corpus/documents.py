@@ -14,14 +14,13 @@ from persona_assets.corpus.licenses import find_license
 from persona_assets.corpus.passages import cut_passages
 from persona_assets.corpus.shard_entries import iterate_shard
 from persona_assets.corpus.shards import CorpusShard
-from persona_assets.corpus.tombstones import Tombstones
+from persona_assets.corpus.tombstones import FORGOTTEN, Tombstones
 from persona_assets.settings import CorpusSettings
 
 TEXT_COLUMNS = ("text",)
 ID_FIELDS = ("id", "doc_id")
 URL_FIELDS = ("url", "warc_url", "source_url")
 
-_FORGOTTEN = ("forgotten", "removed by persona-assets forget")
 
 DOCUMENT_SCHEMA = pl.Schema(
     {
@@ -115,7 +114,7 @@ class _Collector:
         if not text:
             self.drop(source, "empty", "no text", "")
         elif self.forgotten.cover(text, find_url(fields)):
-            self.drop(source, *_FORGOTTEN, "")
+            self.drop(source, *FORGOTTEN, "")
         elif len(text) < self.settings.min_chars:
             self.drop(source, "too_short", f"{len(text)} of corpus.min_chars = {self.settings.min_chars}", text)
         elif self.is_repeated(text):
@@ -142,7 +141,7 @@ class _Collector:
                 continue
             doc_id = make_doc_id(passage, number)
             if doc_id in self.forgotten.ids:
-                self.drop(source, *_FORGOTTEN, "")
+                self.drop(source, *FORGOTTEN, "")
                 continue
             kept += 1
             kind = (language, license_name, len(passage), number)

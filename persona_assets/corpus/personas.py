@@ -11,7 +11,7 @@ from persona_assets.corpus.entries import Dropped, Record, build_dropped_frame, 
 from persona_assets.corpus.licenses import find_license
 from persona_assets.corpus.shard_entries import iterate_shard
 from persona_assets.corpus.shards import PERSONA_COLUMNS, CorpusShard
-from persona_assets.corpus.tombstones import Tombstones
+from persona_assets.corpus.tombstones import FORGOTTEN, Tombstones
 from persona_assets.settings import CorpusSettings
 
 PERSONA_SCHEMA = pl.Schema(
@@ -58,7 +58,7 @@ def read_persona_shard(
         if isinstance(entry, Record):
             persona, fault = find_persona(entry.fields)
             if not fault and forgotten and forgotten.cover(persona):
-                fault = ("forgotten", "removed by persona-assets forget")
+                fault = FORGOTTEN
             if fault:
                 dropped.append(Dropped(source, *fault, text_head=""))
             else:

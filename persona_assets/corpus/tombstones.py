@@ -13,6 +13,9 @@ from persona_assets.streamed_file import write_whole
 
 TOMBSTONES_FILE = "tombstones.jsonl"
 
+FORGOTTEN = ("forgotten", "removed by persona-assets forget")
+"""Reason and detail of what is kept out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:

@@ -30,9 +30,10 @@ from persona_assets.llm.tasks import (
 from persona_assets.personas.callings import read_calling
 from persona_assets.personas.choice import score_personas
 from persona_assets.personas.draws import draw
+from persona_assets.personas.forgotten import SAID_AGAIN, hide_forgotten
 from persona_assets.personas.heuristics import clean_persona, count_words, find_flaw
 from persona_assets.personas.persona_prompts import ExpansionPrompt
-from persona_assets.personas.seed import FORGOTTEN, hide_forgotten, identify_persona
+from persona_assets.personas.seed import identify_persona
 from persona_assets.personas.vocabulary import find_unknown_word
 from persona_assets.records import ExpandedPersonas, polars_schema
 from persona_assets.settings import ExpansionSettings, SeedSettings
@@ -152,7 +153,7 @@ async def _run_round(
     def judge(parent: Parent, values: Values) -> Verdict:
         persona = _begin(clean_persona(values["text"]), parent.opening, asker.continues_answers)
         if forgotten.cover_persona(persona, identify(parent, persona)):
-            return FORGOTTEN
+            return SAID_AGAIN
         flaw = find_flaw(persona, lengths.min_words, lengths.max_words, demonstrations) or _find_flaw(persona, parent)
         if not flaw and asker.is_small and find_unknown_word(persona, f"{parent.persona} {parent.opening or ''}"):
             flaw = "unknown_word"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -25,6 +24,7 @@ from persona_assets.llm.tasks import (
     run_tasks,
 )
 from persona_assets.personas.callings import is_called_a_thing
+from persona_assets.personas.forgotten import SAID_AGAIN, hide_forgotten
 from persona_assets.personas.heuristics import find_flaw, find_flaw_against
 from persona_assets.personas.persona_prompts import SeedPrompt
 from persona_assets.personas.seed_reading import PhraseReader, SentenceReader, SketchReader
@@ -36,7 +36,6 @@ from persona_assets.settings import SeedSettings
 from persona_assets.tables import Batch
 
 _SCHEMA = polars_schema(SeedPersonas)
-FORGOTTEN = Rejected("forgotten", "removed by persona-assets forget")
 _BEGINS_AS_ASKED = re.compile(r"an?\b", re.IGNORECASE)
 
 
@@ -73,7 +72,7 @@ async def make_seed_personas(
         if isinstance(persona, Rejected):
             return persona
         if forgotten.cover_persona(persona, identify(context, persona)):
-            return FORGOTTEN
+            return SAID_AGAIN
         flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
             persona, context.text, context.language
         )
@@ -106,12 +105,6 @@ async def make_seed_personas(
     outcomes = run_tasks(tasks, work, asker.window)
     async for batch in collect_batches(outcomes, make_row, _SCHEMA):
         yield hide_forgotten(batch)
-
-
-def hide_forgotten(batch: Batch) -> Batch:
-    """Take the text of replies out of the quarantine that say again what was forgotten."""
-    raw = pl.when(pl.col("reason") == FORGOTTEN.reason).then(pl.lit("")).otherwise("raw")
-    return replace(batch, quarantined=batch.quarantined.with_columns(raw=raw))
 
 
 def _choose_reader(
