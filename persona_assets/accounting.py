@@ -5,7 +5,7 @@ Two equations hold for every table of the lake, and a blocking asset check asser
     planned = answered + refused                     tasks: what was asked of a model, or rows read
     parsed  = rows + dropped + quarantined           items: what the answers held
 
-Beside them stands how JSON answers came about, which no equation binds.
+Beside them stands how JSON answers came about, and which checks flag rows, which no equation binds.
 """
 
 from collections import Counter
@@ -29,6 +29,7 @@ class Accounting:
         tiers: JSON answers by how they were read: clean, repaired, asked_again, malformed.
         formats: replies to requests for JSON by how it was asked for: schema, json, none; unknown where the ledger
             does not say.
+        flags: rows by the checks that flag them; a row may have several.
     """
 
     planned: int = 0
@@ -40,6 +41,7 @@ class Accounting:
     quarantined: Counter[str] = field(default_factory=Counter)
     tiers: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Self) -> None:
         """Add another accounting, in place."""
@@ -52,6 +54,7 @@ class Accounting:
         self.quarantined.update(other.quarantined)
         self.tiers.update(other.tiers)
         self.formats.update(other.formats)
+        self.flags.update(other.flags)
 
     def find_imbalance(self) -> str | None:
         """Say which equation does not hold, or None when both do."""
@@ -77,6 +80,7 @@ class Accounting:
             "quarantined": dict(sorted(self.quarantined.items())),
             "tiers": dict(sorted(self.tiers.items())),
             "formats": dict(sorted(self.formats.items())),
+            "flags": dict(sorted(self.flags.items())),
         }
 
     @classmethod

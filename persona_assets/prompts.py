@@ -25,10 +25,6 @@ from persona_assets.yaml_files import read_yaml, validate_yaml
 
 Message = dict[str, str]
 
-_WORD = re.compile(r"\w+")
-_OPENING = 3
-"""Words by which a line is known again."""
-
 # No white space inside: each mark is replaced by a blank, so that what is left around it makes no new one.
 _CHAT_MARKS = re.compile(
     r"<[|｜][^|｜<>\s]{0,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start_of_turn|end_of_turn|bos|eos)>", re.IGNORECASE
@@ -50,24 +46,6 @@ class Demonstration(BaseModel):
         return self.answer if isinstance(self.answer, str) else json.dumps(self.answer, ensure_ascii=False)
 
 
-class BegunPrompt(BaseModel):
-    """What a model is asked whose answers are begun for it, in place of what the prompt file asks.
-
-    Attributes:
-        system: in place of that of the prompt file.
-        user: likewise.
-        max_tokens: likewise.
-        sentences: that are kept of an answer, which may be cut off in a later one; none: it is kept as it is.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    system: str
-    user: str
-    max_tokens: int = Field(gt=0)
-    sentences: int | None = Field(None, gt=0)
-
-
 class PromptFile(BaseModel):
     """The content of a prompt file; a recipe adds keys of its own."""
 
@@ -77,16 +55,15 @@ class PromptFile(BaseModel):
     system: str = ""
     user: str
     demonstrations: tuple[Demonstration, ...] = ()
-    temperature: float = Field(0.7, ge=0, le=2)
+    temperature: float | None = Field(None, ge=0, le=2, description="None: the provider's own.")
     top_p: float | None = Field(None, gt=0, le=1)
-    max_tokens: int = Field(512, ge=1)
-    candidates: int = Field(1, ge=1, le=64)
-    stop: tuple[str, ...] = ()
+    max_tokens: int | None = Field(1_024, ge=1, description="None: the provider's own.")
+    candidates: int | None = Field(None, ge=1, le=64, description="Where answers vote: replies drawn for a row.")
 
     @property
-    def turns_per_row(self) -> int:
-        """Questions that one row takes, each with all its candidates."""
-        return 1
+    def turns_per_row(self) -> float:
+        """Questions that one row takes on average, each with all its candidates."""
+        return 1.0
 
 
 P = TypeVar("P", bound=PromptFile)
@@ -126,20 +103,6 @@ class Prompt(Generic[P]):
             messages.append({"role": "assistant", "content": demonstration.answer_text().strip()})
         return messages + self._turns("user", content.user, values)
 
-    def demonstration_texts(self) -> list[str]:
-        """Every text that a model could copy from the demonstrations."""
-        return [
-            text
-            for demonstration in self.content.demonstrations
-            for answer in [demonstration.answer]
-            for text in ([answer] if isinstance(answer, str) else [str(value) for value in answer.values()])
-        ]
-
-    def echoes(self, text: str) -> bool:
-        """Whether a text begins as a line of the user template does: the model went on writing the prompt."""
-        words = _WORD.findall(text.casefold())[:_OPENING]
-        return len(words) == _OPENING and words in list_openings(self.content.user)
-
     def _turns(self, role: Literal["system", "user"], template: str, values: Mapping[str, Any]) -> list[Message]:
         return [{"role": role, "content": render_template(template, values, f"prompt {self.name}").strip()}]
 
@@ -165,13 +128,6 @@ def list_variables(template: str) -> set[str]:
         TemplateSyntaxError: if it is none.
     """
     return set(find_undeclared_variables(_environment().parse(template)))
-
-
-@lru_cache(maxsize=512)
-def list_openings(template: str) -> list[list[str]]:
-    """The first words of each line of a template that stand before any variable."""
-    plain = (_WORD.findall(re.split(r"\{[{%#]", line)[0].casefold()) for line in template.splitlines())
-    return [words[:_OPENING] for words in plain if len(words) >= _OPENING]
 
 
 def delimit(text: str, tag: str = "text") -> str:

@@ -6,7 +6,7 @@ classes. A recipe's columns stand in its YAML file and become the same kind of s
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dataframely as dy
 import polars as pl
@@ -38,6 +38,10 @@ def _response_keys() -> dy.List:
     return dy.List(dy.String(), description="Keys in the ledger of the responses that the row was read from.")
 
 
+def _flags() -> dy.List:
+    return dy.List(dy.String(), description="Checks that doubt the row; such rows are not passed on by default.")
+
+
 class WebText(dy.Schema):
     """Documents and passages of the corpus."""
 
@@ -59,26 +63,26 @@ class SeedPersonas(dy.Schema):
     persona = dy.String(min_length=1, description="One person, in one or two sentences.")
     language = dy.String(description="Language of the persona, ISO 639-1, or und.")
     doc_id = dy.String(nullable=True, description="The document; none for a persona file.")
-    relation = dy.String(nullable=True, description="read, write, like or dislike: how the person relates to it.")
+    relation = dy.String(nullable=True, description="How the person relates to it: read, write, like, ...")
     granularity = dy.String(nullable=True, description="coarse or fine.")
     license = dy.String(description="Licence of the source.")
+    flags = _flags()
     response_keys = _response_keys()
 
 
 class ExpandedPersonas(dy.Schema):
     """Personas in close relationship with another (Persona-to-Persona), round by round."""
 
-    persona_id = dy.String(
-        primary_key=True, regex="^per_", description="Hash of text, parent, relationship and sample."
-    )
+    persona_id = dy.String(primary_key=True, regex="^per_", description="Hash of text, parent and relationship.")
     persona = dy.String(min_length=1, description="One person, in one or two sentences.")
     language = dy.String(description="Language of the persona, ISO 639-1, or und.")
     parent_id = dy.String(description="The persona that was asked about.")
     root_id = dy.String(description="The seed persona that the chain began with.")
-    relationship = dy.String(description="What the person is to the parent.")
+    relationship = dy.String(description="What the person is to the parent, in the model's words.")
     round = dy.Int32(min=1, max=6, description="Round of the expansion.")
     is_new = dy.Bool(description="Kept by the hub's rule against all earlier personas of the shard.")
     license = dy.String(description="Licence of the root's source.")
+    flags = _flags()
     response_keys = _response_keys()
 
 
@@ -94,6 +98,7 @@ class PersonaHub(dy.Schema):
     relation = dy.String(nullable=True, description="Relation to the document, or relationship to the parent.")
     doc_id = dy.String(nullable=True, description="Document of the root.")
     license = dy.String(description="Licence of the source.")
+    flags = _flags()
     response_keys = _response_keys()
 
 
@@ -122,6 +127,7 @@ class CharacterProfiles(dy.Schema):
     appearance = dy.String(min_length=1)
     experience = dy.String(min_length=1)
     personality = dy.String(min_length=1)
+    flags = _flags()
     response_keys = _response_keys()
 
 
@@ -147,6 +153,7 @@ class Dialogues(dy.Schema):
     turns = _turns("The session: user's turns to the letter, assistant's in character.")
     n_turns = dy.Int32(min=2)
     license = dy.String(description="Licence of the instruction set.")
+    flags = _flags()
     response_keys = _response_keys()
 
 
@@ -172,6 +179,7 @@ class SftMix(dy.Schema):
     model = dy.String(description="Model that wrote the assistant's turns.")
     model_terms = dy.String(description="Licence or terms of that model, by release.model_terms; unknown if not set.")
     prompt_hash = dy.String(description="Version of the prompt file.")
+    flags = _flags()
     response_keys = _response_keys()
 
 
@@ -198,7 +206,7 @@ QUARANTINE_COLUMNS = {
 """Columns of every quarantine table: what was asked for, why it was refused, and the whole text."""
 
 
-RECIPE_COLUMNS = ("item_id", "persona_id", "persona", "source_item_id", "model", "response_keys")
+RECIPE_COLUMNS = ("item_id", "persona_id", "persona", "source_item_id", "model", "flags", "response_keys")
 """The columns that every recipe's table has, whatever its fields."""
 
 
@@ -220,8 +228,24 @@ def recipe_schema(name: str, columns: Mapping[str, dy.Column]) -> type[dy.Schema
             nullable=True, description="Row of the recipe that this one reads, if it reads one."
         ),
     }
-    more = {"model": dy.String(description="Model that wrote the row."), "response_keys": _response_keys()}
+    more: dict[str, dy.Column] = {
+        "model": dy.String(description="Model that wrote the row."),
+        "flags": _flags(),
+        "response_keys": _response_keys(),
+    }
     return type(name, (dy.Schema,), {"__doc__": f"Rows of the recipe {name}.", **common, **columns, **more})
+
+
+def without_flags(rows: pl.LazyFrame, excluded: Sequence[str]) -> pl.LazyFrame:
+    """Leave out rows that have one of some flags.
+
+    Args:
+        rows: a table with `flags`.
+        excluded: names of checks; `*` stands for any.
+    """
+    if "*" in excluded:
+        return rows.filter(pl.col("flags").list.len() == 0)
+    return rows.filter(~pl.col("flags").list.eval(pl.element().is_in(list(excluded))).list.any()) if excluded else rows
 
 
 def polars_schema(schema: type[dy.Schema]) -> dict[str, pl.DataType]:

@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import to_jsonable_python
 from pydantic_settings import (
     BaseSettings,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as EnvironmentValueError
 
 from persona_assets.errors import SettingsError
+from persona_assets.row_checks import CheckSettings, RowChecks, require_checks
 from persona_assets.settings_release import (
     AutomationSettings,
     DecontaminationSettings,
@@ -36,6 +37,7 @@ from persona_assets.settings_sections import (
     CharacterSettings,
     Choice,
     CorpusSettings,
+    DefaultSettings,
     DialogueSettings,
     EmbeddingSettings,
     ExpansionSettings,
@@ -46,7 +48,6 @@ from persona_assets.settings_sections import (
     Method,
     ModelSettings,
     PathSettings,
-    Relation,
     SandboxSettings,
     Section,
     SeedSettings,
@@ -64,6 +65,7 @@ __all__ = [
     "Choice",
     "CorpusSettings",
     "DecontaminationSettings",
+    "DefaultSettings",
     "DialogueSettings",
     "EmbeddingSettings",
     "EvaluationSettings",
@@ -76,7 +78,6 @@ __all__ = [
     "ModelSettings",
     "PathSettings",
     "QualitySettings",
-    "Relation",
     "ReleaseSettings",
     "SandboxSettings",
     "Section",
@@ -111,7 +112,9 @@ class Settings(BaseSettings):
     corpus: CorpusSettings = CorpusSettings()
     instructions: InstructionSettings = InstructionSettings()
     model: ModelSettings = ModelSettings()
+    defaults: DefaultSettings = DefaultSettings()
     tasks: dict[str, TaskSettings] = Field(default_factory=dict)
+    checks: Annotated[dict[str, CheckSettings], AfterValidator(require_checks)] = Field(default_factory=dict)
     embedding: EmbeddingSettings = EmbeddingSettings()
     index: IndexSettings = IndexSettings()
     ledger: LedgerSettings = LedgerSettings()
@@ -170,6 +173,10 @@ class Settings(BaseSettings):
         """What `[tasks.NAME]` sets; empty when the table is missing."""
         return self.tasks.get(name, TaskSettings())
 
+    def row_checks(self) -> RowChecks:
+        """The checks of rows, with the levels and parameters of `[checks]`."""
+        return RowChecks(self.checks)
+
     def read(self, name: str) -> Any:
         """One value by its name in the file: `hub.cosine`, `tasks.math_problems.limit`.
 
@@ -178,6 +185,8 @@ class Settings(BaseSettings):
         """
         section, _, key = name.partition(".")
         holder: object = getattr(self, section, None)
+        if section == "checks":
+            return to_jsonable_python(self.checks.get(key))
         if section == "tasks":
             task, _, key = key.partition(".")
             holder = self.task(task)
@@ -187,7 +196,9 @@ class Settings(BaseSettings):
         """Some values by name, for a record of what a table was made with; a section's name stands for all of it."""
         picked: dict[str, Any] = {}
         for name in names:
-            keys = [name] if "." in name else [f"{name}.{key}" for key in type(getattr(self, name)).model_fields]
+            held = getattr(self, name.partition(".")[0])
+            inner = held if isinstance(held, dict) else type(held).model_fields
+            keys = [name] if "." in name else [f"{name}.{key}" for key in inner]
             picked |= {key: self.read(key) for key in keys}
         return picked
 

@@ -97,5 +97,5 @@ class EvaluationSettings(Section):
     problems: int = Field(50, ge=1, description="Problems asked of each file and of the release.")
     characters: int = Field(10, ge=1, description="Characters asked of each file and of each split.")
     questions: int = Field(1, ge=1, description="Questions of each of the five tasks put to a character.")
-    max_tokens: int = Field(256, ge=16, description="Limit of an answer.")
+    max_tokens: int = Field(2_048, ge=16, description="Limit of an answer.")
     max_drop: float = Field(0.05, ge=0, le=1, description="How much of a score a release may lose against the last.")

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 PACKAGE = Path(__file__).resolve().parent
 
-Relation = Literal["read", "write", "like", "dislike"]
 Method = Literal["zero_shot", "few_shot", "persona_few_shot"]
-Choice = Literal["first", "nearest"]
+Choice = Literal["random", "nearest", "first"]
+ANY_FLAG = ("*",)
 
 
 class Section(BaseModel):
@@ -86,30 +86,6 @@ class ModelSettings(Section):
     structured_output: Literal["auto", "schema", "json", "none"] = Field(
         "auto", description="How JSON is asked for: by schema, by JSON mode, by words alone; auto: what the model can."
     )
-    context_tokens: int = Field(4_096, ge=512, description="Context window of an embedded model, in tokens.")
-    max_temperature: float | None = Field(
-        None,
-        ge=0,
-        le=2,
-        description="No task is sampled above this. Default: 0.6 for the packaged model, for it writes nonsense above.",
-    )
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the model runs in this process, and so is a small one."""
-        return self.name.startswith("embedded/")
-
-    @property
-    def is_packaged(self) -> bool:
-        """Whether it is the model of the demo, which is smaller still."""
-        return self.name == PACKAGED_MODEL
-
-    @property
-    def temperature_cap(self) -> float:
-        """The highest temperature that any task may use."""
-        if self.max_temperature is not None:
-            return self.max_temperature
-        return 0.6 if self.is_packaged else 2.0
 
 
 class BatchSettings(Section):
@@ -125,28 +101,40 @@ class BatchSettings(Section):
     )
 
 
+class DefaultSettings(Section):
+    """What holds for every model-backed asset that does not say otherwise under `[tasks.NAME]`."""
+
+    candidates: int = Field(
+        1, ge=1, le=64, description="Replies drawn for a row; where answers vote, the recipe's own number counts."
+    )
+    max_tokens: int | None = Field(None, ge=1, description="Limit of a reply, in tokens; none: the prompt file's.")
+    temperature: float | None = Field(None, ge=0, le=2, description="Of every task; none: the prompt file's.")
+    exclude_flags: tuple[str, ...] = Field(
+        ANY_FLAG, description="Rows that an asset reads are left out when they have one of these flags; *: any flag."
+    )
+
+
 class TaskSettings(Section):
-    """What one model-backed asset changes: every key falls back to the prompt file, then to [model]."""
+    """What one model-backed asset changes: every key falls back to `[defaults]`, then to the prompt file."""
 
     model: str | None = Field(None, description="Another model for this asset.")
     models: tuple[str, ...] = Field((), description="Several models that draw the candidates in turn; before `model`.")
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
     max_tokens: int | None = Field(None, ge=1)
-    candidates: int | None = Field(None, ge=1, le=64, description="Replies drawn a row; the best that passes is kept.")
-    repetition_penalty: float | None = Field(
-        None, ge=1, le=2, description="Of an embedded model, against loops; short answers do without."
-    )
-    min_score: float | None = Field(
-        None, description="A best reply that scores less is refused: for small models; see the scores in quarantine."
-    )
+    candidates: int | None = Field(None, ge=1, le=64, description="Replies drawn for a row.")
+    exclude_flags: tuple[str, ...] | None = Field(None, description="In place of defaults.exclude_flags.")
     limit: int | None = Field(None, ge=0, description="Rows asked for in a shard at most, the first in order.")
     batch: bool | None = Field(None, description="Ask by batches, or not; none: what batch.enabled says.")
     method: Method | None = Field(None, description="Of a recipe: what of its demonstrations the model is shown.")
+    demonstrations: Path | None = Field(
+        None, description="Of a recipe: a YAML or JSONL file of demonstrations in place of its own."
+    )
     shown: int | None = Field(None, ge=1, description="Of a recipe: demonstrations shown of those that it has.")
     choose: Choice | None = Field(
         None,
-        description="Of a recipe: its first demonstrations, or those whose persona is nearest to the row's.",
+        description="Of a recipe: demonstrations drawn by row, those whose persona is nearest to the row's, or the"
+        " first.",
     )
     draws: dict[str, str | dict[str, float]] = Field(
         default_factory=dict,
@@ -216,32 +204,30 @@ class BudgetSettings(Section):
 class SeedSettings(Section):
     """Text-to-Persona: what is asked of a document."""
 
-    granularity: Literal["coarse", "fine"] = "fine"
-    relations: tuple[Relation, ...] = Field(
+    granularity: Literal["coarse", "fine"] = Field(
+        "fine", description="coarse: a few words; fine: one or two sentences, as specific as the text allows."
+    )
+    relations: tuple[str, ...] = Field(
         ("read", "write", "like", "dislike"),
         min_length=1,
-        description="How the person relates to the text; drawn by document.",
+        description="How the person relates to the text, any verb that has the text as its object; drawn by document.",
     )
-    per_document: int = Field(1, ge=1, le=16, description="Personas asked for from each document.")
-    sketches: Literal["auto", "free", "phrases", "never"] = Field(
-        "auto",
-        description="Whether the model is asked for a person and a matter alone, and the rest of the sentence is drawn:"
-        " the matter in its own words (free) or as a phrase of the English document (phrases). auto: phrases for the"
-        " packaged model, which finds no words for it, free for other embedded ones, else never.",
+    per_document: int = Field(1, ge=1, le=16, description="Different personas asked for in the one call of a document.")
+    language: str = Field(
+        "en", description="Language of personas: same (the document's), or an ISO 639-1 code such as en."
     )
-    min_words: int = Field(4, ge=1)
-    max_words: int = Field(60, ge=5)
 
 
 class ExpansionSettings(Section):
     """Persona-to-Persona: how far the hub is widened."""
 
     rounds: int = Field(6, ge=0, le=6)
-    children: int = Field(1, ge=1, le=16, description="Related personas asked for from each persona of the frontier.")
-    max_frontier: int = Field(500, ge=1, description="Personas expanded in one round at most.")
-    openings: Literal["auto", "always", "never"] = Field(
-        "auto",
-        description="Whether it is drawn how each related persona begins; auto: for embedded models, which are small.",
+    relatives: int = Field(3, ge=1, le=16, description="People asked for in the one call of a persona.")
+    kinds: tuple[str, ...] = Field(
+        (), description="Kinds of relationship to draw from, such as a colleague; none: the model's own choice."
+    )
+    max_frontier: int = Field(
+        500, ge=1, description="Personas expanded in one round at most, drawn by their ids; the others are counted."
     )
     min_new_share: float = Field(
         0.0, ge=0, le=1, description="Stop after a round whose share of new personas is below this."
@@ -251,6 +237,9 @@ class ExpansionSettings(Section):
 class HubSettings(Section):
     """The rule of deduplication."""
 
+    exclude_flags: tuple[str, ...] = Field(
+        ANY_FLAG, description="Personas with one of these flags stay out of the hub; *: any flag, []: none stays out."
+    )
     jaccard: float = Field(0.9, gt=0, le=1, description="Token-set Jaccard from which two personas are one.")
     cosine: float = Field(0.9, gt=0, le=1, description="Embedding cosine from which two personas are one.")
     order: Literal["decision", "registration"] = Field(
@@ -270,9 +259,10 @@ class CharacterSettings(Section):
     """Character profiles."""
 
     limit: int | None = Field(None, ge=0, description="Characters of a shard at most; none: every hub persona.")
-    hints: Literal["auto", "always", "never"] = Field(
-        "auto",
-        description="Whether build, past and manner of each character are drawn, too; auto: for embedded models.",
+    attributes: str = Field(
+        "free",
+        description="free: the model chooses; or a YAML file of weighted values (age, gender, country, ...) that are"
+        " drawn for each character and suggested to the model.",
     )
 
 
@@ -283,10 +273,5 @@ class DialogueSettings(Section):
     per_character: float = Field(15.3, gt=0, description="Dialogues of each kind for each character, on average.")
     own_instructions: float = Field(
         0.49, ge=0, le=1, description="Share of the sessions of dialogues_g that the shard's own personas ask."
-    )
-    openings: Literal["auto", "never"] = Field(
-        "auto",
-        description="Whether it is drawn how a character's answers begin and end; auto: for embedded models, which are"
-        " small and are told no more than who it is, in a few words.",
     )
     seed: int = 0

@@ -3,7 +3,6 @@
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable
 
 _CANNOT = (
     r"(?:can(?:no|['’])?t|can not|could(?: not|n['’]t)|won['’]t|will not|(?:am|['’]m) (?:not able|(?:not )?unable)"
@@ -32,11 +31,6 @@ _WORD = re.compile(r"\w+")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _TAIL = 100
-# The point of "1." begins an item of a list.
-_WHOLE_SENTENCE = re.compile(r"(?<!\d)[.!?][\"'”’)]*(?=\s|$)")
-_LIST = re.compile(r"\n\s*(?:[-*•#]|\d+[.)]\s)")
-_PARAGRAPH = re.compile(r"\n\s*\n")
-_FENCE = "```"
 
 
 def is_refusal(text: str) -> bool:
@@ -79,42 +73,6 @@ def shares_run(text: str, other: str, words: int) -> bool:
     return bool(mine) and not mine.isdisjoint(_runs(other, words))
 
 
-def count_repeated_runs(text: str, words: int) -> int:
-    """Count the runs of so many words that stand in a text more than once."""
-    plain = _WORD.findall(text.casefold())
-    runs = Counter(zip(*(plain[start:] for start in range(words)), strict=False))
-    return sum(count > 1 for count in runs.values())
-
-
-def copies_any(text: str, others: Iterable[str], words: int | None = None) -> bool:
-    """Whether a text equals one of the others, or repeats a long run of its words.
-
-    Args:
-        text: the text judged.
-        others: what it must not copy.
-        words: length of the run; by default 6 in a short text, where small models paste half sentences of the
-            examples together, and 10 in one of more than 30 words, where a turn of phrase
-            ("how many hours does it take to") is no copy yet.
-    """
-    plain = _WORD.findall(text.casefold())
-    run = words or (6 if len(plain) <= 30 else 10)
-    return any(plain == _WORD.findall(other.casefold()) or shares_run(text, other, run) for other in others)
-
-
-def find_borrowed(text: str, others: Iterable[str]) -> set[str]:
-    """Find the telling phrases that a text shares with others: three words in a row, two of them of five letters.
-
-    A small model that loses its way pastes them from the examples ("small mountain flocks") into short answers. In
-    long ones they may meet by chance.
-    """
-    mine = _telling_runs(text)
-    return {" ".join(run) for other in others for run in mine & _telling_runs(other)}
-
-
-def _telling_runs(text: str) -> set[tuple[str, ...]]:
-    return {run for run in _runs(text, 3) if sum(len(word) > 4 for word in run) >= 2}
-
-
 def _has_stutter(words: list[str]) -> bool:
     # Numbers are exempt: a row of a matrix may well say 0, 0, 0.
     return any(
@@ -125,25 +83,3 @@ def _has_stutter(words: list[str]) -> bool:
 def _runs(text: str, length: int) -> set[tuple[str, ...]]:
     words = _WORD.findall(text.casefold())
     return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}
-
-
-def take_sentences(text: str, number: int) -> str:
-    """The first whole sentences of a text, up to a number of them, the paragraph's end and the first list.
-
-    A program is kept whole.
-
-    Returns:
-        Nothing, where no sentence is whole, or a program is not.
-    """
-    program, fence, rest = text.rpartition(_FENCE)
-    if fence:
-        whole = text.count(_FENCE) % 2 == 0
-        return f"{program}{fence}{_take_whole(rest, number)}".strip() if whole else ""
-    listless = _LIST.split(text, maxsplit=1)[0]
-    # What announces a paragraph ("Here is how:") has none to follow.
-    return _take_whole(_PARAGRAPH.split(listless, maxsplit=1)[0], number) or _take_whole(listless, number)
-
-
-def _take_whole(text: str, number: int) -> str:
-    ends = [match.end() for match in _WHOLE_SENTENCE.finditer(text)][:number]
-    return text[: ends[-1]] if ends else ""

@@ -1,8 +1,8 @@
 """How one asset asks a model: its client, its prompt file and what the settings change about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Generic, Self, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -12,7 +12,8 @@ from persona_assets.llm.structured import answer_schema
 from persona_assets.llm.tasks import Task
 from persona_assets.llm.team import ModelTeam
 from persona_assets.prompts import Prompt, PromptFile
-from persona_assets.settings import TaskSettings
+from persona_assets.row_checks import RowChecks
+from persona_assets.settings import DefaultSettings, TaskSettings
 
 P = TypeVar("P", bound=PromptFile)
 C = TypeVar("C")
@@ -27,7 +28,9 @@ class Asker(Generic[P]):
         prompt: the asset's prompt file.
         task: the asset's name.
         shard: the partition.
-        settings: the table `[tasks.NAME]`; what it leaves out the prompt file says.
+        settings: the table `[tasks.NAME]`.
+        defaults: the table `[defaults]`, for what the task leaves out.
+        checks: levels and parameters of the checks of rows.
     """
 
     client: ModelClient | ModelTeam
@@ -35,30 +38,18 @@ class Asker(Generic[P]):
     task: str
     shard: str
     settings: TaskSettings
+    defaults: DefaultSettings = field(default_factory=DefaultSettings)
+    checks: RowChecks = field(default_factory=RowChecks)
 
     @property
     def candidates(self) -> int:
         """Replies drawn for a row."""
-        return self.settings.candidates or self.prompt.content.candidates
+        return count_candidates(self.settings, self.prompt.content, self.defaults)
 
     @property
     def window(self) -> int:
         """Tasks that may wait at once."""
         return self.client.window
-
-    @property
-    def is_small(self) -> bool:
-        """Whether the model runs in this process, and so needs more help than others."""
-        return self.client.settings.is_embedded
-
-    @property
-    def continues_answers(self) -> bool:
-        """Whether the model goes on with an answer that is begun for it: an embedded one always does."""
-        return self.client.settings.is_embedded
-
-    def with_content(self, content: P) -> Self:
-        """Ask by the same prompt file with other content."""
-        return replace(self, prompt=replace(self.prompt, content=content))
 
     def make_task(
         self,
@@ -67,7 +58,7 @@ class Asker(Generic[P]):
         values: Mapping[str, Any],
         sample: int = 0,
         answer_model: type[BaseModel] | None = None,
-        begins: str | None = None,
+        max_tokens: int | None = None,
     ) -> Task[C]:
         """Make a task from the prompt file.
 
@@ -77,48 +68,40 @@ class Asker(Generic[P]):
             values: the template's variables.
             sample: number of the row among those made from the same input.
             answer_model: fields of a JSON answer.
-            begins: how the answer begins. A model that `continues_answers` writes only what follows; others do not see
-                it but in the values.
+            max_tokens: limit where neither the task nor the defaults set one, in place of the prompt file's.
 
         Returns:
             The task.
         """
+        request = self.make_request(values, sample, answer_model, max_tokens)
         # Of a pair, such as a character and a session, the first is what it is about.
-        request = replace(self.make_request(values, sample, answer_model), origin_id=row_id.partition("+")[0])
-        return Task(
-            row_id,
-            self.begin(request, begins),
-            context,
-            self.candidates,
-            answer_model,
-            self.prompt.demonstration_texts(),
-            self.settings.min_score,
-            models=self.client.names,
-        )
-
-    def begin(self, request: ChatRequest, opening: str | None) -> ChatRequest:
-        """Begin the answer of a request, if there is an opening and the model goes on with it."""
-        if not opening or not self.continues_answers:
-            return request
-        return request.with_turns({"role": "assistant", "content": opening})
+        request = replace(request, origin_id=row_id.partition("+")[0])
+        return Task(row_id, request, context, self.candidates, answer_model, models=self.client.names)
 
     def make_request(
-        self, values: Mapping[str, Any], sample: int = 0, answer_model: type[BaseModel] | None = None
+        self,
+        values: Mapping[str, Any],
+        sample: int = 0,
+        answer_model: type[BaseModel] | None = None,
+        max_tokens: int | None = None,
     ) -> ChatRequest:
         """Make one request from the prompt file."""
-        content = self.prompt.content
-        temperature = self.settings.temperature if self.settings.temperature is not None else content.temperature
+        content, settings, defaults = self.prompt.content, self.settings, self.defaults
+        temperature = settings.temperature if settings.temperature is not None else defaults.temperature
         return ChatRequest(
             model=self.client.settings.name,
             messages=self.prompt.render(**values),
-            temperature=min(temperature, self.client.settings.temperature_cap),
-            top_p=self.settings.top_p or content.top_p,
-            max_tokens=self.settings.max_tokens or content.max_tokens,
+            temperature=content.temperature if temperature is None else temperature,
+            top_p=settings.top_p or content.top_p,
+            max_tokens=settings.max_tokens or defaults.max_tokens or max_tokens or content.max_tokens,
             schema=answer_schema(answer_model) if answer_model else None,
-            stop=content.stop,
-            repetition_penalty=self.settings.repetition_penalty,
             sample=sample,
             task=self.task,
             shard=self.shard,
             prompt_hash=self.prompt.version,
         )
+
+
+def count_candidates(settings: TaskSettings, prompt: PromptFile, defaults: DefaultSettings) -> int:
+    """Count the replies drawn for a row: what the task says, else the votes that the prompt needs, else the default."""
+    return settings.candidates or prompt.candidates or defaults.candidates

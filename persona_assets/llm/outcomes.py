@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 from pydantic import BaseModel
 
 from persona_assets.llm.request import ChatRequest
-from persona_assets.llm.structured import answer_schema
+from persona_assets.row_checks import Rejected
 
 C = TypeVar("C")
 Values = Mapping[str, Any]
@@ -22,14 +22,11 @@ class Task(Generic[C]):
         row_id: id under which a refused reply lies in quarantine.
         request: what is asked, with sample number 0 (or the task's own first number).
         context: what the judge and the row need to know.
-        candidates: replies drawn; the best that passes is kept.
+        candidates: replies drawn; the first without a flag is kept, else the first.
         answer_model: the fields of a JSON answer; None where the answer is plain text.
-        demonstrations: texts of the prompt that an answer must not copy.
-        min_score: least score of the best candidate; None accepts any.
-        low_score: word for the accounting, where the best one scores less.
+        least_votes: equal answers that a row needs; None where nothing votes.
         models: names of the models that the candidates are drawn from in turn; none: the request's own.
         variants: the same question put in other ways, each asked once beside the candidates.
-        may_be_cut: whether a reply that was cut off is judged like others, by a judge that takes whole sentences of it.
     """
 
     row_id: str
@@ -37,17 +34,9 @@ class Task(Generic[C]):
     context: C
     candidates: int = 1
     answer_model: type[BaseModel] | None = None
-    demonstrations: Sequence[str] = ()
-    min_score: float | None = None
-    low_score: str = "low_score"
+    least_votes: int | None = None
     models: tuple[str, ...] = ()
     variants: tuple[ChatRequest, ...] = ()
-    may_be_cut: bool = False
-
-    def with_answer(self, answer_model: type[BaseModel]) -> Self:
-        """The same task, answered by a JSON object of these fields."""
-        request = replace(self.request, schema=answer_schema(answer_model))
-        return replace(self, request=request, answer_model=answer_model)
 
     def list_requests(self) -> list[ChatRequest]:
         """Every request of the task: candidates, then variants."""
@@ -60,26 +49,23 @@ class Task(Generic[C]):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A reply that is a row: its values, and how good it is among candidates (more is better)."""
+    """A reply that is a row, or several.
+
+    Attributes:
+        values: of the row; `flags` are the names of the checks that doubt it.
+        refused: items of the reply that are no rows, where it holds several.
+    """
 
     values: Values
-    score: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A reply that is no row, with a word for the accounting."""
-
-    reason: str
-    detail: str = ""
+    refused: Sequence[Rejected] = ()
 
 
 Verdict = Accepted | Rejected
 Judge = Callable[[C, Values], Verdict | Awaitable[Verdict]]
 """Judges the values of an answer; those of a plain text answer are `{"text": …}`."""
 
-Scorer = Callable[[C, Sequence[Values]], Awaitable[Sequence[float]]]
-"""Scores the accepted candidates of a task at once, where scoring one by one would be wasteful."""
+Voter = Callable[[C, Sequence[Values]], Awaitable[Sequence[int]]]
+"""Counts, for each accepted candidate of a task, those that agree with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +87,7 @@ class Outcome(Generic[C]):
         task: the task.
         values: the row's values, or None.
         model: who wrote them.
-        score: of the best candidate.
+        votes: candidates that agree with the one that was kept.
         accepted: candidates that were right.
         keys: ledger keys of the responses that the row was read from.
         refusals: replies that were judged no row.
@@ -114,7 +100,7 @@ class Outcome(Generic[C]):
     task: Task[C]
     values: Values | None = None
     model: str = ""
-    score: float = 0.0
+    votes: int = 1
     accepted: int = 0
     keys: tuple[str, ...] = ()
     refusals: list[Refusal] = field(default_factory=list)

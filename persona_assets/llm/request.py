@@ -16,12 +16,11 @@ class ChatRequest:
     Attributes:
         model: litellm's name of the model.
         messages: chat messages.
-        temperature: 0 for greedy decoding.
+        temperature: 0 for greedy decoding; None leaves it to the provider.
+        max_tokens: limit of the reply, in tokens; None leaves it to the provider.
         top_p: nucleus; None leaves it to the provider.
-        max_tokens: limit of the reply, in tokens.
         schema: JSON schema that the reply must satisfy, if any.
         stop: texts that end the reply.
-        repetition_penalty: of an embedded model, against loops; None for no penalty.
         sample: number of the draw; different numbers are different requests.
         task: asset on whose behalf it is asked (bookkeeping).
         shard: partition (bookkeeping).
@@ -31,12 +30,11 @@ class ChatRequest:
 
     model: str
     messages: Sequence[Message]
-    temperature: float
-    max_tokens: int
+    temperature: float | None
+    max_tokens: int | None
     top_p: float | None = None
     schema: Mapping[str, Any] | None = None
     stop: tuple[str, ...] = ()
-    repetition_penalty: float | None = None
     sample: int = 0
     task: str = ""
     shard: str = ""
@@ -59,15 +57,12 @@ class ChatRequest:
             "model": model_identity,
             "messages": [[message["role"], message["content"]] for message in self.messages],
             # 0 and 0.0 are one question.
-            "temperature": float(self.temperature),
+            "temperature": None if self.temperature is None else float(self.temperature),
             "top_p": None if self.top_p is None else float(self.top_p),
             "schema": self.schema,
             "stop": self.stop,
             "sample": self.sample,
         }
-        # A parameter that joined later is left out where it is not set, so that older replies keep their keys.
-        if self.repetition_penalty is not None:
-            content["repetition_penalty"] = float(self.repetition_penalty)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def with_sample(self, sample: int) -> Self:
@@ -86,14 +81,15 @@ class Reply:
     Attributes:
         key: the request's key in the ledger.
         text: the answer.
-        finish_reason: stop, length (cut by the token limit), loop (stopped for repeating itself) or content_filter
-            (the provider's filter, or a refusal that it marks as such).
+        finish_reason: stop, length (cut by the token limit) or content_filter (the provider's filter, or a refusal that
+            it marks as such).
         prompt_tokens: tokens read.
         completion_tokens: tokens written.
         cost: in US dollars; None where the model's price is unknown.
         cached: taken from the ledger, so nothing was sent.
         response_format: how JSON was asked for: schema, json or none; None for plain text, or where an older ledger
             does not say.
+        reasoning: what the model thought before it answered, as far as the provider shows it.
     """
 
     key: str
@@ -104,6 +100,7 @@ class Reply:
     cost: float | None
     cached: bool = False
     response_format: str | None = None
+    reasoning: str = ""
 
 
 class RefusedError(Exception):

@@ -1,8 +1,8 @@
-"""From tasks to rows: ask, judge each reply, keep the best candidate, and account for everything.
+"""From tasks to rows: ask, judge each reply, choose among candidates, and account for everything.
 
 Every model-backed asset is one stream of tasks. A domain package says what is asked (`Task`), what is
-right (`Judge`) and what a row looks like; candidates, checks that hold for every answer, the second ask
-and the accounting are here.
+right (`Judge`) and what a row looks like; what holds for every answer, votes, the second ask and the
+accounting are here.
 """
 
 import asyncio
@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 import polars as pl
 
 from persona_assets.accounting import Accounting
-from persona_assets.llm.answers import copies_any, is_degenerate, is_refusal
-from persona_assets.llm.outcomes import Accepted, Judge, Outcome, Refusal, Rejected, Scorer, Task, Values, Verdict
+from persona_assets.llm.answers import is_refusal
+from persona_assets.llm.outcomes import Accepted, Judge, Outcome, Refusal, Task, Values, Verdict, Voter
 from persona_assets.llm.request import ChatRequest, RefusedError, Reply
 from persona_assets.llm.structured import MalformedError, correction, parse_answer
 from persona_assets.llm.team import Answerer
 from persona_assets.records import QUARANTINE_COLUMNS
+from persona_assets.row_checks import Rejected
 from persona_assets.tables import Batch
 
 __all__ = [
@@ -29,10 +30,10 @@ __all__ = [
     "Outcome",
     "Refusal",
     "Rejected",
-    "Scorer",
     "Task",
     "Values",
     "Verdict",
+    "Voter",
     "answer_task",
     "collect_batches",
     "make_batch",
@@ -43,8 +44,6 @@ C = TypeVar("C")
 
 _BATCH_ROWS = 256
 _LONGEST_DETAIL = 200
-_SHORTEST_COPY = 20
-"""Characters of a field from which it can be a copy: many a person is female, or born in Lagos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +62,14 @@ class _Candidate:
         return tuple(reply.key for reply in self.replies)
 
 
-async def answer_task(client: Answerer, task: Task[C], judge: Judge[C], scorer: Scorer[C] | None = None) -> Outcome[C]:
-    """Draw a task's candidates, judge them and keep the best.
+async def answer_task(client: Answerer, task: Task[C], judge: Judge[C], voter: Voter[C] | None = None) -> Outcome[C]:
+    """Draw a task's candidates, judge them and keep one.
 
     Args:
         client: who asks.
         task: what is asked.
         judge: what is right.
-        scorer: scores the accepted candidates together; without it the judge's own scores count.
+        voter: counts who agrees with whom, where candidates vote.
 
     Returns:
         What became of it. Nothing is raised for a reply that is bad.
@@ -93,30 +92,32 @@ async def answer_task(client: Answerer, task: Task[C], judge: Judge[C], scorer: 
     accepted = [candidate for candidate in candidates if isinstance(candidate.verdict, Accepted)]
     for candidate in candidates:
         if isinstance(candidate.verdict, Rejected):
-            outcome.refusals.append(_refuse(task, candidate, candidate.verdict.reason, candidate.verdict.detail))
+            outcome.refusals.append(_refuse(task, candidate, candidate.verdict))
     if accepted:
-        await _keep_best(outcome, accepted, scorer)
+        await _keep_one(outcome, accepted, voter)
     return outcome
 
 
-async def _keep_best(outcome: Outcome[C], accepted: Sequence[_Candidate], scorer: Scorer[C] | None) -> None:
-    task = outcome.task
-    scores = await _score(task, accepted, scorer)
+async def _keep_one(outcome: Outcome[C], accepted: Sequence[_Candidate], voter: Voter[C] | None) -> None:
+    task, values = outcome.task, [_values(candidate) for candidate in accepted]
+    votes = await voter(task.context, values) if voter else [1] * len(accepted)
     # max keeps the first of equals, so the choice does not depend on which reply came first in time.
-    outcome.score, best = max(zip(scores, accepted, strict=True), key=lambda pair: pair[0])
-    outcome.accepted = len(accepted)
-    if task.min_score is not None and outcome.score < task.min_score:
-        for score, candidate in zip(scores, accepted, strict=True):
-            detail = f"it scores {score:.2f}, at least {task.min_score:g} is wanted"
-            outcome.refusals.append(_refuse(task, candidate, task.low_score, detail))
+    best = max(range(len(accepted)), key=lambda place: (votes[place], not values[place].get("flags")))
+    outcome.votes, outcome.accepted = votes[best], len(accepted)
+    if task.least_votes is not None and outcome.votes < task.least_votes:
+        detail = f"{outcome.votes} of {len(accepted)} answers agree, {task.least_votes} are wanted"
+        outcome.refusals += [_refuse(task, candidate, Rejected("no_agreement", detail)) for candidate in accepted]
         return
-    outcome.values, outcome.keys, outcome.model = _values(best), best.keys, best.model
+    chosen = accepted[best]
+    outcome.values, outcome.keys, outcome.model = values[best], chosen.keys, chosen.model
+    assert isinstance(chosen.verdict, Accepted)  # noqa: S101 - only accepted candidates come here
+    outcome.refusals += [_refuse(task, chosen, rejected) for rejected in chosen.verdict.refused]
     if len(accepted) > 1:
-        outcome.dropped["not_best_candidate"] += len(accepted) - 1
+        outcome.dropped["not_chosen"] += len(accepted) - 1
 
 
-def _refuse(task: Task[C], candidate: _Candidate, reason: str, detail: str) -> Refusal:
-    return Refusal(task.row_id, reason, detail, candidate.raw, candidate.keys)
+def _refuse(task: Task[C], candidate: _Candidate, rejected: Rejected) -> Refusal:
+    return Refusal(task.row_id, rejected.reason, rejected.detail, candidate.raw, candidate.keys)
 
 
 async def run_tasks(
@@ -153,14 +154,14 @@ async def run_tasks(
 
 async def collect_batches(
     outcomes: AsyncGenerator[Outcome[C], None],
-    make_row: Callable[[Outcome[C]], dict[str, Any]],
+    make_rows: Callable[[Outcome[C]], Iterable[dict[str, Any]]],
     schema: Mapping[str, pl.DataType],
 ) -> AsyncGenerator[Batch, None]:
     """Turn outcomes into batches of rows for the lake.
 
     Args:
         outcomes: in the order of the rows.
-        make_row: a row of the table from an outcome that has values.
+        make_rows: the rows of the table from an outcome that has values.
         schema: the table's columns.
 
     Yields:
@@ -172,17 +173,19 @@ async def collect_batches(
         async for outcome in outcomes:
             waiting.append(outcome)
             if len(waiting) >= _BATCH_ROWS:
-                yield make_batch(waiting, make_row, schema)
+                yield make_batch(waiting, make_rows, schema)
                 waiting = []
     if waiting:
-        yield make_batch(waiting, make_row, schema)
+        yield make_batch(waiting, make_rows, schema)
 
 
 def make_batch(
-    outcomes: Sequence[Outcome[C]], make_row: Callable[[Outcome[C]], dict[str, Any]], schema: Mapping[str, pl.DataType]
+    outcomes: Sequence[Outcome[C]],
+    make_rows: Callable[[Outcome[C]], Iterable[dict[str, Any]]],
+    schema: Mapping[str, pl.DataType],
 ) -> Batch:
     """Turn some outcomes into one batch."""
-    rows = [make_row(outcome) for outcome in outcomes if outcome.values is not None]
+    rows = [row for outcome in outcomes if outcome.values is not None for row in make_rows(outcome)]
     refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]
     quarantined = pl.DataFrame(
         [
@@ -191,20 +194,23 @@ def make_batch(
         ],
         schema=QUARANTINE_COLUMNS,
     )
-    return Batch(pl.DataFrame(rows, schema=dict(schema)), quarantined, _account(outcomes, len(rows), refusals))
+    return Batch(pl.DataFrame(rows, schema=dict(schema)), quarantined, _account(outcomes, rows, refusals))
 
 
-def _account(outcomes: Sequence[Outcome[C]], rows: int, refusals: Sequence[Refusal]) -> Accounting:
+def _account(
+    outcomes: Sequence[Outcome[C]], rows: Sequence[Mapping[str, Any]], refusals: Sequence[Refusal]
+) -> Accounting:
     refused = Counter(outcome.refused for outcome in outcomes if outcome.refused)
     dropped = _sum(outcome.dropped for outcome in outcomes)
     return Accounting(
         planned=len(outcomes),
         answered=len(outcomes) - refused.total(),
         refused=refused,
-        parsed=rows + dropped.total() + len(refusals),
-        rows=rows,
+        parsed=len(rows) + dropped.total() + len(refusals),
+        rows=len(rows),
         dropped=dropped,
         quarantined=Counter(refusal.reason for refusal in refusals),
+        flags=Counter(flag for row in rows for flag in row["flags"]),
         tiers=_sum(outcome.tiers for outcome in outcomes),
         formats=_sum(outcome.formats for outcome in outcomes),
     )
@@ -250,10 +256,9 @@ async def _judge(task: Task[C], reply: Reply, judge: Judge[C]) -> tuple[Verdict,
     try:
         values, tier = parse_answer(reply.text, task.answer_model)
     except MalformedError as error:
+        if is_refusal(reply.text):
+            return Rejected("refusal", reply.text.strip()[:_LONGEST_DETAIL]), None
         return Rejected("malformed", str(error)), "malformed"
-    for value in values.values():
-        if isinstance(value, str) and len(value) >= _SHORTEST_COPY and copies_any(value, task.demonstrations):
-            return Rejected("copies_demonstration", value[:_LONGEST_DETAIL]), tier
     return await _ask_judge(judge, task.context, values), tier
 
 
@@ -268,27 +273,11 @@ async def _ask_judge(judge: Judge[C], context: C, values: Values) -> Verdict:
 
 def _find_problem(task: Task[Any], reply: Reply) -> Rejected | None:
     text = reply.text.strip()
-    was_cut = reply.finish_reason == "length"
-    problem: Rejected | None = None
     if reply.finish_reason == "content_filter":
-        problem = Rejected("refused", text or "by the provider's filter")
-    elif text and (reply.finish_reason == "loop" or is_degenerate(text)):
-        problem = Rejected("repetition")
-    elif is_refusal(text):
-        problem = Rejected("refused")
-    elif was_cut and not task.may_be_cut:
-        problem = Rejected("truncated", f"cut off at {task.request.max_tokens} tokens")
-    elif not text:
-        problem = Rejected("empty")
-    elif task.answer_model is None and copies_any(text, task.demonstrations):
-        problem = Rejected("copies_demonstration")
-    return problem
-
-
-async def _score(task: Task[C], accepted: Sequence[_Candidate], scorer: Scorer[C] | None) -> Sequence[float]:
-    if scorer and (len(accepted) > 1 or task.min_score is not None):
-        return await scorer(task.context, [_values(candidate) for candidate in accepted])
-    return [candidate.verdict.score for candidate in accepted if isinstance(candidate.verdict, Accepted)]
+        return Rejected("refusal", text[:_LONGEST_DETAIL] or "by the provider's filter")
+    if reply.finish_reason == "length":
+        return Rejected("truncated", f"cut off at {task.request.max_tokens or 'the most'} tokens")
+    return None if text else Rejected("empty")
 
 
 def _values(candidate: _Candidate) -> Values:

@@ -1,0 +1,147 @@
+"""Doubts that hold for a text of any artifact: contact data, copies, another language, repetition, a broken end."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import regex
+
+from persona_assets.corpus.language import UNKNOWN, detect_language
+from persona_assets.llm.answers import is_degenerate, is_refusal
+from persona_assets.row_checks import Doubt, RowChecks
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w{2,}")
+_WEB = re.compile(r"(?:https?://|www\.)[^\s)>\]]+", re.IGNORECASE)
+_PHONE = re.compile(r"(?<![\w.,])(\+?\(?\d[\d\s().\-–/]{6,}\d)(?!\w)")
+_YEAR = r"(?:1[0-9]|20)\d\d"
+_NO_PHONE = re.compile(
+    rf"{_YEAR}(?:\s*[-–/\s]\s*{_YEAR})+"  # years
+    r"|\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}"  # a date
+    r"|[1-9]\d{0,2}(?:[ .]\d{3})+"  # a number, grouped by thousands
+    r"|\d+\.\d+"  # a decimal fraction
+)
+_EXAMPLE_DOMAIN = re.compile(r"(?:@|//|\.)(?:example|localhost|test)\b|127\.0\.0\.1", re.IGNORECASE)
+_ASSISTANT = re.compile(
+    r"^\W*(?:(?:sure|certainly|absolutely|of course)[!,.:]? (?:here|i can|i['’]d|i would|let me)\b"
+    r"|(?:what a |that['’]s a )?(?:great|excellent|good|wonderful|fantastic) (?:question|request|choice)\b"
+    r"|here(?: is|['’]s| are) (?:the|a|an|your|my) (?:\w+ ){0,4}(?:persona|person|profile|character|description|request"
+    r"|response|answer|problem|article|rewrite|rewritten)\b)"
+    r"|\b(?:as|i am|i['’]m) an? (?:\w+ )?(?:ai|artificial intelligence|(?:large )?language model"
+    r"|(?:virtual|ai) assistant)\b"
+    r"|\b(?:created|developed|trained) by (?:openai|anthropic|google|meta|alibaba|mistral)\b"
+    r"|\b(?:i hope this helps|let me know if you(?: need|['’]d like| would like| have| want)|feel free to ask)\b",
+    re.IGNORECASE,
+)
+_MINOR = re.compile(
+    r"\b(?:girl|boy|child|children|teen\w*|toddler|pupil|minor|schoolgirl|schoolboy|kid)s?\b", re.IGNORECASE
+)
+# Who teaches, heals or protects is somebody else.
+_SEXUAL = re.compile(
+    r"\b(?:sexy|erotic\w*|porn\w*|nudes?|having sex|sexual (?!educat|health|abuse|assault|violen|traffick|exploit"
+    r"|orient|identit|harass|misconduct|reproduct|minorit)\w+)\b",
+    re.IGNORECASE,
+)
+_ENDS = re.compile(r"[.!?…。！？؟।:;)\u0e00-\u0eff\]\"'”’»」』`*_~|}>\d%=]\s*$")
+_DANGLES = re.compile(
+    r"(?:,|\b(?:an?|the|and|or|but|whose|with|of|for|their|its|than|because|who|which|that is|is a|y|e|et|und|de))"
+    r"\s*[.…]?\s*$",
+    re.IGNORECASE,
+)
+_LONG_ENOUGH = 120
+"""Characters from which a text without a mark at its end was broken off; shorter ones are often written without."""
+_SURE = 60
+"""Characters from which the language of a text can be told."""
+# One word a character where a script has no spaces.
+_TOKEN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|\w+")
+_SCRIPTS = {
+    "Latin": regex.compile(r"\p{Latin}"), "Han": regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]"),
+    "Arabic": regex.compile(r"\p{Arabic}"), "Cyrillic": regex.compile(r"\p{Cyrillic}"),
+    "Hangul": regex.compile(r"\p{Hangul}"), "Thai": regex.compile(r"\p{Thai}"), "Greek": regex.compile(r"\p{Greek}"),
+    "Devanagari": regex.compile(r"\p{Devanagari}"), "Hebrew": regex.compile(r"\p{Hebrew}"),
+}  # fmt: skip
+_SCRIPT_OF = {
+    "zh": "Han", "ja": "Han", "ar": "Arabic", "fa": "Arabic", "ur": "Arabic", "ru": "Cyrillic", "uk": "Cyrillic",
+    "bg": "Cyrillic", "ko": "Hangul", "th": "Thai", "el": "Greek", "hi": "Devanagari", "mr": "Devanagari",
+    "he": "Hebrew",
+}  # fmt: skip
+
+
+def doubt_text(
+    text: str, checks: RowChecks, sources: Sequence[str] = (), language: str | None = None
+) -> Iterator[Doubt]:
+    """Doubt a text for what is wrong in any artifact.
+
+    Args:
+        text: what a model wrote.
+        checks: for their parameters.
+        sources: what it was made from: contact data of theirs is theirs to keep, and no long passage may be copied.
+        language: ISO 639-1 code that was asked for; None: any.
+    """
+    if contact := find_contact(text, sources):
+        yield Doubt("contact_data", contact)
+    if copied := find_copied(text, sources, int(checks.parameter("copies_source", "words"))):
+        yield Doubt("copies_source", copied)
+    if (minor := _MINOR.search(text)) and (sexual := _SEXUAL.search(text)):
+        yield Doubt("sexual_minor", f"{minor.group()} … {sexual.group()}")
+    if language and not is_in_language(text, language):
+        yield Doubt("other_language", f"{detect_language(text)} in place of {language}")
+    if is_degenerate(text):
+        yield Doubt("repetition")
+    if breaks_off(text):
+        yield Doubt("breaks_off", text[-40:])
+
+
+def doubt_voice(text: str) -> Iterator[Doubt]:
+    """Doubt a text in which a person should speak, or a person is described."""
+    if is_refusal(text):
+        yield Doubt("refusal", text[:80])
+    if found := _ASSISTANT.search(text):
+        yield Doubt("assistant_voice", found.group())
+
+
+def find_contact(text: str, sources: Sequence[str] = ()) -> str | None:
+    """Find an e-mail address, a web address or a telephone number that no source has."""
+    for found in (*_EMAIL.findall(text), *_WEB.findall(text), *filter(_is_phone, _PHONE.findall(text))):
+        if not _EXAMPLE_DOMAIN.search(found) and not any(found in source for source in sources):
+            return str(found)
+    return None
+
+
+def find_copied(text: str, sources: Sequence[str], words: int) -> str | None:
+    """Find a run of so many words that a text has in common with a source; a character of Han or Thai is a word."""
+    mine = _TOKEN.findall(text.casefold())
+    if len(mine) < words:
+        return None
+    for source in sources:
+        theirs = _TOKEN.findall(source.casefold())
+        runs = {tuple(theirs[i : i + words]) for i in range(len(theirs) - words + 1)}
+        for i in range(len(mine) - words + 1):
+            if tuple(mine[i : i + words]) in runs:
+                return " ".join(mine[i : i + words])
+    return None
+
+
+def is_in_language(text: str, language: str) -> bool:
+    """Tell whether a text may be in a language: by its script, and by a detector where it is long enough."""
+    letters = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
+    main = max(letters, key=lambda name: letters[name])
+    wanted = _SCRIPT_OF.get(language, "Latin")
+    if letters[main] and main != wanted:
+        return False
+    return len(text) < _SURE or detect_language(text) in {language, UNKNOWN}
+
+
+def breaks_off(text: str) -> bool:
+    """Tell whether a text ends in the middle of a sentence."""
+    text = text.strip()
+    if _DANGLES.search(text):
+        return True
+    return len(text) >= _LONG_ENOUGH and not _ENDS.search(text) and not _ends_in_list_or_code(text)
+
+
+def _ends_in_list_or_code(text: str) -> bool:
+    last = text.rsplit("\n", 1)[-1]
+    return "\n" in text and (len(last) < _SURE or bool(re.match(r"\s*(?:[-*•#|]|\d+[.)])", last)))
+
+
+def _is_phone(number: str) -> bool:
+    return sum(character.isdigit() for character in number) >= 8 and not _NO_PHONE.fullmatch(number.strip())
