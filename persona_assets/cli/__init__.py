@@ -38,14 +38,28 @@ app.add_typer(recipe_app, name="recipe")
 
 
 @app.command()
-def demo() -> None:
-    """Run the bundled sample, end to end, and show what came of it.
+def demo(
+    live: Annotated[bool, typer.Option("--live", help="Ask the small model in process, not recorded replies.")] = False,
+    record: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Ask an OpenAI-compatible server for replies that are not recorded, and record them."
+        ),
+    ] = None,
+) -> None:
+    """Run the bundled sample, end to end, on recorded replies of a strong model, and show what came of it.
+
+    Where `model.name` is set, that model is asked.
 
     Example: `persona-assets demo`
     """
-    from persona_assets.commands.demo import PROFILE, run_demo
+    from persona_assets.commands.demo import choose_settings, run_demo
+    from persona_assets.commands.demo_replies import record_replies
 
-    run_demo(load_settings(**PROFILE), make_console())
+    settings = choose_settings(load_settings(), live, record)
+    run_demo(settings, make_console())
+    if record:
+        record_replies(settings, make_console())
 
 
 @app.command()

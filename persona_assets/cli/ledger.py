@@ -46,6 +46,19 @@ def export_ledger(
     run_export(load_settings(), make_console(), out, model, asset, before)
 
 
+@ledger_app.command("import")
+def import_ledger(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .jsonl or .jsonl.gz that `ledger export` wrote.")],
+) -> None:
+    """Put exported responses into this ledger, so that their requests are not sent again.
+
+    Example: `persona-assets ledger import responses.jsonl.gz`
+    """
+    from persona_assets.commands.ledger import run_import
+
+    run_import(load_settings(), make_console(), file)
+
+
 @ledger_app.command("prune")
 def prune_ledger(
     model: OfModel = None,

@@ -8,79 +8,54 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.accounting import Accounting
+from persona_assets.commands.demo_replies import NOT_RECORDED, RECORDED_MODEL, load_replies, measure_usage
 from persona_assets.commands.run import RunFailedError, run_pipeline
 from persona_assets.lake import Lake
 from persona_assets.recipes.load import load_recipes
-from persona_assets.settings import PACKAGE, Settings
+from persona_assets.settings import PACKAGE, Settings, load_settings, packaged_settings
 from persona_assets.sft.release import scan_split
 from persona_assets.tables import WHOLE
 
 SHARD = "sample"
 MIX = "default"
+LIVE_MODEL = packaged_settings().model.name
+PRICED_AS = ("openai/gpt-4o-mini", "openai/gpt-4o")
 
 PROFILE: Mapping[str, Any] = {
     "corpus": {"path": str(PACKAGE / "sample" / "documents")},
     "instructions": {"path": str(PACKAGE / "sample" / "instructions")},
-    "seed_personas": {"max_words": 40},
-    "expansion": {"rounds": 6, "children": 2, "max_frontier": 3},
-    "characters": {"limit": 12},
-    "dialogues": {"per_character": 2.5, "characters_per_session": 1, "own_instructions": 0.25},
+    "expansion": {"relatives": 3, "max_frontier": 6},
+    "characters": {"limit": 16},
+    "dialogues": {"per_character": 2.5, "characters_per_session": 2, "own_instructions": 0.4},
     "tasks": {
-        "seed_personas": {"candidates": 6},
-        "expanded_personas": {"candidates": 2},
-        "character_profiles": {"candidates": 6, "temperature": 0.4},
-        "dialogues_r": {"limit": 15, "candidates": 8, "temperature": 0.4, "max_tokens": 150},
-        "dialogues_g": {
-            "limit": 9,
-            "candidates": 4,
-            "temperature": 0.3,
-            "max_tokens": 100,
-            "repetition_penalty": 1.1,
-        },
-        "math_problems": {
-            "limit": 6,
-            "candidates": 3,
-            "draws": {"focus": "arithmetic", "difficulty": {"primary": 1, "secondary": 1}},
-        },
-        "math_solutions": {"candidates": 1, "temperature": 0.3, "max_tokens": 140, "repetition_penalty": 1.05},
-        "logic_problems": {"limit": 3, "candidates": 3, "repetition_penalty": 1.05},
-        "logic_solutions": {"candidates": 1, "temperature": 0.3, "max_tokens": 100, "repetition_penalty": 1.1},
-        "ruozhiba_questions": {"limit": 1, "candidates": 3, "draws": {"language": "en"}, "max_tokens": 80},
-        "instructions": {"limit": 6},
-        "conversations": {"limit": 1, "candidates": 2, "max_tokens": 70, "repetition_penalty": 1.1},
-        "persona_talks": {"limit": 1, "candidates": 1, "max_tokens": 60, "repetition_penalty": 1.1},
-        "knowledge_texts": {"limit": 1, "candidates": 1, "max_tokens": 240, "repetition_penalty": 1.05},
-        "game_npcs": {"limit": 1, "candidates": 3, "max_tokens": 160, "repetition_penalty": 1.05},
-        "tools": {"limit": 1, "candidates": 2, "max_tokens": 240},
-        "tool_code": {"candidates": 1, "temperature": 0.3, "max_tokens": 160},
+        "dialogues_r": {"limit": 34},
+        "dialogues_g": {"limit": 40},
+        "math_problems": {"limit": 10},
+        "logic_problems": {"limit": 8},
+        "ruozhiba_questions": {"limit": 14},
+        "instructions": {"limit": 24},
+        "conversations": {"limit": 8},
+        "persona_talks": {"limit": 6},
+        "knowledge_texts": {"limit": 10},
+        "game_npcs": {"limit": 12},
+        "tools": {"limit": 10},
     },
 }
-"""What the demo sets, so that it ends in minutes without a GPU."""
+"""How much of the sample the demo asks about."""
 
-_ASSETS = (
+_BEFORE_RECIPES = (
     "web_text",
     "source_instructions",
     "seed_personas",
     "expanded_personas",
     "persona_hub",
-    "hub_duplicates",
     "character_profiles",
     "dialogues_r",
     "dialogues_g",
 )
 _SHOWN = 3
-_CELL = 260
-
-_SMALL_MODEL = """\
-What a model of 135 million parameters can do: name what a clean English text is about and who has to do with it, end
-a sentence that is begun for it, fill in a short profile and say a short answer again. What it cannot do: answer by
-itself and make sense, mathematics (do not trust the solutions), messy web text, languages other than English. Most of
-what it wrote was refused, and lies in quarantine with the reason. The demo shows the machinery, not data to train on.
-One line switches to a real model:
-
-  PERSONA_ASSETS__MODEL__NAME=openai/gpt-4o-mini PERSONA_ASSETS__MODEL__API_KEY=... persona-assets demo
-  (or ollama_chat/qwen2.5:7b, hosted_vllm/... with PERSONA_ASSETS__MODEL__API_BASE, any model of litellm)
-"""
+_CELL = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +63,38 @@ class DemoResult:
     """What the demo made.
 
     Attributes:
-        rows: rows of each asset.
-        quarantined: rows that were refused, by asset.
-        personas: some of the hub, seeds first, then those that were expanded from others.
-        examples: a few of the release's training rows.
+        accounts: the account of each table, in the order of the graph.
+        personas: some of the hub: seeds first, then those that were expanded from others.
+        examples: a few of the release's training rows, one a task.
+        sft_rows: rows of the release, over its splits.
     """
 
-    rows: Mapping[str, int]
-    quarantined: Mapping[str, int]
+    accounts: Mapping[str, Accounting]
     personas: Sequence[str]
-    examples: list[dict[str, Any]]
+    examples: Sequence[Mapping[str, Any]]
+    sft_rows: int
+
+
+def choose_settings(settings: Settings, live: bool, record: str | None) -> Settings:
+    """Choose the model of the demo: the user's where one is set, else recorded replies, or the small model in process.
+
+    Args:
+        settings: of the project.
+        live: whether the small model is asked.
+        record: address of a server that writes the replies that are not recorded.
+    """
+    is_chosen = settings.model.name != LIVE_MODEL or bool(settings.model.api_base)
+    if live or (is_chosen and not record):
+        return load_settings(**PROFILE)
+    model = {**settings.model.model_dump(), "name": RECORDED_MODEL, "api_base": record}
+    return load_settings(**PROFILE, model=model)
 
 
 def run_demo(settings: Settings, console: Console) -> DemoResult:
     """Run the sample shard and print what came of it.
 
     Args:
-        settings: of the project, with `PROFILE` applied.
+        settings: what `choose_settings` gave.
         console: where to print.
 
     Returns:
@@ -113,13 +103,12 @@ def run_demo(settings: Settings, console: Console) -> DemoResult:
     Raises:
         RunFailedError: if the chain did not reach its end, or nothing came out there.
     """
-    console.print(f"[bold]The sample shard, by {settings.model.name}[/], with these settings of the demo:")
-    for line in _list_profile(PROFILE):
-        console.print(f"  {line}", markup=False)
+    if settings.model.name == RECORDED_MODEL:
+        load_replies(settings)
     run_pipeline(settings, console, [SHARD], [], [MIX])
     result = gather_result(settings)
     _print_result(settings, console, result)
-    if not result.rows["sft_dataset"]:
+    if not result.sft_rows:
         raise RunFailedError(
             f"Nothing that {settings.model.name} wrote passed the checks: the dataset is empty. The refused lies in "
             f"{settings.data / 'lake' / 'quarantine'}, with the reasons; a larger model does better."
@@ -131,58 +120,73 @@ def gather_result(settings: Settings) -> DemoResult:
     """Read what the demo left in the lake and the release."""
     lake = Lake(settings.lake)
     recipes = [recipe.content.asset for recipe in load_recipes(settings.prompts / "recipes")]
-    assets = (*_ASSETS, *recipes, "sft_mix")
-    infos = [lake.info(asset, WHOLE if asset == "source_instructions" else SHARD) for asset in assets]
-    train = scan_split(settings.data / "sft_dataset" / MIX, "train")
-    rows = {info.asset: info.rows for info in infos} | {"sft_dataset": train.select(pl.len()).collect().item()}
-    quarantined = {info.asset: info.accounting.quarantined.total() for info in infos}
+    assets = (*_BEFORE_RECIPES, *recipes, "sft_mix")
+    accounts = {
+        asset: lake.info(asset, WHOLE if asset == "source_instructions" else SHARD).accounting for asset in assets
+    }
+    splits = [scan_split(settings.data / "sft_dataset" / MIX, split) for split in ("train", "validation")]
+    sft_rows = sum(int(split.select(pl.len()).collect().item()) for split in splits)
     hub = lake.scan("persona_hub", SHARD)
     is_seed = pl.col("round") == 0
-    personas = pl.concat([hub.filter(one).head(_SHOWN) for one in (is_seed, ~is_seed)]).select("persona").collect()
+    personas = pl.concat([hub.filter(is_seed).head(_SHOWN), hub.filter(~is_seed).tail(_SHOWN)]).select("persona")
     # One row a task, so that the reader sees each kind.
-    examples = train.unique("task", keep="first", maintain_order=True).head(_SHOWN).collect().to_dicts()
-    return DemoResult(rows, quarantined, personas["persona"].to_list(), examples)
-
-
-def _list_profile(profile: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[str]:
-    lines = []
-    for name, value in profile.items():
-        if isinstance(value, Mapping):
-            lines += _list_profile(value, (*path, name))
-        else:
-            lines.append(f"{'.'.join((*path, name))} = {value}")
-    return lines
+    examples = splits[0].unique("task", keep="first", maintain_order=True).head(_SHOWN).collect().to_dicts()
+    return DemoResult(accounts, personas.collect()["persona"].to_list(), examples, sft_rows)
 
 
 def _print_result(settings: Settings, console: Console, result: DemoResult) -> None:
-    table = Table("asset", "rows", "quarantined", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for asset, rows in result.rows.items():
-        table.add_row(asset, f"{rows:,}", f"{result.quarantined.get(asset, 0) or ''}")
     console.print()
-    console.print(table)
-    folder = settings.data / "sft_dataset" / MIX
-    console.print(f"\nThe hub has {result.rows['persona_hub']} personas, such as:")
+    console.print(_tabulate(result))
+    console.print(f"\nThe hub has {result.accounts['persona_hub'].rows} personas, such as:")
     for persona in result.personas:
         console.print(f"  {_shorten(persona)}", markup=False, soft_wrap=True)
-    console.print(f"\nRows of the SFT dataset ({folder}):", soft_wrap=True)
+    folder = settings.data / "sft_dataset" / MIX
+    console.print(f"\nThe dataset has {result.sft_rows} rows ({folder}), such as:", soft_wrap=True)
     for example in result.examples:
         console.print(f"\n[bold]{example['task']}[/] {example['example_id']}")
         for message in example["messages"]:
             console.print(f"  {message['role']}: {_shorten(message['content'])}", markup=False, soft_wrap=True)
     console.print()
-    if settings.model.name.startswith("embedded/smollm2-135m"):
-        console.print(_SMALL_MODEL, markup=False, soft_wrap=True)
+    for line in _explain(settings, result):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _tabulate(result: DemoResult) -> Table:
+    table = Table("asset", "rows", "flagged", "refused", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for asset, account in result.accounts.items():
+        refused = account.refused.total() + account.quarantined.total()
+        table.add_row(asset, f"{account.rows:,}", f"{account.flags.total() or ''}", f"{refused or ''}")
+    table.add_row("sft_dataset", f"{result.sft_rows:,}", "", "")
+    return table
+
+
+def _explain(settings: Settings, result: DemoResult) -> list[str]:
+    lines = []
+    if settings.model.name == RECORDED_MODEL:
+        usage = measure_usage(settings)
+        costs = (f"${cost:.2f} with {model}" for model in PRICED_AS if (cost := usage.price(model)) is not None)
+        lines.append(
+            f"The replies were recorded: a strong model wrote them for this sample; {usage.calls} calls would have cost "
+            f"about {' or '.join(costs)}. `make demo LIVE=1` asks a model of 135M parameters in process instead: that "
+            "works, but its rows are poor, and many are flagged or refused."
+        )
+        missing = {asset: account.refused[NOT_RECORDED] for asset, account in result.accounts.items()}
+        if total := sum(missing.values()):
+            named = ", ".join(f"{asset} {count}" for asset, count in missing.items() if count)
+            lines.append(
+                f"{total} requests have no recorded reply ({named}), as after a prompt was edited: the log names them, "
+                "and `make record URL=...` collects what is missing."
+            )
     example_id = result.examples[0]["example_id"] if result.examples else "ID"
-    console.print(f"Where a row came from:  persona-assets trace {example_id}", markup=False)
-    console.print("The asset graph, previews and checks:  persona-assets dev   (or: make dev)", markup=False)
-    console.print(
-        "Your own text:  set corpus.path in pipeline.toml, then persona-assets run. The release takes that corpus "
-        "alone; set paths.data to a new folder, too, and the hub does not know the sample's personas either.",
-        markup=False,
-        soft_wrap=True,
-    )
+    return [
+        *lines,
+        "Your own text with your own model: PERSONA_ASSETS__CORPUS__PATH=FOLDER "
+        "PERSONA_ASSETS__MODEL__NAME=openai/gpt-4o-mini OPENAI_API_KEY=... PERSONA_ASSETS__PATHS__DATA=mydata "
+        "persona-assets run   (`persona-assets estimate` says first what it costs)",
+        f"Where a row came from: persona-assets trace {example_id}   The graph, previews and checks: make dev",
+    ]
 
 
 def _shorten(text: str) -> str:

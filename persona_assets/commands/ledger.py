@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from persona_assets.commands.ledger_export import write_entries
+from persona_assets.commands.ledger_import import read_entries
 from persona_assets.errors import LakeError, SettingsError
 from persona_assets.lake import Lake
 from persona_assets.lineage import list_named_responses
+from persona_assets.llm.ledger import open_ledger
 from persona_assets.llm.ledger_upkeep import Holding, LedgerUpkeep, Selection, Spending, open_upkeep
 from persona_assets.settings import Settings
 
@@ -50,6 +52,31 @@ def run_export(
     with _open(settings) as ledger:
         count = write_entries(out, ledger.read_all(_select(ledger, model, asset, before)))
     console.print(f"{out}: {count:,} responses", markup=False, soft_wrap=True)
+
+
+def run_import(settings: Settings, console: Console, file: Path) -> None:
+    """Put the responses of an export into the ledger, which is made if there is none.
+
+    Raises:
+        LakeError: if the file cannot be read; what stands before the line that it names is stored.
+        ModelError: if the ledger cannot be opened.
+    """
+    read, added = import_responses(settings, file)
+    console.print(f"{file}: {read:,} responses, {added:,} of them new", markup=False, soft_wrap=True)
+
+
+def import_responses(settings: Settings, file: Path) -> tuple[int, int]:
+    """Put the responses of an export into the ledger.
+
+    Returns:
+        How many were read, and how many of them were new.
+    """
+    open_ledger(settings.ledger.url, settings.data).close()
+    read = added = 0
+    with _open(settings) as ledger:
+        for page in read_entries(file):
+            read, added = read + len(page), added + ledger.add(page)
+    return read, added
 
 
 def run_prune(

@@ -73,8 +73,7 @@ def _write_lines(path: Path, pages: Iterable[Sequence[Entry]]) -> int:
                 for row in map(_to_row, page):
                     row["parameters"] = json.loads(row["parameters"])
                     row["created_at"] = row["created_at"].isoformat()
-                    # ASCII, because a response can hold half a surrogate pair, which UTF-8 cannot.
-                    stream.write(json.dumps(row) + "\n")
+                    stream.write(_write_line(row) + "\n")
                 count += len(page)
         temporary.replace(path)
     except OSError as error:
@@ -90,8 +89,14 @@ def _write_lines(path: Path, pages: Iterable[Sequence[Entry]]) -> int:
 @contextmanager
 def _open_text(path: Path, is_compressed: bool) -> Iterator[TextIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with gzip.open(path, "wt") if is_compressed else path.open("w", encoding="utf-8") as stream:
+    with gzip.open(path, "wt", encoding="utf-8") if is_compressed else path.open("w", encoding="utf-8") as stream:
         yield stream
+
+
+def _write_line(row: dict[str, Any]) -> str:
+    line = json.dumps(row, ensure_ascii=False)
+    # A response can hold half a surrogate pair, which UTF-8 cannot.
+    return line if line.isascii() or line.encode(errors="ignore").decode() == line else json.dumps(row)
 
 
 def _to_row(entry: Entry) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Looking after the ledger: what it holds, what was spent, reading all of it, and removing a part."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -13,7 +13,16 @@ from persona_assets.errors import ModelError
 from persona_assets.llm.batch_table import BATCHES
 from persona_assets.llm.ledger import LEDGER_FILE
 from persona_assets.llm.ledger_lock import claim_ledger
-from persona_assets.llm.ledger_table import RESPONSES, SPENDING, Entry, connect, first_line, to_entry
+from persona_assets.llm.ledger_table import (
+    RESPONSES,
+    SPENDING,
+    Entry,
+    connect,
+    first_line,
+    insert_ignoring,
+    to_entry,
+    to_values,
+)
 
 _PAGE = 500
 V = TypeVar("V")
@@ -128,6 +137,15 @@ class LedgerUpkeep:
         with self._engine.connect() as connection:
             tables = (RESPONSES.name, SPENDING.name)
             return sum(connection.scalar(sa.select(sa.func.pg_total_relation_size(name))) or 0 for name in tables)
+
+    def add(self, entries: Sequence[Entry]) -> int:
+        """Store responses that came from elsewhere; those that are there stay as they are.
+
+        Returns:
+            How many were new.
+        """
+        with self._engine.begin() as connection:
+            return insert_ignoring(connection, RESPONSES, [to_values(entry) for entry in entries])
 
     def list_spending(self) -> list[Spending]:
         """What was ever spent, by model and asset."""
