@@ -124,7 +124,7 @@ class TaskSettings(Section):
     max_tokens: int | None = Field(None, ge=1)
     candidates: int | None = Field(None, ge=1, le=64, description="Replies drawn for a row.")
     exclude_flags: tuple[str, ...] | None = Field(None, description="In place of defaults.exclude_flags.")
-    limit: int | None = Field(None, ge=0, description="Rows asked for in a shard at most, the first in order.")
+    limit: int | None = Field(None, ge=0, description="Rows asked for in a shard at most, drawn by their ids.")
     batch: bool | None = Field(None, description="Ask by batches, or not; none: what batch.enabled says.")
     method: Method | None = Field(None, description="Of a recipe: what of its demonstrations the model is shown.")
     demonstrations: Path | None = Field(

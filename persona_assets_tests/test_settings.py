@@ -72,7 +72,7 @@ def test_a_value_is_read_by_its_name_as_json_has_it() -> None:
     assert "hidden" not in str(settings.read("model.api_key"))
     assert settings.pick("characters", "hub.cosine") == {
         "characters.limit": None,
-        "characters.hints": "auto",
+        "characters.attributes": "free",
         "hub.cosine": 0.9,
     }
 
@@ -99,7 +99,7 @@ def test_the_file_is_found_by_its_variable(tmp_path: Path, monkeypatch: pytest.M
         ("[model]\nmax_concurrency = 'many'\n", r"\(or PERSONA_ASSETS__MODEL__MAX_CONCURRENCY\).*'many'"),
         ("[model]\nmax_concurrency = 0\n", r"max_concurrency.*greater than or equal to 1, got 0"),
         ("[tasks.math]\ncandidate = 2\n", r"tasks\.math\.candidate \(or PERSONA_ASSETS__TASKS__MATH__CANDIDATE\)"),
-        ("[seed_personas]\nrelations = ['hate']\n", r"\(or PERSONA_ASSETS__SEED_PERSONAS__RELATIONS\).*'hate'"),
+        ("[seed_personas]\ngranularity = 'rough'\n", r"\(or PERSONA_ASSETS__SEED_PERSONAS__GRANULARITY\).*'rough'"),
         ("model = 3\n", r"model \(or PERSONA_ASSETS__MODEL\)"),
         ("[model\n", r"pipeline\.toml cannot be read as TOML: .*line 1"),
         ("[hub]\ncosine = 2\n[dialogues]\nseed = 'x'\n", r"hub\.cosine.*; dialogues\.seed"),

@@ -27,17 +27,17 @@ PROFILE: Mapping[str, Any] = {
     "instructions": {"path": str(PACKAGE / "sample" / "instructions")},
     "expansion": {"relatives": 3, "max_frontier": 6},
     "characters": {"limit": 16},
-    "dialogues": {"per_character": 2.5, "characters_per_session": 2, "own_instructions": 0.4},
+    "dialogues": {"per_character": 2.75, "characters_per_session": 2, "own_instructions": 0.4},
     "tasks": {
         "dialogues_r": {"limit": 34},
-        "dialogues_g": {"limit": 40},
+        "dialogues_g": {"limit": 44},
         "math_problems": {"limit": 10},
         "logic_problems": {"limit": 8},
-        "ruozhiba_questions": {"limit": 14},
+        "ruozhiba_questions": {"limit": 16},
         "instructions": {"limit": 24},
         "conversations": {"limit": 8},
         "persona_talks": {"limit": 6},
-        "knowledge_texts": {"limit": 10},
+        "knowledge_texts": {"limit": 12},
         "game_npcs": {"limit": 12},
         "tools": {"limit": 10},
     },
@@ -168,9 +168,9 @@ def _explain(settings: Settings, result: DemoResult) -> list[str]:
         usage = measure_usage(settings)
         costs = (f"${cost:.2f} with {model}" for model in PRICED_AS if (cost := usage.price(model)) is not None)
         lines.append(
-            f"The replies were recorded: a strong model wrote them for this sample; {usage.calls} calls would have cost "
-            f"about {' or '.join(costs)}. `make demo LIVE=1` asks a model of 135M parameters in process instead: that "
-            "works, but its rows are poor, and many are flagged or refused."
+            f"The replies were recorded: a strong model wrote them for this sample; {usage.calls} calls would have "
+            f"cost about {' or '.join(costs)}. `make demo LIVE=1` asks a model of 135M parameters in process "
+            "instead: that works, but its rows are poor, and many are flagged or refused."
         )
         missing = {asset: account.refused[NOT_RECORDED] for asset, account in result.accounts.items()}
         if total := sum(missing.values()):
