@@ -56,9 +56,14 @@ def build_definitions(
         source_instructions,
         *build_persona_assets(prompts, pool),
         persona_hub,
-        *build_character_assets(prompts, pool, own=OWN_INSTRUCTIONS in {recipe.content.asset for recipe in recipes}),
+        *build_character_assets(
+            prompts,
+            pool,
+            own=OWN_INSTRUCTIONS in {recipe.content.asset for recipe in recipes},
+            attributes=settings.characters.attributes,
+        ),
         *build_recipe_assets(recipes, prompts, pool),
-        *build_sft_assets(recipes, mixes),
+        *build_sft_assets(recipes, mixes, prompts),
         shard_report,
         *build_training_assets(sorted(mixes)),
     ]

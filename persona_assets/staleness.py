@@ -196,10 +196,12 @@ def _examine(present: Present, asset: AssetFacts, shard: str, stale: set[str], c
 
 def _compare_prompt_and_model(info: TableInfo, asset: AssetFacts, settings: Settings) -> list[str]:
     made_by = info.attributes.get("model")
-    # A table that no model was asked for has no prompt.
-    if made_by in {None, "none"}:
+    # What was read from a persona file has no prompt; of the tables without a model only sft_mix takes one in.
+    if made_by == "none" or "code_version" not in info.attributes:
         return []
     reasons = ["prompt changed"] if info.attributes["code_version"] != asset.code_version else []
+    if made_by is None:
+        return reasons
     model = name_models(settings.model, settings.task(asset.name))
     return [*reasons, *([f"model was {made_by}, now {model}"] if made_by != model else [])]
 

@@ -9,12 +9,18 @@ import polars as pl
 from persona_assets.assets.pictures import Picture
 from persona_assets.characters.balance import Balance, measure_balance
 from persona_assets.characters.dialogue_measures import measure_dialogues
+from persona_assets.characters.suggestions import measure_kept
 
 _BARS = 10
 
 
-def describe_balance(profiles: pl.LazyFrame) -> dict[str, Any]:
-    """The metadata of a shard's characters; none of an empty table."""
+def describe_characters(profiles: pl.LazyFrame, suggestions: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The metadata of a shard's characters; none of an empty table.
+
+    Args:
+        profiles: rows of character_profiles.
+        suggestions: what was suggested of them: by attribute, values and weights.
+    """
     balance = measure_balance(profiles)
     if not balance.characters:
         return {}
@@ -23,6 +29,7 @@ def describe_balance(profiles: pl.LazyFrame) -> dict[str, Any]:
         "most_frequent_country": balance.share(balance.countries),
         "most_frequent_gender": balance.share(balance.genders),
         "same_name": balance.same_name,
+        **{f"suggested_{name}_kept": share for name, share in measure_kept(profiles, suggestions).items()},
         "balance": Picture("names, countries, genders and ages", partial(_draw, balance)),
     }
 

@@ -1,6 +1,7 @@
 """sft_mix, a shard's candidates, and sft_dataset, the release that joins the shards."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -8,8 +9,9 @@ import dagster as dg
 from persona_assets.assets.characters import OWN_INSTRUCTIONS
 from persona_assets.assets.materialise import publish_batches, read_versions, to_result
 from persona_assets.assets.preview import preview_rows
-from persona_assets.assets.specs import OWNERS, table_asset
+from persona_assets.assets.specs import CODE_VERSION, OWNERS, table_asset
 from persona_assets.evaluation.ratings import read_ratings
+from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.records import SftMix, polars_schema
 from persona_assets.resources import Project
@@ -25,14 +27,23 @@ from persona_assets.tables import Batch, TableInfo
 _ROLE_PLAY = ("dialogues_r", "dialogues_g")
 
 
-def build_sft_assets(recipes: Sequence[Recipe], mixes: Mapping[str, Mix]) -> list[dg.AssetsDefinition]:
-    """Build both assets for the recipes that become examples and the mixes that there are."""
+def build_sft_assets(recipes: Sequence[Recipe], mixes: Mapping[str, Mix], prompts: Path) -> list[dg.AssetsDefinition]:
+    """Build both assets.
+
+    Args:
+        recipes: those that become examples are taken.
+        mixes: of which there will be releases.
+        prompts: folder of `dialogues_g.yaml`, which says what characters speak under.
+    """
     trained = [recipe for recipe in recipes if recipe.content.sft]
-    return [_build_mix(trained), _build_dataset(mixes)]
+    role_play = load_prompt(prompts / "dialogues_g.yaml", PromptFile)
+    return [_build_mix(trained, role_play), _build_dataset(mixes)]
 
 
-def _build_mix(recipes: Sequence[Recipe]) -> dg.AssetsDefinition:
+def _build_mix(recipes: Sequence[Recipe], role_play: Prompt[PromptFile]) -> dg.AssetsDefinition:
     sources = {recipe.content.asset: recipe.content.reads for recipe in recipes}
+    # Every role-play row has the system message of G's prompt.
+    version = f"{CODE_VERSION}.{role_play.version}"
     tables = ["persona_hub", "hub_duplicates", "expanded_personas", "character_profiles", *_ROLE_PLAY, *sources]
     more = [source for source in sources.values() if source not in tables]
     reads = [*tables, *dict.fromkeys(more)]
@@ -41,6 +52,7 @@ def _build_mix(recipes: Sequence[Recipe]) -> dg.AssetsDefinition:
         "sft",
         "Candidates of the shard: chat messages with task, family and provenance.",
         SftMix,
+        version,
         deps=[*reads, "source_instructions"],
     )
     def sft_mix(
@@ -53,7 +65,8 @@ def _build_mix(recipes: Sequence[Recipe]) -> dg.AssetsDefinition:
             "sft_mix",
             shard,
             polars_schema(SftMix),
-            take_out_benchmarks(_gather(project, shard, recipes), benchmarks),
+            take_out_benchmarks(_gather(project, shard, recipes, role_play), benchmarks),
+            code_version=version,
             inputs=read_versions(project, shard, *reads, whole=("source_instructions",)),
             settings=project.settings.pick("decontamination", "release.model_terms"),
             benchmarks=describe_benchmarks(settings),
@@ -63,7 +76,7 @@ def _build_mix(recipes: Sequence[Recipe]) -> dg.AssetsDefinition:
     return sft_mix
 
 
-def _gather(project: Project, shard: str, recipes: Sequence[Recipe]) -> Iterator[Batch]:
+def _gather(project: Project, shard: str, recipes: Sequence[Recipe], role_play: Prompt[PromptFile]) -> Iterator[Batch]:
     lake = project.lake
     families = find_families(lake, [shard])
     hub = lake.scan("persona_hub", shard).select("persona_id", "doc_id", "license")
@@ -73,7 +86,7 @@ def _gather(project: Project, shard: str, recipes: Sequence[Recipe]) -> Iterator
     own = lake.scan(OWN_INSTRUCTIONS, shard) if lake.exists(OWN_INSTRUCTIONS, shard) else None
     for task in _ROLE_PLAY:
         dialogues, table = lake.scan(task, shard), lake.info(task, shard)
-        yield from make_role_play_examples(task, dialogues, characters, instructions, origin, table, own)
+        yield from make_role_play_examples(task, dialogues, characters, instructions, origin, table, role_play, own)
     for recipe in recipes:
         asset, source = recipe.content.asset, recipe.content.reads
         rows = lake.scan(source, shard) if source != "persona_hub" else None

@@ -46,7 +46,7 @@ def measure_balance(profiles: pl.LazyFrame) -> Balance:
         rows.height,
         _count(rows.select(given)),
         _count(rows.select(country)),
-        _count(rows.select("gender")),
+        _count(rows.select(pl.col("gender").str.to_lowercase())),
         dict(sorted(_count(rows.select(pl.col("age") // _DECADES * _DECADES)).items())),  # type: ignore[arg-type]
         rows.height - rows["name"].str.to_lowercase().n_unique(),
     )

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import polars as pl
 
-from persona_assets.llm.kept import share_copied
+from persona_assets.characters.overlap import share_copied
 
 _PAIRS = 2_000
 """Pairs of answers that are compared at most."""

@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,11 @@ def draw_sessions(
     if characters.is_empty():
         return []
     per_session, wanted = _count_wanted(characters.height, settings)
-    return _draw(characters, instructions, per_session, wanted, settings.seed, shard)
+    return _draw(characters, _of_nobody(instructions), per_session, wanted, settings.seed, shard)
+
+
+def _of_nobody(instructions: pl.LazyFrame) -> pl.LazyFrame:
+    return instructions.with_columns(persona_id=pl.lit(None, pl.String))
 
 
 def _draw(
@@ -88,7 +93,7 @@ def _draw(
         instructions.with_columns(rank=_rank(f"{seed}/{shard}"))
         .sort("rank", "instruction_id")
         .head(wanted)
-        .select("instruction_id", "turns", "license")
+        .select("instruction_id", "turns", "license", "persona_id")
         .collect()
     )
     people = characters.select(_CHARACTER).sort("character_id").to_dicts()
@@ -107,7 +112,8 @@ def draw_with_own(
     Args:
         characters: the shard's character_profiles.
         instructions: source_instructions, as far as they are of use.
-        own: sessions made of the shard's persona-driven instructions: instruction_id, turns, license.
+        own: sessions made of the shard's persona-driven instructions: instruction_id, turns, license and persona_id,
+            of who asks and is not asked.
         settings: as for `draw_sessions`, and the share that is to be the shard's own.
         shard: the partition, part of the seed.
 
@@ -120,7 +126,7 @@ def draw_with_own(
     there = int(own.select(pl.len()).collect().item())
     mine = min(there, round(wanted * settings.own_instructions))
     return [
-        *_draw(characters, instructions, per_session, wanted - mine, settings.seed, shard),
+        *_draw(characters, _of_nobody(instructions), per_session, wanted - mine, settings.seed, shard),
         *_draw(characters, own, per_session, mine, settings.seed, shard),
     ]
 
@@ -133,11 +139,11 @@ def make_own_sessions(instructions: pl.LazyFrame, personas: pl.LazyFrame) -> pl.
         personas: persona_id and license of the shard's hub.
 
     Returns:
-        instruction_id (the item's id), turns and license.
+        instruction_id (the item's id), turns, license and persona_id, of who asks.
     """
     turn = pl.struct(role=pl.lit("user"), content="instruction")
     return instructions.join(personas.select("persona_id", "license"), on="persona_id", how="inner").select(
-        instruction_id="item_id", turns=pl.concat_list(turn), license="license"
+        "persona_id", "license", instruction_id="item_id", turns=pl.concat_list(turn)
     )
 
 
@@ -169,8 +175,11 @@ def _assign(
         turns = tuple({"role": turn["role"], "content": turn["content"]} for turn in row["turns"])
         # The session's own lots decide: another session or character more leaves the pairs there are as they were.
         lots = _mix(marks ^ np.uint64(_hash_number(f"{salt}/{row['instruction_id']}")))
-        for index in np.argsort(lots, kind="stable")[:per_session].tolist():
-            yield Session(row["instruction_id"], turns, row["license"], people[index])
+        ranked = (people[index] for index in np.argsort(lots, kind="stable").tolist())
+        # Nobody is asked what they asked themselves: the next in rank is.
+        others = (person for person in ranked if person["persona_id"] != row["persona_id"])
+        for person in islice(others, per_session):
+            yield Session(row["instruction_id"], turns, row["license"], person)
 
 
 def _mix(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -10,11 +10,12 @@ from typing import Any
 import polars as pl
 
 from persona_assets.accounting import Accounting
+from persona_assets.characters.answer import introduce
 from persona_assets.characters.profiles import ATTRIBUTES
 from persona_assets.corpus.language import detect_language
 from persona_assets.lake import iter_frames
 from persona_assets.llm.answers import measure_compression
-from persona_assets.prompts import Message, render_template
+from persona_assets.prompts import Message, Prompt, PromptFile, render_template
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.recipes.recipe_parts import TrainingExample
 from persona_assets.records import QUARANTINE_COLUMNS, RECIPE_COLUMNS, SftMix, content_id, polars_schema
@@ -24,14 +25,6 @@ from persona_assets.tables import Batch, TableInfo
 _SCHEMA = polars_schema(SftMix)
 _SOURCE_ITEM = "source_item_id"
 UNKNOWN_TERMS = "unknown"
-
-ROLE_PLAY_SYSTEM = """\
-You are {name}. {persona}
-Age: {age}. Gender: {gender}. Race: {race}. Birthplace: {birthplace}.
-Appearance: {appearance}
-Experience: {experience}
-Personality: {personality}
-Stay in character in everything you say, and be helpful and harmless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +59,10 @@ def make_role_play_examples(
     instructions: pl.LazyFrame,
     origin: Origin,
     table: TableInfo,
+    prompt: Prompt[PromptFile],
     own: pl.LazyFrame | None = None,
 ) -> Iterator[Batch]:
-    """Make examples of dialogues: persona and profile in the system prompt, then the turns.
+    """Make examples of dialogues: the system message that characters speak under, then the turns.
 
     Args:
         task: the asset's name.
@@ -77,6 +71,7 @@ def make_role_play_examples(
         instructions: source_instructions, for the original answers.
         origin: the shard's personas.
         table: the dialogues' table, for model and prompt.
+        prompt: `dialogues_g.yaml`, for the system message.
         own: item_id and persona_id of what the shard's own personas ask: whoever asked is the example's partner.
 
     Yields:
@@ -95,8 +90,7 @@ def make_role_play_examples(
         rows = rows.join(askers, on="instruction_id", how="left", maintain_order="left")
 
     def make_messages(row: Mapping[str, Any]) -> list[Message]:
-        system = ROLE_PLAY_SYSTEM.format(**{name: row[name] for name in ("persona", *ATTRIBUTES)})
-        return [{"role": "system", "content": system}, *row["turns"]]
+        return [*introduce(prompt, row), *row["turns"]]
 
     yield from _make_examples(task, "dialogue_id", rows, origin, [profiles], make_messages, table)
 
@@ -208,6 +202,7 @@ def _make_example(
         "model": model,
         "model_terms": origin.find_terms(model),
         "prompt_hash": table.attributes["code_version"],
+        "flags": row["flags"],
         "response_keys": row["response_keys"],
     }
 
