@@ -41,17 +41,20 @@ _SEXUAL = re.compile(
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"[.!?…。！？؟।:;)\u0e00-\u0eff\]\"'”’»」』`*_~|}>\d%=]\s*$")
+# A sentence may well end in "of." or "with.", and in vitamin A.
 _DANGLES = re.compile(
-    r"(?:,|\b(?:an?|the|and|or|but|whose|with|of|for|their|its|than|because|who|which|that is|is a|y|e|et|und|de))"
-    r"\s*[.…]?\s*$",
-    re.IGNORECASE,
+    r"(?:,|\b(?:an?|the|and|or|but|whose|their|its|than|because|y|e|et|und|de))\s*[.…]?\s*$"
+    r"|\b(?:with|of|for|who|which|that is)\s*…?\s*$"
 )
+_SENTENCE = re.compile(r"\w{3}[.!?…]\s|[。！？؟।]")
 _LONG_ENOUGH = 120
-"""Characters from which a text without a mark at its end was broken off; shorter ones are often written without."""
+"""Characters from which a text of several sentences that lacks the last mark was broken off: one sentence, or a few
+short ones, are often written without."""
 _SURE = 60
 """Characters from which the language of a text can be told."""
-# One word a character where a script has no spaces.
-_TOKEN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|\w+")
+_UNSPACED_SCRIPTS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_UNSPACED = regex.compile(rf"[{_UNSPACED_SCRIPTS}]")
+_TOKEN = regex.compile(rf"[{_UNSPACED_SCRIPTS}]|[^\W{_UNSPACED_SCRIPTS}]+")
 _SCRIPTS = {
     "Latin": regex.compile(r"\p{Latin}"), "Han": regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]"),
     "Arabic": regex.compile(r"\p{Arabic}"), "Cyrillic": regex.compile(r"\p{Cyrillic}"),
@@ -59,10 +62,19 @@ _SCRIPTS = {
     "Devanagari": regex.compile(r"\p{Devanagari}"), "Hebrew": regex.compile(r"\p{Hebrew}"),
 }  # fmt: skip
 _SCRIPT_OF = {
-    "zh": "Han", "ja": "Han", "ar": "Arabic", "fa": "Arabic", "ur": "Arabic", "ru": "Cyrillic", "uk": "Cyrillic",
-    "bg": "Cyrillic", "ko": "Hangul", "th": "Thai", "el": "Greek", "hi": "Devanagari", "mr": "Devanagari",
-    "he": "Hebrew",
+    **dict.fromkeys(("zh", "ja"), "Han"), **dict.fromkeys(("ar", "ckb", "fa", "ps", "sd", "ug", "ur"), "Arabic"),
+    **dict.fromkeys(("be", "bg", "kk", "ky", "mk", "mn", "ru", "tg", "tt", "uk"), "Cyrillic"),
+    **dict.fromkeys(("hi", "mr", "ne", "sa"), "Devanagari"), **dict.fromkeys(("he", "yi"), "Hebrew"),
+    "ko": "Hangul", "th": "Thai", "el": "Greek",
 }  # fmt: skip
+_FOREIGN_SHARE = 4
+"""Letters of another script for one of the language's own, above which a text is not in it: names and terms of
+technology are Latin everywhere."""
+_TWO_SCRIPTS = frozenset({"az", "ku", "sr", "uz"})
+# Languages that a detector takes for each other in a sentence or two.
+_NEAR = (
+    {"da", "nb", "nn", "no"}, {"bs", "hr", "sr"}, {"cs", "sk"}, {"id", "ms"}, {"es", "gl"}, {"gl", "pt"}, {"en", "pcm"},
+)  # fmt: skip
 
 
 def doubt_text(
@@ -107,8 +119,10 @@ def find_contact(text: str, sources: Sequence[str] = ()) -> str | None:
 
 
 def find_copied(text: str, sources: Sequence[str], words: int) -> str | None:
-    """Find a run of so many words that a text has in common with a source; a character of Han or Thai is a word."""
+    """Find a run of so many words that a text has in common with a source; two characters of Han or Thai are a word."""
     mine = _TOKEN.findall(text.casefold())
+    if len(_UNSPACED.findall(text)) > len(mine) / 2:
+        words *= 2
     if len(mine) < words:
         return None
     for source in sources:
@@ -120,14 +134,23 @@ def find_copied(text: str, sources: Sequence[str], words: int) -> str | None:
     return None
 
 
+def count_words(text: str) -> int:
+    """Words, where a script has them; else one for two characters of Han, kana, Thai and the like."""
+    spaced, unspaced = _UNSPACED.subn(" ", text)
+    return len(re.findall(r"\w+", spaced)) + int(unspaced) // 2
+
+
 def is_in_language(text: str, language: str) -> bool:
     """Tell whether a text may be in a language: by its script, and by a detector where it is long enough."""
+    language = language.partition("-")[0]
     letters = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
-    main = max(letters, key=lambda name: letters[name])
     wanted = _SCRIPT_OF.get(language, "Latin")
-    if letters[main] and main != wanted:
+    if language not in _TWO_SCRIPTS and max(letters.values()) > _FOREIGN_SHARE * letters[wanted]:
         return False
-    return len(text) < _SURE or detect_language(text) in {language, UNKNOWN}
+    if len(text) < _SURE:
+        return True
+    found = detect_language(text)
+    return found in {language, UNKNOWN} or any({found, language} <= near for near in _NEAR)
 
 
 def breaks_off(text: str) -> bool:
@@ -135,7 +158,8 @@ def breaks_off(text: str) -> bool:
     text = text.strip()
     if _DANGLES.search(text):
         return True
-    return len(text) >= _LONG_ENOUGH and not _ENDS.search(text) and not _ends_in_list_or_code(text)
+    has_marks = len(text) >= _LONG_ENOUGH and bool(_SENTENCE.search(text))
+    return has_marks and not _ENDS.search(text) and not _ends_in_list_or_code(text)
 
 
 def _ends_in_list_or_code(text: str) -> bool:
