@@ -9,7 +9,6 @@ import polars as pl
 from persona_assets.assets.materialise import (
     TaskConfig,
     account_for_files,
-    list_choosers,
     materialise_with_model,
     publish_batches,
     read_versions,
@@ -20,16 +19,13 @@ from persona_assets.assets.specs import RULE, model_asset
 from persona_assets.corpus.personas import read_persona_shard
 from persona_assets.corpus.tombstones import load_tombstones
 from persona_assets.llm.asker import Asker
+from persona_assets.personas.draws import draw_rows
 from persona_assets.personas.expand import RoundReport, expand_personas
 from persona_assets.personas.hub import remember_new
-from persona_assets.personas.persona_prompts import (
-    ExpansionPrompt,
-    SeedPrompt,
-    load_expansion_prompt,
-    load_seed_prompt,
-)
-from persona_assets.personas.seed import make_seed_personas, take_personas
-from persona_assets.personas.seed_tasks import count_seed_tasks
+from persona_assets.personas.persona_prompts import SeedPrompt, load_expansion_prompt, load_seed_prompt
+from persona_assets.personas.published import take_personas
+from persona_assets.personas.seed import make_seed_personas
+from persona_assets.prompts import PromptFile
 from persona_assets.records import ExpandedPersonas, SeedPersonas, polars_schema
 from persona_assets.resources import Project
 from persona_assets.tables import Batch, TableInfo
@@ -53,11 +49,11 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
             return _take_personas(project, shard, inputs)
         settings = project.settings.seed_personas
         documents = web_text.select(pl.len()).collect().item()
-        task = config.merge(project.settings.task("seed_personas"))
+        limit = config.merge(project.settings.task("seed_personas")).limit
         forgotten = load_tombstones(project.settings.data)
 
         def make(asker: Asker[SeedPrompt]) -> AsyncIterator[Batch]:
-            return make_seed_personas(asker, web_text, settings, project.open_meter().compare, forgotten)
+            return make_seed_personas(asker, web_text, settings, forgotten)
 
         return materialise_with_model(
             context,
@@ -66,9 +62,9 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
             config,
             polars_schema(SeedPersonas),
             make,
-            count_seed_tasks(documents, settings, task.limit),
+            documents if limit is None else min(documents, limit),
             inputs,
-            ("seed_personas", *list_choosers(seed_prompt, task)),
+            ("seed_personas",),
         )
 
     @model_asset("expanded_personas", "personas", expansion_prompt, ExpandedPersonas, pool)
@@ -82,16 +78,15 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
         reports: list[RoundReport] = []
         forgotten = load_tombstones(settings.data)
 
-        def make(asker: Asker[ExpansionPrompt]) -> AsyncIterator[Batch]:
-            seeds = seed_personas.collect()
-            seeds = seeds if asker.settings.limit is None else seeds.head(asker.settings.limit)
+        def make(asker: Asker[PromptFile]) -> AsyncIterator[Batch]:
+            seeds = draw_rows(seed_personas, asker.settings.limit, "persona_id", asker.task).collect()
+            excluded = asker.settings.exclude_flags
             return expand_personas(
                 asker,
                 seeds,
                 settings.expansion,
-                settings.seed_personas,
+                settings.hub.exclude_flags if excluded is None else excluded,
                 remember_new(project.encoder, settings.hub),
-                project.open_meter().compare,
                 reports,
                 forgotten,
             )
@@ -105,7 +100,7 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
             make,
             None,
             read_versions(project, context.partition_key, "seed_personas"),
-            ("expansion", "seed_personas.min_words", "seed_personas.max_words", *RULE),
+            ("expansion", "hub.exclude_flags", *RULE),
             lambda: {"rounds": dg.MetadataValue.md(describe_rounds(reports))},
         )
 
@@ -113,9 +108,11 @@ def build_persona_assets(prompts: Path, pool: PoolOf) -> list[dg.AssetsDefinitio
 
 
 def describe_rounds(reports: list[RoundReport]) -> str:
-    """What each round did, as Markdown."""
-    lines = ["| round | asked | made | new |", "|---|---|---|---|"]
-    lines += [f"| {report.round} | {report.asked} | {report.made} | {report.new} |" for report in reports]
+    """Write what each round made, and what of it was expanded or why not, as Markdown."""
+    columns = ("round", "asked", "made", "new", "expanded", "duplicates", "flagged", "beyond", "last")
+    titles = {"round": "round (0: the seeds)", "beyond": "beyond max_frontier", "last": "last round"}
+    lines = ["|".join(["", *(f" {titles.get(name, name)} " for name in columns), ""]), "|---" * len(columns) + "|"]
+    lines += ["|".join(["", *(f" {getattr(report, name)} " for name in columns), ""]) for report in reports]
     return "\n".join(lines)
 
 

@@ -12,6 +12,8 @@ SAID_AGAIN = Rejected(*FORGOTTEN)
 
 
 def hide_forgotten(batch: Batch) -> Batch:
-    """Take the text of replies out of the quarantine that say again what was forgotten."""
-    raw = pl.when(pl.col("reason") == SAID_AGAIN.reason).then(pl.lit("")).otherwise("raw")
-    return replace(batch, quarantined=batch.quarantined.with_columns(raw=raw))
+    """Take replies out of the quarantine that say again what was forgotten, whatever of them is refused."""
+    refused = batch.quarantined
+    saying = refused.filter(reason=SAID_AGAIN.reason)["response_key"]
+    raw = pl.when(pl.col("response_key").is_in(saying.implode())).then(pl.lit("")).otherwise("raw")
+    return replace(batch, quarantined=refused.with_columns(raw=raw))

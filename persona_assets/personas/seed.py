@@ -1,157 +1,161 @@
 """Text-to-Persona: who is likely to read, write, like or dislike a text (Persona Hub, section 2.1)."""
 
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import polars as pl
+from pydantic import BaseModel, Field, create_model
 
-from persona_assets.accounting import Accounting
-from persona_assets.corpus.language import detect_language
 from persona_assets.corpus.tombstones import Tombstones
-from persona_assets.dedup.text import normalise
-from persona_assets.llm.agreement import Compare
+from persona_assets.lake import iter_frames
 from persona_assets.llm.asker import Asker
-from persona_assets.llm.tasks import (
-    Accepted,
-    Outcome,
-    Rejected,
-    Task,
-    Values,
-    Verdict,
-    answer_task,
-    collect_batches,
-    run_tasks,
-)
-from persona_assets.personas.callings import is_called_a_thing
-from persona_assets.personas.forgotten import SAID_AGAIN, hide_forgotten
-from persona_assets.personas.heuristics import find_flaw, find_flaw_against
+from persona_assets.llm.tasks import Outcome, Task, Values, Verdict, answer_task, collect_batches, run_tasks
+from persona_assets.personas.draws import draw, draw_rows
+from persona_assets.personas.forgotten import hide_forgotten
+from persona_assets.personas.items import PEOPLE, Item, judge_items, know_language
+from persona_assets.personas.languages import name_language
+from persona_assets.personas.persona_checks import doubt_seed
 from persona_assets.personas.persona_prompts import SeedPrompt
-from persona_assets.personas.seed_reading import PhraseReader, SentenceReader, SketchReader
-from persona_assets.personas.seed_tasks import SeedContext, plan_seed_tasks
-from persona_assets.personas.sketches import choose_sketches
-from persona_assets.personas.vocabulary import find_unknown_word
-from persona_assets.records import QUARANTINE_COLUMNS, SeedPersonas, content_id, polars_schema
+from persona_assets.records import SeedPersonas, polars_schema
 from persona_assets.settings import SeedSettings
 from persona_assets.tables import Batch
 
+SAME_LANGUAGE = "same"
 _SCHEMA = polars_schema(SeedPersonas)
-_BEGINS_AS_ASKED = re.compile(r"an?\b", re.IGNORECASE)
+
+
+class SeedPerson(BaseModel):
+    """One person of an answer."""
+
+    relation: str = Field("", description="The one of the relations asked for that this person is an answer to.")
+    persona: str = Field(description="The description of the person, and nothing else.")
+
+
+@dataclass(frozen=True, slots=True)
+class SeedContext:
+    """The document that people are asked of.
+
+    Attributes:
+        doc_id: its id.
+        text: what it says.
+        license: its licence.
+        relations: asked for, one a person.
+        language: expected, as an ISO 639-1 code; None where any may be right.
+    """
+
+    doc_id: str
+    text: str
+    license: str
+    relations: Sequence[str]
+    language: str | None
 
 
 async def make_seed_personas(
-    asker: Asker[SeedPrompt],
-    documents: pl.LazyFrame,
-    settings: SeedSettings,
-    compare: Compare,
-    forgotten: Tombstones | None = None,
+    asker: Asker[SeedPrompt], documents: pl.LazyFrame, settings: SeedSettings, forgotten: Tombstones | None = None
 ) -> AsyncIterator[Batch]:
-    """Ask a shard's documents for their personas.
-
-    The relations are drawn by the document's id, so that a document that is added changes no other one's question.
+    """Ask a shard's documents for their personas, all of one document in one call.
 
     Args:
         asker: model and prompt file.
         documents: rows of web_text.
-        settings: granularity, relations, personas a document, lengths.
-        compare: among several candidates, a specific one that is near to the document and the others is kept.
+        settings: granularity, relations, personas a document, language.
         forgotten: personas that must not come back when the model says them again.
 
     Yields:
         Batches of seed_personas.
     """
-    forgotten = forgotten or Tombstones()
-    asker, reader = _choose_reader(asker, settings, compare)
-    demonstrations = asker.prompt.demonstration_texts()
-
-    def identify(context: SeedContext, persona: str) -> str:
-        return identify_persona(persona, context.doc_id, context.relation, context.sample)
+    covered = forgotten or Tombstones()
 
     def judge(context: SeedContext, values: Values) -> Verdict:
-        persona = reader.read(context, values)
-        if isinstance(persona, Rejected):
-            return persona
-        if forgotten.cover_persona(persona, identify(context, persona)):
-            return SAID_AGAIN
-        flaw = find_flaw(persona, settings.min_words, settings.max_words, demonstrations) or find_flaw_against(
-            persona, context.text, context.language
-        )
-        if asker.is_small:
-            flaw = flaw or _find_flaw_of_small_model(persona, context)
-        return Rejected(flaw, persona) if flaw else Accepted({**values, "persona": persona})
+        return _judge(asker, context, values, covered)
 
     async def work(task: Task[SeedContext]) -> Outcome[SeedContext]:
-        prepared = await reader.prepare(task)
-        if prepared is None:
-            return Outcome(task, refused="no_phrases")
-        outcome = await answer_task(asker.client, prepared, judge, reader.score)
-        reader.forget(task.context)
-        return outcome
+        return await answer_task(asker.client, task, judge)
 
-    def make_row(outcome: Outcome[SeedContext]) -> dict[str, Any]:
-        context, persona = outcome.task.context, (outcome.values or {})["persona"]
-        return {
-            "persona_id": identify(context, persona),
-            "persona": persona,
-            "language": detect_language(persona),
-            "doc_id": context.doc_id,
-            "relation": context.relation,
-            "granularity": settings.granularity,
-            "license": context.license,
-            "response_keys": list(outcome.keys),
-        }
+    def make_rows(outcome: Outcome[SeedContext]) -> Iterator[dict[str, Any]]:
+        context = outcome.task.context
+        for person in (outcome.values or {})[PEOPLE]:
+            yield {
+                **person,
+                "doc_id": context.doc_id,
+                "granularity": settings.granularity,
+                "license": context.license,
+                "response_keys": list(outcome.keys),
+            }
 
-    tasks = plan_seed_tasks(asker, documents, settings, reader.answer_model)
-    outcomes = run_tasks(tasks, work, asker.window)
-    async for batch in collect_batches(outcomes, make_row, _SCHEMA):
+    outcomes = run_tasks(_plan(asker, documents, settings), work, asker.window)
+    async for batch in collect_batches(outcomes, make_rows, _SCHEMA):
         yield hide_forgotten(batch)
 
 
-def _choose_reader(
-    asker: Asker[SeedPrompt], settings: SeedSettings, compare: Compare
-) -> tuple[Asker[SeedPrompt], SentenceReader | SketchReader]:
-    sketch, kind = asker.prompt.content.sketch, choose_sketches(asker.client.settings, settings)
-    if sketch is None or kind == "never":
-        return asker, SentenceReader(compare)
-    asker = asker.with_content(asker.prompt.content.ask_for(sketch))
-    return asker, (PhraseReader if kind == "phrases" else SketchReader)(compare, sketch)
-
-
-def _find_flaw_of_small_model(persona: str, context: SeedContext) -> str | None:
-    # What it begins otherwise than it is asked to is a headline, as "The latest news" is.
-    if is_called_a_thing(persona) or not _BEGINS_AS_ASKED.match(persona):
-        return "no_person"
-    return "unknown_word" if find_unknown_word(persona, context.text if context.language == "en" else "") else None
-
-
-def take_personas(persona_rows: pl.DataFrame) -> Batch:
-    """Make seed personas of a persona file's rows, without a model.
+async def infer_persona(asker: Asker[SeedPrompt], text: str, relation: str = "write") -> str | None:
+    """Infer one persona from a text that is no document of the corpus, as for a demonstration.
 
     Args:
-        persona_rows: columns persona and license, in the file's order.
+        asker: model and prompt file.
+        text: what the person stands in the relation to.
+        relation: a verb.
 
     Returns:
-        A batch; a persona that occurs several times, in whatever spelling, gets as many ids.
+        The persona, in the text's own language; None where the model gives none that passes without a flag.
     """
-    # Counted by what the id is made of, or two spellings of one persona would share an id.
-    normalised = pl.col("persona").map_elements(normalise, return_dtype=pl.String)
-    numbered = persona_rows.with_columns(occurrence=pl.int_range(pl.len()).over(normalised))
-    rows = numbered.select(
-        persona_id=pl.struct("persona", "occurrence").map_elements(
-            lambda row: identify_persona(row["persona"], None, None, row["occurrence"]), return_dtype=pl.String
-        ),
-        persona="persona",
-        language=pl.col("persona").map_elements(detect_language, return_dtype=pl.String),
-        doc_id=pl.lit(None, pl.String),
-        relation=pl.lit(None, pl.String),
-        granularity=pl.lit(None, pl.String),
-        license="license",
-        response_keys=pl.lit([], pl.List(pl.String)),
+    settings = SeedSettings(relations=(relation,), language=SAME_LANGUAGE)
+    context = SeedContext(asker.task, text, "", (relation,), None)
+    outcome = await answer_task(
+        asker.client,
+        _make_task(asker, context, settings),
+        lambda context, values: _judge(asker, context, values, Tombstones()),
     )
-    empty = pl.DataFrame(schema=QUARANTINE_COLUMNS)
-    return Batch(rows, empty, Accounting.of_rows(rows.height, rows.height, {}, {}))
+    people = (outcome.values or {}).get(PEOPLE, ())
+    return next((person["persona"] for person in people if not person["flags"]), None)
 
 
-def identify_persona(persona: str, origin_id: str | None, relation: str | None, sample: int) -> str:
-    """The id of a persona: its normalised text, where it comes from, how, and which draw."""
-    return content_id("per", normalise(persona), origin_id, relation, sample)
+def _plan(asker: Asker[SeedPrompt], documents: pl.LazyFrame, settings: SeedSettings) -> Iterator[Task[SeedContext]]:
+    limited = draw_rows(documents, asker.settings.limit, "doc_id", asker.task)
+    for frame in iter_frames(limited.select("doc_id", "text", "license", "language")):
+        for doc_id, text, license_, language in frame.iter_rows():
+            # Drawn by the id, so that a document that is added changes no other one's question.
+            relations = draw(doc_id, settings.relations, settings.per_document)
+            expected = language if settings.language == SAME_LANGUAGE else settings.language
+            context = SeedContext(doc_id, text, license_, relations, know_language(expected))
+            yield _make_task(asker, context, settings)
+
+
+def _make_task(asker: Asker[SeedPrompt], context: SeedContext, settings: SeedSettings) -> Task[SeedContext]:
+    values: Mapping[str, Any] = {
+        "text": context.text,
+        "number": len(context.relations),
+        "relations": context.relations,
+        "style": asker.prompt.content.granularity[settings.granularity],
+        "language": "" if settings.language == SAME_LANGUAGE else name_language(settings.language),
+    }
+    return asker.make_task(context.doc_id, context, values, answer_model=_answer_of(len(context.relations)))
+
+
+@cache
+def _answer_of(number: int) -> type[BaseModel]:
+    # A model that says one too many has said the others, too: the schema asks, and nothing is refused for it.
+    people: Any = (list[SeedPerson], Field(min_length=1, json_schema_extra={"maxItems": number}))
+    return create_model("SeedAnswer", personas=people)
+
+
+def _judge(asker: Asker[SeedPrompt], context: SeedContext, values: Values, forgotten: Tombstones) -> Verdict:
+    items = [
+        Item(_read_relation(person["relation"], place, context.relations), person["persona"])
+        for place, person in enumerate(values["personas"])
+    ]
+    return judge_items(
+        items,
+        context.doc_id,
+        context.language,
+        lambda persona: doubt_seed(persona, context.text, asker.checks, context.language),
+        asker.checks,
+        forgotten,
+    )
+
+
+def _read_relation(said: str, place: int, asked: Sequence[str]) -> str:
+    named = said.strip().casefold()
+    return next((relation for relation in asked if relation.casefold() == named), asked[place % len(asked)])

@@ -1,0 +1,101 @@
+"""The people that one reply describes, each judged by itself."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from persona_assets.corpus.language import UNKNOWN, detect_language
+from persona_assets.corpus.tombstones import Tombstones
+from persona_assets.dedup.text import normalise
+from persona_assets.llm.tasks import Accepted, Rejected, Verdict
+from persona_assets.personas.forgotten import SAID_AGAIN
+from persona_assets.personas.persona_checks import clean_persona
+from persona_assets.personas.text_checks import is_in_language
+from persona_assets.records import content_id
+from persona_assets.row_checks import Doubt, RowChecks
+
+PEOPLE = "people"
+"""The value of a verdict under which the people lie that became rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One person of a reply.
+
+    Attributes:
+        relation: of the person to what was asked about.
+        said: the description, as the model wrote it.
+    """
+
+    relation: str
+    said: str
+
+
+def judge_items(
+    items: Iterable[Item],
+    origin_id: str,
+    language: str | None,
+    doubt: Callable[[str], Iterable[Doubt]],
+    checks: RowChecks,
+    forgotten: Tombstones,
+) -> Verdict:
+    """Judge the people of a reply.
+
+    Args:
+        items: in the reply's order, which is a part of their ids.
+        origin_id: what was asked about.
+        language: asked for, as an ISO 639-1 code; None where it is not known.
+        doubt: finds what may be wrong with a persona.
+        checks: decide what that comes to.
+        forgotten: personas that must not come back.
+
+    Returns:
+        The good ones as columns of a row, each with its flags, and those that are refused.
+    """
+    people: list[dict[str, Any]] = []
+    refused: list[Rejected] = []
+    for place, item in enumerate(items):
+        persona = clean_persona(item.said)
+        persona_id = identify_persona(persona, origin_id, item.relation, place)
+        flags = _judge(persona, persona_id, doubt, checks, forgotten)
+        if isinstance(flags, Rejected):
+            refused.append(flags)
+        else:
+            person = {"persona_id": persona_id, "persona": persona, "language": tell_language(persona, language)}
+            people.append({**person, "relation": item.relation, "flags": flags})
+    if not people and len(refused) == 1:
+        # Nothing else is in the reply, so that another candidate may take its place.
+        return refused[0]
+    flags = sorted({flag for person in people for flag in person["flags"]} | {one.reason for one in refused})
+    return Accepted({PEOPLE: people, "flags": flags}, refused)
+
+
+def identify_persona(persona: str, origin_id: str | None, relation: str | None, sample: int) -> str:
+    """The id of a persona: its normalised text, where it comes from, how, and its place among those of one origin."""
+    return content_id("per", normalise(persona), origin_id, relation, sample)
+
+
+def tell_language(persona: str, expected: str | None) -> str:
+    """Tell the language of a persona: what was asked for, unless it is clearly another."""
+    if expected and is_in_language(persona, expected):
+        return expected
+    return detect_language(persona)
+
+
+def know_language(code: str) -> str | None:
+    """The language that a column names; None for `und`."""
+    return None if code == UNKNOWN else code
+
+
+def _judge(
+    persona: str,
+    persona_id: str,
+    doubt: Callable[[str], Iterable[Doubt]],
+    checks: RowChecks,
+    forgotten: Tombstones,
+) -> Rejected | list[str]:
+    if not persona:
+        return Rejected("empty")
+    if forgotten.cover_persona(persona, persona_id):
+        return SAID_AGAIN
+    return checks.settle(doubt(persona))
