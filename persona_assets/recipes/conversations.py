@@ -1,33 +1,36 @@
 """Simulated conversations: the persona speaks, and an assistant or another persona answers (Persona Hub, section 4.3).
 
 Each side knows only its own part: the persona's turns come from the recipe's prompt with the transcript so far, an
-assistant's from its own system text and the turns as chat messages.
+assistant's from its own system text and the turns as chat messages. How long the talk is was drawn before it begins,
+so that each speaker is told which turn is their last.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
-from persona_assets.llm.answers import copies_any, speaks_as_model
 from persona_assets.llm.asker import Asker
-from persona_assets.llm.outcomes import Accepted, Outcome, Rejected, Task, Values, Verdict
+from persona_assets.llm.outcomes import Accepted, Outcome, Task, Values, Verdict
+from persona_assets.llm.request import ChatRequest
 from persona_assets.llm.tasks import answer_task, collect_batches, run_tasks
-from persona_assets.prompts import Demonstration, Message, render_template, strip_chat_marks
+from persona_assets.prompts import Message, render_template, strip_chat_marks
+from persona_assets.recipes.checks import doubt_turn, list_texts, read_language
 from persona_assets.recipes.demonstrations import Demonstrator, prepare_demonstrations
-from persona_assets.recipes.make import SourceRow, Workshop, iter_sources, make_common_columns
-from persona_assets.recipes.recipe import RecipeFile
-from persona_assets.recipes.recipe_parts import Conversation
+from persona_assets.recipes.make import Workshop, make_common_columns, without_demonstrations
+from persona_assets.recipes.recipe import RecipeFile, strip_quotes
+from persona_assets.recipes.recipe_parts import AssistantPrompt, Conversation
+from persona_assets.recipes.sources import SourceRow, iter_sources
 from persona_assets.records import content_id, polars_schema
+from persona_assets.row_checks import Rejected, RowChecks
 from persona_assets.tables import Batch
 
+Role = Literal["user", "assistant"]
+
 _LABEL = re.compile(r"^\W*(?:you|user|person|me|assistant|they|other)\W{0,2}:\s*", re.IGNORECASE)
-_FEWEST_TURNS = 2
-_LONGEST_RUN = 10
-"""Words in a row that a turn may share with an earlier one."""
+_NOTHING_SAID = {"transcript": "", "partner": "", "turn": 1, "is_first": True, "is_last": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,32 @@ class _Partner:
 
     persona_id: str | None
     persona: str
+
+
+_ASSISTANT = _Partner(None, "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    """One conversation to be had.
+
+    Attributes:
+        asker: model and recipe file.
+        settings: the conversation's part of it.
+        source: the row that is read.
+        partner: who answers.
+        demonstrator: shows the speakers demonstrations.
+        checks: with what the recipe changes about them.
+        length: turns of both sides.
+    """
+
+    asker: Asker[RecipeFile]
+    settings: Conversation
+    source: SourceRow
+    partner: _Partner
+    demonstrator: Demonstrator
+    checks: RowChecks
+    length: int
 
 
 async def make_conversations(asker: Asker[RecipeFile], rows: pl.LazyFrame, workshop: Workshop) -> AsyncIterator[Batch]:
@@ -49,139 +78,132 @@ async def make_conversations(asker: Asker[RecipeFile], rows: pl.LazyFrame, works
     Yields:
         Batches of the recipe's table.
     """
-    recipe = asker.prompt.content
+    recipe, settings = asker.prompt.content, asker.prompt.content.conversation
+    assert settings is not None  # noqa: S101 - only such recipes come here
     demonstrator = await prepare_demonstrations(asker, workshop.seed_prompt, workshop.compare)
-
-    async def work(task: Task[SourceRow]) -> Outcome[SourceRow]:
-        return await _converse(asker, task, _find_partner(recipe, task.context, workshop.partners), demonstrator)
+    plain, checks = without_demonstrations(asker), recipe.change_checks(asker.checks)
 
     def plan() -> Iterator[Task[SourceRow]]:
         for source in iter_sources(asker, rows):
-            values = {**source.values, "transcript": "", "partner": "", "turn": 1}
-            task = asker.make_task(source.row_id, source, values, source.sample)
-            # To end as a demonstration ends is no copy of it.
-            yield replace(task, demonstrations=[one for one in task.demonstrations if not _ends(recipe, one)])
+            yield plain.make_task(source.row_id, source, {**source.values, **_NOTHING_SAID}, source.sample)
+
+    async def work(task: Task[SourceRow]) -> Outcome[SourceRow]:
+        source = task.context
+        partner = _ASSISTANT if settings.assistant else _find_partner(source, workshop.partners)
+        if partner is None:
+            return Outcome(task, refused="no_partner")
+        length = 2 * settings.draw_user_turns(source.lot)
+        return await _converse(_Talk(asker, settings, source, partner, demonstrator, checks, length), task)
+
+    def make_rows(outcome: Outcome[SourceRow]) -> Iterator[dict[str, Any]]:
+        yield _make_row(recipe, outcome)
 
     outcomes = run_tasks(plan(), work, asker.window)
-    async for batch in collect_batches(outcomes, partial(_make_row, recipe), polars_schema(recipe.schema_class())):
+    async for batch in collect_batches(outcomes, make_rows, polars_schema(recipe.schema_class())):
         yield batch
 
 
-def judge_turn(turns: Sequence[Message], role: str, end_mark: str, values: Values) -> Verdict:
-    """Refuse a turn that says again what was said, speaks for a machine where a person speaks, or ends too early.
+def judge_turn(text: str, is_person: bool, source: SourceRow, turns: Sequence[Message], checks: RowChecks) -> Verdict:
+    """Read a turn, without label or quotation marks around it, and apply the checks.
 
     Args:
+        text: the reply.
+        is_person: whether a persona speaks, or an assistant.
+        source: the row that was read.
         turns: the conversation so far.
-        role: user or assistant, whose turn it is.
-        end_mark: what a person says to end; none for an assistant.
-        values: the reply.
+        checks: with what the recipe changes about them.
     """
-    text = _LABEL.sub("", values["text"].strip()).strip().strip('"“”').strip()
-    if end_mark and end_mark in text:
-        return Accepted({"text": "", "has_ended": True}) if len(turns) >= _FEWEST_TURNS else Rejected("ends_at_once")
-    if not text:
+    said = strip_quotes(_LABEL.sub("", text.strip()))
+    if not said.strip('"“”').strip():
         return Rejected("empty")
-    if role == "user" and speaks_as_model(text):
-        return Rejected("speaks_as_model", text[:200])
-    if copies_any(text, [turn["content"] for turn in turns], words=_LONGEST_RUN):
-        return Rejected("repetition", "says again what was said before")
-    return Accepted({"text": text, "has_ended": False})
+    given = [*list_texts(source.values), *(turn["content"] for turn in turns)]
+    flags = checks.settle(doubt_turn(said, is_person, checks, given, read_language(source.values), source.shown))
+    return flags if isinstance(flags, Rejected) else Accepted({"text": said, "flags": flags})
 
 
-async def _converse(
-    asker: Asker[RecipeFile], task: Task[SourceRow], partner: _Partner, demonstrator: Demonstrator
-) -> Outcome[SourceRow]:
-    recipe, source = asker.prompt.content, task.context
-    settings = recipe.conversation
-    assert settings is not None  # noqa: S101 - only such recipes come here
-    total, turns, keys = Outcome(task), list[Message](), list[str]()
-    if settings.opening:
-        turns.append({"role": "user", "content": _open(asker, settings, source)})
-    is_ended = False
-    while not is_ended and (len(turns) < 2 * settings.user_turns or turns[-1]["role"] == "user"):
-        role = "assistant" if turns and turns[-1]["role"] == "user" else "user"
-        messages = await _put_question(asker, source, partner, turns, role, demonstrator)
-        question = replace(task, request=replace(task.request, messages=messages))
-        if role == "assistant" and settings.assistant and asker.settings.max_tokens is None:
-            limit = settings.assistant.max_tokens
-            question = replace(question, request=replace(question.request, max_tokens=limit))
-        end_mark = "" if role == "assistant" and settings.assistant else settings.end_mark
-        outcome = await answer_task(asker.client, question, _make_judge(asker, turns, role, end_mark))
+def write_transcript(turns: Sequence[Message], role: Role) -> str:
+    """The conversation so far as the speaker of a role sees it: "You" and "They"."""
+    return "\n".join(
+        f"{'You' if turn['role'] == role else 'They'}: {strip_chat_marks(turn['content'])}" for turn in turns
+    )
+
+
+async def _converse(talk: _Talk, task: Task[SourceRow]) -> Outcome[SourceRow]:
+    total, turns = Outcome(task), _open(talk)
+    keys: list[str] = []
+    flags: dict[str, None] = {}
+    while len(turns) < talk.length:
+        role: Role = "assistant" if len(turns) % 2 else "user"
+        outcome = await _ask_for_turn(talk, task, turns, role)
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)
         if outcome.values is None:
-            # What was said until then is a conversation, if it was answered.
-            if len(turns) >= _FEWEST_TURNS and role == "user":
-                break
             return total.abandon(outcome.refused, "unfinished_conversation" if keys else None)
+        turns.append({"role": role, "content": outcome.values["text"]})
+        flags |= dict.fromkeys(outcome.values["flags"])
         keys += outcome.keys
         total.model = outcome.model
-        is_ended = outcome.values["has_ended"]
-        if not is_ended:
-            turns.append({"role": role, "content": outcome.values["text"]})
-        elif role == "assistant":
-            # What the partner has nothing to say to is no part of the talk.
-            turns.pop()
-    total.values, total.keys = {"turns": turns, "is_ended": is_ended, "partner": partner}, tuple(keys)
+    total.values, total.keys = {"turns": turns, "partner": talk.partner, "flags": list(flags)}, tuple(keys)
     return total
 
 
-def _ends(recipe: RecipeFile, text: str) -> bool:
-    return recipe.conversation is not None and recipe.conversation.end_mark in text
+async def _ask_for_turn(talk: _Talk, task: Task[SourceRow], turns: Sequence[Message], role: Role) -> Outcome[SourceRow]:
+    assistant = talk.settings.assistant
+    if role == "assistant" and assistant:
+        request, source = _ask_assistant(talk, assistant, task.request, turns), talk.source
+    else:
+        request, source = await _ask_persona(talk, task.request, turns, role)
+    is_person = role == "user" or assistant is None
 
-
-def _make_judge(
-    asker: Asker[RecipeFile], turns: Sequence[Message], role: str, end_mark: str
-) -> Callable[[SourceRow, Values], Verdict]:
     def judge(_: SourceRow, values: Values) -> Verdict:
-        if asker.prompt.echoes(values["text"]):
-            return Rejected("echoes_prompt")
-        return judge_turn(turns, role, end_mark, values)
+        return judge_turn(values["text"], is_person, source, turns, talk.checks)
 
-    return judge
+    return await answer_task(talk.asker.client, replace(task, request=request), judge)
 
 
-def _open(asker: Asker[RecipeFile], settings: Conversation, source: SourceRow) -> str:
-    return render_template(settings.opening, source.values, f"opening of recipe {asker.prompt.name}").strip()
+def _ask_assistant(
+    talk: _Talk, assistant: AssistantPrompt, request: ChatRequest, turns: Sequence[Message]
+) -> ChatRequest:
+    system = render_template(assistant.system, talk.source.values, f"assistant of recipe {talk.asker.prompt.name}")
+    changed = talk.asker.settings, talk.asker.defaults
+    if assistant.temperature is not None and all(one.temperature is None for one in changed):
+        request = replace(request, temperature=assistant.temperature)
+    if assistant.max_tokens is not None and all(one.max_tokens is None for one in changed):
+        request = replace(request, max_tokens=assistant.max_tokens)
+    return replace(request, messages=[{"role": "system", "content": system.strip()}, *turns])
 
 
-async def _put_question(
-    asker: Asker[RecipeFile],
-    source: SourceRow,
-    partner: _Partner,
-    turns: Sequence[Message],
-    role: str,
-    demonstrator: Demonstrator,
-) -> list[Message]:
-    settings = asker.prompt.content.conversation
-    if role == "assistant" and settings is not None and settings.assistant:
-        system = render_template(settings.assistant.system, source.values, f"assistant of recipe {asker.prompt.name}")
-        return [{"role": "system", "content": system.strip()}, *turns]
-    speaker, other = (source.persona, partner.persona) if role == "user" else (partner.persona, source.persona)
+async def _ask_persona(
+    talk: _Talk, request: ChatRequest, turns: Sequence[Message], role: Role
+) -> tuple[ChatRequest, SourceRow]:
+    source, speaker, other = talk.source, talk.source.persona, talk.partner.persona
+    if role == "assistant":
+        speaker, other = other, speaker
     values = {
         **source.values,
         "persona": speaker,
         "partner": other,
         "transcript": write_transcript(turns, role),
         "turn": len(turns) // 2 + 1,
+        "is_first": not turns,
+        "is_last": len(turns) >= talk.length - 2,
     }
-    shown: Sequence[Demonstration] = await demonstrator.choose_for(speaker)
-    return asker.prompt.render(shown, **values)
+    shown = await talk.demonstrator.choose_for(source.lot, speaker)
+    messages = talk.asker.prompt.render(shown, **values)
+    return replace(request, messages=messages), replace(source, shown=tuple(one.answer_text() for one in shown))
 
 
-def write_transcript(turns: Sequence[Message], role: str) -> str:
-    """The conversation so far as the speaker of a role sees it: "You" and "They"."""
-    names = {role: "You", ({"user", "assistant"} - {role}).pop(): "They"}
-    return "\n".join(f"{names[turn['role']]}: {strip_chat_marks(turn['content'])}" for turn in turns)
+def _open(talk: _Talk) -> list[Message]:
+    if not talk.settings.opening:
+        return []
+    where = f"opening of recipe {talk.asker.prompt.name}"
+    return [{"role": "user", "content": render_template(talk.settings.opening, talk.source.values, where).strip()}]
 
 
-def _find_partner(recipe: RecipeFile, source: SourceRow, partners: pl.DataFrame | None) -> _Partner:
-    settings = recipe.conversation
-    if settings is None or settings.partner == "assistant" or partners is None:
-        return _Partner(None, "")
-    if partners.height < 2:
-        return _Partner(None, "Somebody who has never met the other before.")
-    place = int(content_id("lot", recipe.asset, source.row_id, source.sample)[4:14], 16)
+def _find_partner(source: SourceRow, partners: pl.DataFrame | None) -> _Partner | None:
+    if partners is None or partners.height < 2:
+        return None
+    place = int(content_id("lot", source.lot, "partner")[4:14], 16)
     drawn, following = partners.row(place % partners.height), partners.row((place + 1) % partners.height)
     # Nobody talks with themselves; ids are unique, so the next one is another.
     return _Partner(*(drawn if drawn[0] != source.columns["persona_id"] else following))
@@ -196,5 +218,4 @@ def _make_row(recipe: RecipeFile, outcome: Outcome[SourceRow]) -> dict[str, Any]
         "partner": values["partner"].persona or None,
         "turns": turns,
         "n_user_turns": sum(turn["role"] == "user" for turn in turns),
-        "is_ended": values["is_ended"],
     }

@@ -4,21 +4,26 @@ The third, persona-enhanced few-shot prompting, wants a persona for every demons
 one by Text-to-Persona from their answer, as the paper does: asked once, since the ledger knows the reply.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from pydantic import BaseModel, Field
+
 from persona_assets.errors import PromptError
-from persona_assets.llm.agreement import Compare
 from persona_assets.llm.asker import Asker
-from persona_assets.llm.outcomes import Accepted, Rejected, Values, Verdict
+from persona_assets.llm.outcomes import Accepted, Values, Verdict
 from persona_assets.llm.tasks import answer_task
-from persona_assets.personas.heuristics import clean_persona, find_flaw, find_flaw_against
 from persona_assets.personas.persona_prompts import SeedPrompt
+from persona_assets.personas.text_checks import doubt_text
 from persona_assets.prompts import Demonstration, Prompt
+from persona_assets.recipes.load import load_demonstrations
 from persona_assets.recipes.recipe import RecipeFile
+from persona_assets.records import content_id
+from persona_assets.row_checks import Rejected
 from persona_assets.settings import Choice, Method, TaskSettings
 
-_FEWEST_WORDS, _MOST_WORDS = 4, 60
+Compare = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
+"""Cosine of each of some texts with each, by the embedding model: a row for every text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +31,47 @@ class Demonstrator:
     """Chooses the demonstrations of each row.
 
     Attributes:
-        demonstrations: what may be shown, personas filled in or taken away as the method wants it.
+        pool: what may be shown.
         shown: how many of them.
-        choose: the first, or those whose persona is nearest.
+        choose: drawn by row, those whose persona is nearest, or the first.
+        has_personas: whether their personas are shown, too.
         compare: measures nearness.
     """
 
-    demonstrations: tuple[Demonstration, ...]
+    pool: tuple[Demonstration, ...]
     shown: int
     choose: Choice
+    has_personas: bool
     compare: Compare
 
-    async def choose_for(self, persona: str) -> Sequence[Demonstration]:
-        """The demonstrations for a persona, the most telling last: nearest to the question."""
-        if self.choose == "first" or self.shown >= len(self.demonstrations):
-            return self.demonstrations[: self.shown]
-        to_persona, *_ = await self.compare([persona, *(str(one.values["persona"]) for one in self.demonstrations)])
-        ranked = sorted(range(len(self.demonstrations)), key=lambda place: -to_persona[place + 1])[: self.shown]
-        return [self.demonstrations[place] for place in reversed(ranked)]
+    async def choose_for(self, lot: str, persona: str) -> list[Demonstration]:
+        """Choose the demonstrations of a row.
+
+        Args:
+            lot: what they are drawn by.
+            persona: whom the row is about.
+
+        Returns:
+            The demonstrations, of those chosen by nearness the most telling last: nearest to the question.
+        """
+        if not self.pool:
+            return []
+        chosen = [self.pool[place] for place in (await self._rank(lot, persona))[: self.shown]]
+        if self.choose == "nearest":
+            chosen.reverse()
+        return chosen if self.has_personas else [_with_persona(one, "") for one in chosen]
+
+    async def _rank(self, lot: str, persona: str) -> list[int]:
+        places = range(len(self.pool))
+        match self.choose:
+            case "random":
+                # By its text, so that a pool that grows leaves the others' turn as it was.
+                return sorted(places, key=lambda place: content_id("lot", lot, self.pool[place].answer_text()))
+            case "nearest":
+                personas = [str(one.values.get("persona", "")) for one in self.pool]
+                near, *_ = await self.compare([persona, *personas])
+                return sorted(places, key=lambda place: -near[place + 1])
+        return list(places)
 
 
 async def prepare_demonstrations(
@@ -60,55 +88,92 @@ async def prepare_demonstrations(
         Who chooses the demonstrations of each row.
 
     Raises:
-        PromptError: if a demonstration gets no persona that passes.
+        PromptError: if the recipe cannot have the method, or a demonstration gets no persona that passes.
     """
     content, settings = asker.prompt.content, asker.settings
-    method: Method = settings.method or content.method
-    given = list(content.demonstrations) if method != "zero_shot" else []
-    if method == "few_shot":
-        given = [_with_persona(one, "") for one in given]
-    else:
-        wanting = content.demonstrations_without_persona()
-        given = [
-            _with_persona(one, await _infer_persona(asker, seed_prompt, one)) if one in wanting else one
-            for one in given
+    method = settings.method or content.method
+    choose = settings.choose or content.choose
+    pool = [] if method == "zero_shot" else [*content.demonstrations]
+    if settings.demonstrations and method != "zero_shot":
+        pool = load_demonstrations(settings.demonstrations.expanduser(), content)
+    if problem := find_method_flaw(content, method, choose, has_pool=bool(pool)):
+        raise PromptError(f"tasks.{asker.task}: {problem}.")
+    if method == "persona_few_shot" or choose == "nearest":
+        pool = [
+            one if one.values.get("persona") else _with_persona(one, await _infer_persona(asker, seed_prompt, one))
+            for one in pool
         ]
-    choose: Choice = settings.choose or content.choose
-    shown = settings.shown or content.shown or len(given)
-    return Demonstrator(tuple(given), shown, "first" if method == "few_shot" else choose, compare)
+    shown = settings.shown or content.shown or len(pool)
+    return Demonstrator(tuple(pool), shown, choose, method == "persona_few_shot", compare)
+
+
+def find_method_flaw(recipe: RecipeFile, method: Method, choose: Choice, has_pool: bool) -> str | None:
+    """Say why a recipe cannot be asked by a method, and what to do.
+
+    Args:
+        recipe: its file.
+        method: the prompting method.
+        choose: how demonstrations are chosen.
+        has_pool: whether there are demonstrations.
+    """
+    if method == "zero_shot":
+        return None
+    if not has_pool:
+        return (
+            f"method is {method}, and recipe {recipe.asset} has no demonstrations: write some in its file, name a"
+            f" file of them by tasks.{recipe.asset}.demonstrations, or set method to zero_shot"
+        )
+    if not recipe.names_persona and (method == "persona_few_shot" or choose == "nearest"):
+        what = "method is persona_few_shot" if method == "persona_few_shot" else "choose is nearest"
+        return (
+            f"{what}, and the prompt of recipe {recipe.asset} says nothing of a persona: set method to few_shot and"
+            " choose to random"
+        )
+    return None
 
 
 def decides_by_embedding(recipe: RecipeFile, settings: TaskSettings) -> bool:
-    """Whether the rows depend on the embedding model: it chooses demonstrations, or among several candidates."""
-    is_chosen = (settings.choose or recipe.choose) == "nearest" and (settings.shown or recipe.shown) is not None
-    return is_chosen or (recipe.prefer == "near_persona" and (settings.candidates or recipe.candidates) > 1)
+    """Whether the rows depend on the embedding model: it chooses demonstrations."""
+    is_shown = (settings.method or recipe.method) != "zero_shot" and (settings.shown or recipe.shown) is not None
+    return is_shown and (settings.choose or recipe.choose) == "nearest"
 
 
-def _with_persona(demonstration: Demonstration, persona: str) -> Demonstration:
-    return demonstration.model_copy(update={"values": {**demonstration.values, "persona": persona}})
+class _Person(BaseModel):
+    relation: str = "write"
+    persona: str = Field(min_length=1)
+
+
+class _People(BaseModel):
+    personas: list[_Person] = Field(min_length=1, max_length=1)
 
 
 async def _infer_persona(
     asker: Asker[RecipeFile], seed_prompt: Prompt[SeedPrompt], demonstration: Demonstration
 ) -> str:
-    prompt = seed_prompt.content
-    seed_asker = Asker(asker.client, seed_prompt, asker.task, asker.shard, TaskSettings())
-    text, examples = demonstration.answer_text(), seed_prompt.demonstration_texts()
+    text = demonstration.answer_text()
     values = {
         "text": text,
-        "question": prompt.questions["write"],
-        "style": prompt.granularity["fine"],
+        "number": 1,
+        "relations": ["write"],
+        "style": seed_prompt.content.granularity["fine"],
+        "language": "",
     }
 
     def judge(_: None, values: Values) -> Verdict:
-        persona = clean_persona(values["text"])
-        flaw = find_flaw(persona, _FEWEST_WORDS, _MOST_WORDS, examples) or find_flaw_against(persona, text)
-        return Rejected(flaw, persona) if flaw else Accepted({"persona": persona})
+        persona = values["personas"][0]["persona"].strip()
+        settled = asker.checks.settle(doubt_text(persona, asker.checks, [text]))
+        return settled if isinstance(settled, Rejected) else Accepted({"persona": persona, "flags": settled})
 
-    outcome = await answer_task(asker.client, seed_asker.make_task(asker.prompt.name, None, values), judge)
+    by_text = Asker(asker.client, seed_prompt, asker.task, asker.shard, TaskSettings(), asker.defaults, asker.checks)
+    task = by_text.make_task(asker.prompt.name, None, values, answer_model=_People)
+    outcome = await answer_task(asker.client, task, judge)
     if outcome.values is None:
         raise PromptError(
             f"A demonstration of recipe {asker.prompt.name} has no persona, and the model found none that fits:"
-            f" {demonstration.answer_text()[:80]!r}. Write one under its values, or set method: few_shot."
+            f" {text[:80]!r}. Write one under its values, or set method: few_shot."
         )
     return str(outcome.values["persona"])
+
+
+def _with_persona(demonstration: Demonstration, persona: str) -> Demonstration:
+    return demonstration.model_copy(update={"values": {**demonstration.values, "persona": persona}})

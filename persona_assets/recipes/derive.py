@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from persona_assets.recipes.tools import INTERFACE_FIELDS, describe_function
+from persona_assets.recipes.tools import EXAMPLE_FIELDS, INTERFACE_FIELDS, describe_function
 
 Row = Mapping[str, Any]
 
@@ -15,8 +15,9 @@ def openai_function(values: Row, _: Row) -> str:
 
 
 def tool_interface(_: Row, source: Row) -> str:
-    """The interface that was read, in JSON."""
-    return json.dumps({name: source[name] for name in INTERFACE_FIELDS}, ensure_ascii=False)
+    """The interface that was read, with its example, in JSON."""
+    examples = [name for name in EXAMPLE_FIELDS if name in source]
+    return json.dumps({name: source[name] for name in (*INTERFACE_FIELDS, *examples)}, ensure_ascii=False)
 
 
 DERIVED: dict[str, Callable[[Row, Row], str]] = {one.__name__: one for one in (openai_function, tool_interface)}

@@ -1,10 +1,12 @@
-"""What a recipe draws for each row: a focus, a difficulty, a kind; by the row's id, so the same in every run."""
+"""What a recipe draws for each row: a facet, a focus, a level; by the row's id, so the same in every run."""
 
 import hashlib
 from collections.abc import Mapping
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+T = TypeVar("T")
 Weights = str | Mapping[str, float]
 """What the settings put in the place of a file's options: one value, or a weight for each."""
 
@@ -15,20 +17,50 @@ class Option(BaseModel):
     Attributes:
         weight: how often, in proportion to the others.
         text: what the prompt says of it; by default its name.
+        when: labels of earlier draws with which alone it may be drawn: a level that only some topics have.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: float = Field(1.0, ge=0)
     text: str = ""
+    when: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _read_weight(cls, value: object) -> object:
         return {"weight": value} if isinstance(value, int | float) else value
 
+    def fits(self, drawn: Mapping[str, str]) -> bool:
+        """Whether it may be drawn beside what was drawn before."""
+        return self.weight > 0 and all(drawn.get(name) in labels for name, labels in self.when.items())
 
-Draws = Mapping[str, Mapping[str, Option]]
+
+Options = Mapping[str, Option]
+Draws = Mapping[str, Options]
+
+
+def require_draws(draws: Draws) -> None:
+    """Find out whether every draw always has an option.
+
+    Raises:
+        ValueError: for a condition on what is not drawn before, or a case in which nothing may be drawn.
+    """
+    conditions = {name for options in draws.values() for option in options.values() for name in option.when}
+    cases: list[dict[str, str]] = [{}]
+    earlier: dict[str, Options] = {}
+    for name, options in draws.items():
+        for label, option in options.items():
+            for other, labels in option.when.items():
+                if other not in earlier or not set(labels) <= set(earlier[other]):
+                    raise ValueError(f"{name}.{label}.when: no earlier draw {other} has {', '.join(labels)}")
+        fitting = [(case, [label for label, option in options.items() if option.fits(case)]) for case in cases]
+        if empty := [case for case, labels in fitting if not labels]:
+            case = ", ".join(f"{other} is {label}" for other, label in empty[0].items())
+            raise ValueError(f"{name} has no option with a weight{' where ' + case if case else ''}")
+        if name in conditions:
+            cases = [{**case, name: label} for case, labels in fitting for label in labels]
+        earlier[name] = options
 
 
 def change_draws(draws: Draws, changes: Mapping[str, Weights]) -> dict[str, dict[str, Option]]:
@@ -51,23 +83,34 @@ def change_draws(draws: Draws, changes: Mapping[str, Weights]) -> dict[str, dict
         weights = {wanted: 1.0} if isinstance(wanted, str) else dict(wanted)
         if not weights or min(weights.values()) < 0 or not sum(weights.values()):
             raise ValueError(f"draws.{name}: weights are positive numbers, and one of them is not 0")
-        known = draws[name]
         changed[name] = {
-            label: Option(weight=weight, text=known[label].text if label in known else "")
+            label: draws[name].get(label, Option()).model_copy(update={"weight": weight})
             for label, weight in weights.items()
         }
     return changed
 
 
-def draw_option(lot: str, options: Mapping[str, Option]) -> str:
-    """Draw one label by a lot: over many lots in proportion to the weights, the same in every run."""
-    total = sum(option.weight for option in options.values())
-    point = int(hashlib.sha256(lot.encode()).hexdigest()[:13], 16) / 16**13 * total
-    for label, option in options.items():
-        point -= option.weight
+def draw_labels(lot: str, draws: Draws) -> dict[str, str]:
+    """Draw one label of each draw by a lot, in the order of the file.
+
+    Of options that the settings changed none may fit what was drawn before; then any of them is drawn.
+    """
+    drawn: dict[str, str] = {}
+    for name, options in draws.items():
+        fitting = {label: option.weight for label, option in options.items() if option.fits(drawn)}
+        weights = fitting or {label: option.weight for label, option in options.items()}
+        drawn[name] = draw_weighted(f"{lot}|{name}", weights)
+    return drawn
+
+
+def draw_weighted(lot: str, weights: Mapping[T, float]) -> T:
+    """Draw one value by a lot: over many lots in proportion to the weights, the same in every run."""
+    point = int(hashlib.sha256(lot.encode()).hexdigest()[:13], 16) / 16**13 * sum(weights.values())
+    for value, weight in weights.items():
+        point -= weight
         if point < 0:
-            return label
-    return [label for label, option in options.items() if option.weight][-1]
+            return value
+    return [value for value, weight in weights.items() if weight][-1]
 
 
 def describe_draws(draws: Draws, drawn: Mapping[str, str]) -> dict[str, str]:

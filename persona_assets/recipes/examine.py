@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import TemplateSyntaxError
-from pydantic import ValidationError
 
 from persona_assets.errors import PromptError
-from persona_assets.llm.outcomes import Rejected
+from persona_assets.llm.outcomes import Verdict
 from persona_assets.prompts import Demonstration, list_variables
+from persona_assets.recipes.conversations import judge_turn
+from persona_assets.recipes.demonstrations import find_method_flaw
 from persona_assets.recipes.load import load_recipe, order_recipes
-from persona_assets.recipes.make import SourceRow, judge_answer
+from persona_assets.recipes.make import judge_answer
 from persona_assets.recipes.recipe import HUB, Recipe, RecipeFile, variables_of
+from persona_assets.recipes.sources import SourceRow
 from persona_assets.records import PersonaHub
+from persona_assets.row_checks import Rejected, RowChecks
 from persona_assets.yaml_files import find_line
 
 _ROW_COLUMNS = {"family_id", "doc_id", "license"}
@@ -47,7 +50,7 @@ def examine_recipes(folder: Path) -> list[Problem]:
 
     Returns:
         What is wrong: files that are not well formed, unknown variables, missing demonstrations, demonstrations that
-        the recipe itself would refuse. Nothing where all is well.
+        the recipe itself would refuse or flag. Nothing where all is well.
     """
     problems: list[Problem] = []
     loaded: dict[Path, Recipe] = {}
@@ -76,18 +79,11 @@ def _examine(recipe: RecipeFile, others: Mapping[str, RecipeFile]) -> Iterator[F
     known = variables_of(recipe, others.get(recipe.reads), PersonaHub.column_names())
     if recipe.reads in {HUB, *others}:
         yield from _find_unknown(recipe, known)
-    if recipe.method != "zero_shot" and not recipe.demonstrations:
-        yield ["method"], f"method is {recipe.method}, and there are no demonstrations: write some, or set zero_shot"
-    yield from _examine_demonstrations(recipe, known, [])
-    if recipe.begun:
-        yield from _examine_demonstrations(recipe.with_begun_answers(), known, ["begun"])
-
-
-def _examine_demonstrations(recipe: RecipeFile, known: set[str], inside: list[str | int]) -> Iterator[Found]:
+    if flaw := find_method_flaw(recipe, recipe.method, recipe.choose, has_pool=bool(recipe.demonstrations)):
+        yield ["method"], flaw
     for place, demonstration in enumerate(recipe.demonstrations):
         for message in _examine_demonstration(recipe, demonstration, known):
-            location = [*inside, "demonstrations", place]
-            yield location, f"{'.'.join(map(str, [*inside, 'demonstration']))} {place + 1}: {message}"
+            yield ["demonstrations", place], f"demonstration {place + 1}: {message}"
 
 
 def _find_unknown(recipe: RecipeFile, known: set[str]) -> Iterator[Found]:
@@ -106,8 +102,6 @@ def _find_unknown(recipe: RecipeFile, known: set[str]) -> Iterator[Found]:
 
 def _list_templates(recipe: RecipeFile) -> Iterator[tuple[list[str], str]]:
     yield from ((["system"], recipe.system), (["user"], recipe.user))
-    if recipe.begun:
-        yield from ((["begun", part], getattr(recipe.begun, part)) for part in ("system", "user"))
     if recipe.sft:
         yield from ((["sft", part], getattr(recipe.sft, part)) for part in ("system", "user", "assistant"))
     if recipe.conversation:
@@ -127,26 +121,26 @@ def _examine_demonstration(recipe: RecipeFile, demonstration: Demonstration, kno
     if missing:
         yield f"there is no value for {', '.join(missing)}, so that it would take the row's"
         return
-    if recipe.conversation:
-        return
-    flaw = _judge(recipe, demonstration)
-    if flaw:
-        yield f"the recipe itself would refuse it: {flaw}"
-
-
-def _judge(recipe: RecipeFile, demonstration: Demonstration) -> str | None:
-    values = {"persona": "", **dict.fromkeys(recipe.draws, ""), **demonstration.values}
-    source = SourceRow({"persona_id": "", **values}, 0, {}, values)
+    values = {"persona": "", **dict.fromkeys(recipe.all_draws, ""), **demonstration.values}
+    source = SourceRow({"persona_id": "", **values}, 0, "", {}, values)
     try:
-        answer = demonstration.answer
-        read = (
-            recipe.answer_model().model_validate(answer).model_dump()
-            if recipe.answer == "json"
-            else {"text": demonstration.answer_text().strip()}
-        )
-        verdict = judge_answer(recipe, source, read)
-    except ValidationError as error:
-        return " ".join(str(error).split())[:300]
+        verdict = _judge(recipe, demonstration, source)
+    except ValueError as error:
+        yield f"the recipe itself would refuse it: {' '.join(str(error).split())[:300]}"
+        return
     except (KeyError, TypeError) as error:
-        return f"a check wants {error}"
-    return f"{verdict.reason} {verdict.detail}".strip() if isinstance(verdict, Rejected) else None
+        yield f"a check wants {error}"
+        return
+    if isinstance(verdict, Rejected):
+        yield f"the recipe itself would refuse it: {verdict.reason} {verdict.detail}".rstrip()
+    elif flags := verdict.values["flags"]:
+        yield f"the recipe itself would flag it: {', '.join(flags)}"
+
+
+def _judge(recipe: RecipeFile, demonstration: Demonstration, source: SourceRow) -> Verdict:
+    checks = recipe.change_checks(RowChecks())
+    if recipe.conversation:
+        return judge_turn(demonstration.answer_text(), True, source, [], checks)
+    if recipe.answer == "text":
+        return judge_answer(recipe, source, {"text": demonstration.answer_text()}, checks)
+    return judge_answer(recipe, source, recipe.read_demonstration(demonstration), checks)

@@ -1,7 +1,7 @@
 """The fields of a recipe's rows: what an answer must hold, and the columns that it becomes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import dataframely as dy
@@ -26,6 +26,7 @@ class FieldSpec(BaseModel):
         pattern: regular expression that a string fits.
         items: what a list holds.
         fields: what an object holds.
+        is_code: it is code, which no check of prose reads.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +42,7 @@ class FieldSpec(BaseModel):
     pattern: str | None = None
     items: "FieldSpec | None" = None
     fields: dict[str, "FieldSpec"] = Field(default_factory=dict)
+    is_code: bool = False
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
@@ -85,6 +87,17 @@ class FieldSpec(BaseModel):
         annotation = Annotated[kind, Field(description=self.description, **bounds)]
         # Behind the bounds: before them it would take them out of the schema.
         return Annotated[annotation, AfterValidator(_fit_column)] if self.type == "integer" else annotation
+
+    def iter_prose(self, value: Any) -> Iterator[str]:
+        """The texts in a value that are read as prose: no names to choose from, no identifiers, no code."""
+        if self.type == "object":
+            for name, spec in self.fields.items():
+                yield from spec.iter_prose(value[name])
+        elif self.items is not None:
+            for one in value:
+                yield from self.items.iter_prose(one)
+        elif self.type == "string" and not (self.choices or self.from_world or self.pattern or self.is_code):
+            yield str(value)
 
     @property
     def _lengths(self) -> dict[str, Any]:

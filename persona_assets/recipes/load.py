@@ -1,14 +1,16 @@
-"""Reads the recipe files of a project, with the files that they take in: demonstrations and worlds."""
+"""Reads the recipe files of a project, with the files that they take in: demonstrations, draws and worlds."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from persona_assets.errors import PromptError
 from persona_assets.personas.persona_prompts import SEED_PROMPT_FILE
 from persona_assets.prompts import Demonstration, Prompt, hash_files
+from persona_assets.recipes.draws import Option
 from persona_assets.recipes.recipe import HUB, Recipe, RecipeFile
 from persona_assets.recipes.worlds import World
 from persona_assets.yaml_files import find_line, read_yaml, validate_yaml
@@ -16,6 +18,10 @@ from persona_assets.yaml_files import find_line, read_yaml, validate_yaml
 
 class _DemonstrationFile(BaseModel):
     demonstrations: tuple[Demonstration, ...]
+
+
+class _DrawFile(BaseModel):
+    options: dict[str, Option] = Field(min_length=1)
 
 
 def load_recipes(folder: Path) -> list[Recipe]:
@@ -37,7 +43,8 @@ def load_recipe(path: Path) -> Recipe:
     """Read one recipe file.
 
     Args:
-        path: the file. `demonstrations: FILE.yaml` takes in a file beside it, `worlds: [NAME]` those of `../worlds/`.
+        path: the file. `demonstrations: FILE.yaml` and `draws: {NAME: FILE.yaml}` take in files beside it,
+            `worlds: [NAME]` those of `../worlds/`.
 
     Returns:
         The recipe, its version a hash of the file and of all that it takes in.
@@ -48,17 +55,47 @@ def load_recipe(path: Path) -> Recipe:
     source, values = read_yaml(path)
     sources = [source]
     if isinstance(values, dict):
-        for key, take_in in (("demonstrations", _take_demonstrations), ("worlds", _take_worlds)):
+        for key, take_in in _TAKEN_IN.items():
             if key in values:
                 values[key], more = take_in(path, source, values[key])
                 sources += more
     content = validate_yaml(path, source, values, RecipeFile)
     inferring = path.parent.parent / SEED_PROMPT_FILE
-    asked = (content, content.with_begun_answers())
-    if any(one.demonstrations_without_persona() for one in asked) and inferring.is_file():
+    if content.demonstrations_without_persona() and inferring.is_file():
         # Their personas are inferred by that prompt, so an edit of it makes other rows.
         sources.append(inferring.read_bytes())
     return Prompt(path.stem, hash_files(*sources), content)
+
+
+def load_demonstrations(path: Path, recipe: RecipeFile) -> list[Demonstration]:
+    """Read a file of demonstrations of one's own, in place of those of a recipe.
+
+    Args:
+        path: a YAML list, or a JSONL file. Each item has `values` and `answer`, or `persona` and `answer`, or `persona`
+            and the fields of the answer.
+        recipe: the recipe, which reads each answer as one of a model.
+
+    Returns:
+        The demonstrations; what the recipe draws and an item does not say is empty.
+
+    Raises:
+        PromptError: naming the file and what is wrong with which item.
+    """
+    items = _read_jsonl(path) if path.suffix == ".jsonl" else read_yaml(path)[1]
+    if not isinstance(items, list) or not items:
+        raise PromptError(f"{path} holds no list of demonstrations, each with persona and answer. Correct it.")
+    unsaid = dict.fromkeys([*recipe.all_draws, *(f"{name}_text" for name in recipe.all_draws)], "")
+    read: list[Demonstration] = []
+    for number, item in enumerate(items, start=1):
+        try:
+            one = Demonstration.model_validate(_arrange(item, recipe))
+            if recipe.fields:
+                recipe.read_demonstration(one)
+        except ValueError as error:
+            problem = " ".join(str(error).split())[:300]
+            raise PromptError(f"{path}: demonstration {number} is none of recipe {recipe.asset}: {problem}.") from None
+        read.append(one.model_copy(update={"values": {**unsaid, **one.values}}))
+    return read
 
 
 def order_recipes(recipes: list[Recipe], folder: Path) -> list[Recipe]:
@@ -90,7 +127,35 @@ def _add_in_order(
         if source not in by_name:
             raise PromptError(f"Recipe {recipe.name} reads {source}; it may read {HUB} or another recipe's asset.")
         _add_in_order(by_name[source], by_name, ordered, (*path, name))
+        _require_own(recipe, by_name[source])
     ordered[name] = recipe
+
+
+def _require_own(recipe: Recipe, source: Recipe) -> None:
+    own = recipe.content.agreement.own if recipe.content.agreement else None
+    if own and own not in source.content.schema_class().column_names():
+        raise PromptError(
+            f"Recipe {recipe.name} compares answers with {own} (agreement.own), which is no column of"
+            f" {source.content.asset}."
+        )
+
+
+def _read_jsonl(path: Path) -> list[Any]:
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise PromptError(f"{path} cannot be read as JSON lines: {error}. Correct it.") from None
+
+
+def _arrange(item: Any, recipe: RecipeFile) -> Any:
+    if not isinstance(item, dict) or "values" in item:
+        return item
+    is_flat = recipe.answer == "json" and set(recipe.fields) <= set(item)
+    answer = {name: item[name] for name in recipe.fields} if is_flat else item.get("answer")
+    values = {
+        name: value for name, value in item.items() if name != "answer" and not (is_flat and name in recipe.fields)
+    }
+    return {"values": values, "answer": answer}
 
 
 def _take_demonstrations(path: Path, _: bytes, value: Any) -> tuple[Any, list[bytes]]:
@@ -100,6 +165,20 @@ def _take_demonstrations(path: Path, _: bytes, value: Any) -> tuple[Any, list[by
     source, values = read_yaml(file)
     read = validate_yaml(file, source, {"demonstrations": values}, _DemonstrationFile)
     return [one.model_dump() for one in read.demonstrations], [source]
+
+
+def _take_draws(path: Path, _: bytes, value: Any) -> tuple[Any, list[bytes]]:
+    if not isinstance(value, dict):
+        return value, []
+    taken, sources = dict(value), []
+    for name, options in value.items():
+        if isinstance(options, str):
+            file = path.parent / options
+            source, values = read_yaml(file)
+            read = validate_yaml(file, source, {"options": values}, _DrawFile)
+            taken[name] = {label: option.model_dump() for label, option in read.options.items()}
+            sources.append(source)
+    return taken, sources
 
 
 def _take_worlds(path: Path, source: bytes, value: Any) -> tuple[Any, list[bytes]]:
@@ -118,3 +197,6 @@ def _take_worlds(path: Path, source: bytes, value: Any) -> tuple[Any, list[bytes
         worlds[name] = validate_yaml(file, content, facts, World).model_dump()
         sources.append(content)
     return worlds, sources
+
+
+_TAKEN_IN = {"demonstrations": _take_demonstrations, "draws": _take_draws, "worlds": _take_worlds}

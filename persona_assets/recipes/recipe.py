@@ -4,27 +4,31 @@ The file is a prompt file with more keys: what it reads, what it draws, the fiel
 row must pass, and how a row becomes a training example. Dropping a file in makes an asset.
 """
 
+import json
 import re
 from collections.abc import Iterable
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import dataframely as dy
 import polars as pl
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
-from persona_assets.personas.draws import draw
 from persona_assets.prompts import Demonstration, Prompt, PromptFile, list_variables
 from persona_assets.recipes.derive import DERIVED
-from persona_assets.recipes.draws import Option
+from persona_assets.recipes.draws import Draws, Option, require_draws
 from persona_assets.recipes.fields import NAME, FieldSpec, build_model
-from persona_assets.recipes.recipe_parts import Agreement, BegunRecipe, Conversation, TrainingExample, check_known
+from persona_assets.recipes.recipe_parts import Agreement, Conversation, TrainingExample
 from persona_assets.recipes.worlds import World
 from persona_assets.records import RECIPE_COLUMNS, SCHEMAS, recipe_schema
+from persona_assets.row_checks import CheckSettings, RowChecks, require_checks
 from persona_assets.settings import Choice, Method
 
 HUB = "persona_hub"
+WORLD = "world"
+CONVERSATION_VARIABLES = ("transcript", "partner", "turn", "is_first", "is_last")
 _COLUMNS = {*RECIPE_COLUMNS, "doc_id", "license", "family_id"}
 _ASSETS = {*SCHEMAS, "sft_dataset"}
+_QUOTED = re.compile(r'"([^"]+)"|“([^“”]+)”')
 
 
 class RecipeFile(PromptFile):
@@ -32,23 +36,23 @@ class RecipeFile(PromptFile):
 
     asset: str
     reads: str = HUB
-    method: Method = Field("persona_few_shot", description="What of the demonstrations the model is shown.")
+    method: Method = Field("zero_shot", description="What of the demonstrations the model is shown.")
     shown: int | None = Field(None, ge=1, description="Demonstrations shown of those there are; none: all.")
-    choose: Choice = Field("first", description="The first of them, or those whose persona is nearest to the row's.")
-    draws: dict[str, dict[str, Option]] = Field(default_factory=dict)
+    choose: Choice = Field(
+        "random", description="Those drawn by row, those whose persona is nearest to the row's, or the first."
+    )
+    draws: dict[str, dict[str, Option]] = Field(
+        default_factory=dict, description="Drawn in this order; in the file also the name of a file of options."
+    )
     worlds: dict[str, World] = Field(default_factory=dict, description="In the file: names of files of worlds/.")
     answer: Literal["text", "json"] = "text"
-    pattern: tuple[str, ...] = Field(
-        (),
-        description="Regular expression with a named group a field, for plain text answers, or several, of which the"
-        " first one counts that fits; none: one field.",
+    pattern: str | None = Field(
+        None, description="Regular expression with a named group a field, for plain text answers; none: one field."
     )
     fields: dict[str, FieldSpec] = Field(default_factory=dict)
     derive: dict[str, str] = Field(default_factory=dict, description="Further columns, each by a named function.")
-    checks: tuple[str, ...] = ()
-    prefer: Literal["near_persona", "first"] = "first"
-    begun: BegunRecipe | None = Field(
-        None, description="What a model is asked that goes on with an answer; others never see it."
+    checks: Annotated[dict[str, CheckSettings], AfterValidator(require_checks)] = Field(
+        default_factory=dict, description="Checks on top of those of every text, and levels in place of [checks]."
     )
     agreement: Agreement | None = None
     conversation: Conversation | None = None
@@ -64,11 +68,6 @@ class RecipeFile(PromptFile):
             raise ValueError(f"{name} is an asset of the pipeline already")
         return name
 
-    @field_validator("pattern", mode="before")
-    @classmethod
-    def _list_patterns(cls, pattern: Any) -> Any:
-        return (pattern,) if isinstance(pattern, str) else pattern
-
     @field_validator("fields")
     @classmethod
     def _check_fields(cls, fields: dict[str, FieldSpec]) -> dict[str, FieldSpec]:
@@ -77,15 +76,16 @@ class RecipeFile(PromptFile):
     @field_validator("draws")
     @classmethod
     def _check_draws(cls, draws: dict[str, dict[str, Option]]) -> dict[str, dict[str, Option]]:
-        for name, options in draws.items():
-            if not sum(option.weight for option in options.values()):
-                raise ValueError(f"{name} has no option with a weight")
+        require_draws(draws)
         return _check_names(draws)
 
-    @field_validator("checks")
+    @field_validator("checks", mode="before")
     @classmethod
-    def _check_checks(cls, checks: tuple[str, ...]) -> tuple[str, ...]:
-        return check_known(checks)
+    def _read_checks(cls, checks: Any) -> Any:
+        if isinstance(checks, list | tuple):
+            return {name: {} for name in checks}
+        # A bare off is false in YAML.
+        return {name: "off" if level is False else level for name, level in dict(checks).items()}
 
     @field_validator("derive")
     @classmethod
@@ -101,34 +101,60 @@ class RecipeFile(PromptFile):
             raise ValueError("a recipe has fields, or is a conversation")
         if self.answer == "text" and self.fields:
             self._check_pattern()
-        elif self.begun:
-            raise ValueError("begun: only answers in plain text are begun")
         if not self.worlds and any(spec.from_world for spec in self.fields.values()):
             raise ValueError("from_world: the recipe has no worlds")
-        if self.agreement and self.agreement.field not in self.fields:
-            raise ValueError(f"agreement: {self.agreement.field} is none of the fields")
+        if self.worlds and WORLD in self.draws:
+            raise ValueError(f"draws: {WORLD} is drawn of the worlds already")
+        if self.agreement:
+            self._check_agreement(self.agreement)
         return self
 
     def _check_pattern(self) -> None:
-        for pattern in self.pattern:
-            try:
-                groups = set(re.compile(pattern).groupindex)
-            except re.error as error:
-                raise ValueError(f"pattern: {error}") from None
-            if groups != set(self.fields):
-                raise ValueError(f"pattern: its groups are {sorted(groups)}, the fields {sorted(self.fields)}")
-        if not self.pattern and len(self.fields) > 1:
-            raise ValueError("pattern: a plain text answer with several fields wants one")
+        if self.pattern is None:
+            if len(self.fields) > 1:
+                raise ValueError("pattern: a plain text answer with several fields wants one; or set answer: json")
+            return
+        try:
+            groups = set(re.compile(self.pattern).groupindex)
+        except re.error as error:
+            raise ValueError(f"pattern: {error}") from None
+        if groups != set(self.fields):
+            raise ValueError(f"pattern: its groups are {sorted(groups)}, the fields {sorted(self.fields)}")
+
+    def _check_agreement(self, agreement: Agreement) -> None:
+        if agreement.field not in self.fields:
+            raise ValueError(f"agreement: {agreement.field} is none of the fields")
+        votes = (self.candidates or agreement.at_least) + (agreement.program is not None)
+        if votes < agreement.at_least:
+            raise ValueError(
+                f"agreement: candidates is {self.candidates}, and at_least {agreement.at_least} answers must agree, so"
+                " that every one would be refused; raise candidates, or lower at_least"
+            )
 
     @property
-    def turns_per_row(self) -> int:
+    def turns_per_row(self) -> float:
         """Questions that one row takes: of a conversation every turn, but for one that the row read opens with."""
-        return 2 * self.conversation.user_turns - bool(self.conversation.opening) if self.conversation else 1
+        return self.conversation.questions if self.conversation else 1.0
+
+    @property
+    def names_persona(self) -> bool:
+        """Whether the prompt says something of the persona."""
+        return "persona" in list_variables(self.system) | list_variables(self.user)
+
+    @property
+    def all_draws(self) -> Draws:
+        """What is drawn for each row: the draws, and one of the worlds."""
+        worlds = {name: Option(text=world.title) for name, world in self.worlds.items()}
+        return {**self.draws, WORLD: worlds} if worlds else self.draws
 
     @property
     def drawn_columns(self) -> list[str]:
         """The columns for what is drawn for each row."""
-        return [*self.draws, *(["world"] if self.worlds else [])]
+        return [*self.all_draws, *(["world_title"] if self.worlds else [])]
+
+    def change_checks(self, checks: RowChecks) -> RowChecks:
+        """The checks of the project, with the levels and parameters that the file sets."""
+        return checks.change({name: one for name, one in self.checks.items() if one.level or one.parameters})
 
     def schema_class(self) -> type[dy.Schema]:
         """The schema of the recipe's table."""
@@ -168,25 +194,45 @@ class RecipeFile(PromptFile):
                     )
         return build_model(f"Answer_{self.asset}", fields)
 
-    def with_begun_answers(self) -> Self:
-        """The same recipe for a model whose answers are begun."""
-        if self.begun is None:
-            return self
-        asked = {name: getattr(self.begun, name) for name in ("system", "user", "max_tokens", "demonstrations")}
-        return self.model_copy(update={**asked, "checks": (*self.checks, *self.begun.checks)})
+    def read_text(self, text: str) -> dict[str, Any]:
+        """Read the fields of an answer in plain text.
 
-    def draw_opening(self, row_id: str, sample: int) -> str | None:
-        """Draw how the answer about a row begins, of a model whose answers are begun; equal for an equal row."""
-        return draw(f"opening {self.asset} {row_id} {sample}", self.begun.openings, 1)[0] if self.begun else None
+        Raises:
+            ValueError: if it does not have them.
+        """
+        if self.pattern is None:
+            found = {next(iter(self.fields)): strip_quotes(text)}
+        elif match := re.search(self.pattern, text):
+            found = {name: (match.group(name) or "").strip() for name in self.fields}
+        else:
+            raise ValueError("the answer does not fit the recipe's pattern")
+        return self.answer_model().model_validate(found).model_dump()
+
+    def read_demonstration(self, demonstration: Demonstration) -> dict[str, Any]:
+        """Read the fields of a demonstration's answer as those of a model's.
+
+        Raises:
+            ValueError: if it does not have them.
+        """
+        if self.answer == "text":
+            return self.read_text(demonstration.answer_text())
+        answer = demonstration.answer
+        return (
+            self.answer_model().model_validate(json.loads(answer) if isinstance(answer, str) else answer).model_dump()
+        )
 
     def demonstrations_without_persona(self) -> list[Demonstration]:
         """The demonstrations that want a persona and have none."""
-        if "persona" not in list_variables(self.system) | list_variables(self.user):
-            return []
-        return [one for one in self.demonstrations if not one.values.get("persona")]
+        return [one for one in self.demonstrations if not one.values.get("persona")] if self.names_persona else []
 
 
 Recipe = Prompt[RecipeFile]
+
+
+def strip_quotes(text: str) -> str:
+    """Take away the quotation marks around a whole text, and none that belong to it."""
+    found = _QUOTED.fullmatch(text.strip())
+    return (found[1] or found[2]).strip() if found else text.strip()
 
 
 def _conversation_columns() -> dict[str, dy.Column]:
@@ -196,7 +242,6 @@ def _conversation_columns() -> dict[str, dy.Column]:
         "partner": dy.String(nullable=True, description="Its text."),
         "turns": dy.List(turn, min_length=2, description="The persona's turns are the user's."),
         "n_user_turns": dy.Int32(min=1),
-        "is_ended": dy.Bool(description="The persona said that it has what it wanted; else it was cut off."),
     }
 
 
@@ -219,5 +264,5 @@ def variables_of(recipe: RecipeFile, source: RecipeFile | None, hub: Iterable[st
         hub: the columns of persona_hub.
     """
     columns = set(source.schema_class().column_names()) if source else set(hub)
-    drawn = {*recipe.drawn_columns, *(f"{name}_text" for name in recipe.draws)}
-    return columns | drawn | ({"transcript", "partner", "turn"} if recipe.conversation else set())
+    drawn = {*recipe.drawn_columns, *(f"{name}_text" for name in recipe.all_draws)}
+    return columns | drawn | (set(CONVERSATION_VARIABLES) if recipe.conversation else set())

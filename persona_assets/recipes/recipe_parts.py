@@ -1,11 +1,11 @@
-"""The parts of a recipe file that are more than a value: how rows agree, converse, are begun and become examples."""
+"""The parts of a recipe file that are more than a value: how rows agree, converse and become examples."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from persona_assets.prompts import BegunPrompt, Demonstration, PromptFile
-from persona_assets.recipes.checks import CHECKS
+from persona_assets.prompts import PromptFile
+from persona_assets.recipes.draws import draw_weighted
 
 
 class TrainingExample(BaseModel):
@@ -33,6 +33,8 @@ class Agreement(BaseModel):
         at_least: how many must agree.
         program: how a program is asked for that prints this field's value; it is one more answer where
             `sandbox.enabled` is set.
+        own: column of the row read with the answer of whoever wrote it: a row that is not equivalent to it is
+            doubted, `answer_differs`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +42,7 @@ class Agreement(BaseModel):
     field: str
     at_least: int = Field(2, ge=1)
     program: PromptFile | None = None
+    own: str | None = None
 
 
 class AssistantPrompt(BaseModel):
@@ -48,18 +51,17 @@ class AssistantPrompt(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     system: str
-    temperature: float = Field(0.7, ge=0, le=2)
-    max_tokens: int = Field(512, ge=1)
+    temperature: float | None = Field(None, ge=0, le=2, description="None: that of the file.")
+    max_tokens: int | None = Field(2_048, ge=1, description="None: that of the file.")
 
 
 class Conversation(BaseModel):
     """The row is a conversation: the persona speaks by the file's own prompt, and somebody answers.
 
     Attributes:
-        partner: assistant (a helpful model) or persona (another one of the hub).
+        partner: assistant (a helpful model) or persona (another one of the hub, by the same prompt).
         opening: template of the persona's first turn over the row that is read; none: the persona is asked for it.
-        user_turns: turns of the persona at most.
-        end_mark: what the persona says alone when it has what it wanted.
+        user_turns: weights by the number of the persona's turns, one of which is drawn for each row.
         assistant: how the assistant answers.
     """
 
@@ -67,9 +69,22 @@ class Conversation(BaseModel):
 
     partner: Literal["assistant", "persona"] = "assistant"
     opening: str = ""
-    user_turns: int = Field(3, ge=1, le=20)
-    end_mark: str = "[END]"
+    user_turns: dict[int, float] = Field({3: 1.0}, min_length=1)
     assistant: AssistantPrompt | None = None
+
+    @field_validator("user_turns", mode="before")
+    @classmethod
+    def _read_number(cls, value: Any) -> Any:
+        return {value: 1.0} if isinstance(value, int) else value
+
+    @field_validator("user_turns")
+    @classmethod
+    def _check_turns(cls, weights: dict[int, float]) -> dict[int, float]:
+        if not all(1 <= number <= 50 for number in weights):
+            raise ValueError("a conversation has 1 to 50 turns of the user")
+        if min(weights.values()) < 0 or not sum(weights.values()):
+            raise ValueError("weights are not negative, and one of them is not 0")
+        return weights
 
     @model_validator(mode="after")
     def _check_assistant(self) -> "Conversation":
@@ -77,35 +92,12 @@ class Conversation(BaseModel):
             raise ValueError("assistant: the prompt of an assistant, where the partner is one")
         return self
 
+    @property
+    def questions(self) -> float:
+        """Turns that a model is asked for, on average."""
+        mean = sum(number * weight for number, weight in self.user_turns.items()) / sum(self.user_turns.values())
+        return 2 * mean - bool(self.opening)
 
-class BegunRecipe(BegunPrompt):
-    """What a model is asked whose answers are begun, in plain text.
-
-    Attributes:
-        sentences: that are kept of an answer.
-        openings: how its answers may begin, drawn for each row.
-        demonstrations: in place of those of the recipe.
-        checks: that a row must pass beside those of the recipe.
-    """
-
-    sentences: int = Field(gt=0)
-    openings: tuple[str, ...] = Field(min_length=1)
-    demonstrations: tuple[Demonstration, ...] = ()
-    checks: tuple[str, ...] = ()
-
-    @field_validator("checks")
-    @classmethod
-    def _check_checks(cls, checks: tuple[str, ...]) -> tuple[str, ...]:
-        return check_known(checks)
-
-
-def check_known(checks: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the names of checks back.
-
-    Raises:
-        ValueError: for those that are none.
-    """
-    unknown = [check for check in checks if check not in CHECKS]
-    if unknown:
-        raise ValueError(f"{', '.join(unknown)} unknown; there are {', '.join(sorted(CHECKS))}")
-    return checks
+    def draw_user_turns(self, lot: str) -> int:
+        """Draw the number of the persona's turns by a lot."""
+        return draw_weighted(f"{lot}|turns", self.user_turns)
