@@ -18,7 +18,7 @@ from persona_assets.recipes.conversations import make_conversations
 from persona_assets.recipes.demonstrations import decides_by_embedding
 from persona_assets.recipes.make import Workshop, make_items
 from persona_assets.recipes.recipe import HUB, Recipe
-from persona_assets.records import polars_schema
+from persona_assets.records import polars_schema, without_flags
 from persona_assets.resources import Project
 from persona_assets.settings import TaskSettings
 from persona_assets.tables import TableInfo
@@ -54,15 +54,16 @@ def _build_recipe(recipe: Recipe, seed_prompt: Prompt[SeedPrompt], pool: PoolOf)
         context: dg.AssetExecutionContext, config: RecipeConfig, project: dg.ResourceParam[Project]
     ) -> dg.MaterializeResult[TableInfo]:
         shard = context.partition_key
-        source = project.lake.scan(content.reads, shard)
-        rows = source.select(pl.len()).collect().item()
         task = config.merge(project.settings.task(content.asset))
+        excluded = project.settings.defaults.exclude_flags if task.exclude_flags is None else task.exclude_flags
+        source = without_flags(project.lake.scan(content.reads, shard), excluded)
+        rows = source.select(pl.len()).collect().item()
         make = make_conversations if content.conversation else make_items
         workshop = Workshop(
             seed_prompt,
             project.open_meter().compare,
             project.settings.sandbox,
-            project.lake.scan(HUB, shard).select("persona_id", "persona").collect()
+            without_flags(project.lake.scan(HUB, shard), excluded).select("persona_id", "persona").collect()
             if _wants_partners(recipe)
             else None,
         )

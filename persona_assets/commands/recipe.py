@@ -1,11 +1,9 @@
 """`persona-assets recipe`: write a recipe file, examine all of them, try one on a persona."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 from rich.console import Console
 
 from persona_assets.accounting import Accounting
@@ -15,7 +13,7 @@ from persona_assets.llm.usage import Usage
 from persona_assets.personas.persona_prompts import load_seed_prompt
 from persona_assets.recipes.conversations import make_conversations
 from persona_assets.recipes.examine import examine_recipes
-from persona_assets.recipes.load import load_recipes
+from persona_assets.recipes.load import load_recipe, load_recipes
 from persona_assets.recipes.make import Workshop, make_items
 from persona_assets.recipes.recipe import HUB, Recipe
 from persona_assets.records import content_id
@@ -30,38 +28,45 @@ description: One sentence on what a row is, for the catalogue.
 # What of the demonstrations below the model is shown: zero_shot, few_shot or persona_few_shot.
 method: persona_few_shot
 system: >-
-  You write ... for a given person. Say what belongs in it, what does not, how long it is and what its first line is.
+  You write ... for a given person. Say what makes one good, what it must not hold, and how long it is.
 user: |-
   {{% if persona %}}
   Person: {{{{ persona | plain }}}}
   {{% endif %}}
-  Tone: {{{{ tone_text | plain }}}}.
-  Write it.
-# Drawn for each row, by its id: a column, and the variables `tone` and `tone_text`. Delete it, and its line above.
+  Tone: {{{{ tone_text | plain }}}}
+  Part of this person's life: {{{{ facet_text | plain }}}}
+
+  Write it, in the language of the person's description. Answer with a JSON object: {{"title": ..., "text": ...}}
+# Drawn for each row, by its id: a column, and the variables `tone` and `tone_text`. A file holds options, too.
 draws:
   tone:
     plain: {{weight: 2, text: "plain and short"}}
     warm: {{weight: 1, text: "warm, with a detail of the person's day"}}
+  facet: draws/facets.yaml
+# Better a dozen, of different people, so that rows do not resemble one; a file beside this one may hold them.
 demonstrations:
-  - values: {{persona: A lighthouse keeper who repairs clocks in the long nights., tone_text: plain and short}}
-    answer: |-
-      Title: ...
-      Text: what a perfect answer looks like, in full.
-# Named groups of the pattern are the fields; `answer: json` does without a pattern.
-answer: text
-pattern: '(?is)^\\s*title:\\s*(?P<title>[^\\n]+)\\n+\\s*text:\\s*(?P<text>.+)$'
+  - values:
+      persona: A lighthouse keeper who repairs clocks in the long nights.
+      tone_text: plain and short
+      facet_text: the work itself or the daily routine
+    answer:
+      title: A title as it should be
+      text: What a perfect answer looks like, in full.
+# How many of them are shown, drawn for each row; `nearest` takes those whose persona is nearest.
+shown: 3
+choose: random
+answer: json
 fields:
-  title: {{description: A line that names it., min_length: 3, max_length: 120}}
-  text: {{description: The text., min_length: 20, max_length: 2000}}
-checks: [is_not_the_persona, speaks_as_person]
+  title: {{description: A line that names it., max_length: 300}}
+  text: {{description: The text., max_length: 8000}}
+# Every text is checked for contact data, repetition and more; a check that flags wrongly here can be off.
+checks: {{breaks_off: "off"}}
 # How a row becomes a training example. Name the asset in prompts/mixes/, too.
 sft:
   user: "Write ... with the title {{{{ title }}}}."
   assistant: "{{{{ text }}}}"
-temperature: 0.7
-top_p: 0.95
-max_tokens: 300
-candidates: 2
+temperature: 0.8
+max_tokens: 2048
 """
 
 
@@ -75,9 +80,12 @@ def write_recipe(settings: Settings, console: Console, name: str) -> None:
     taken = {recipe.content.asset for recipe in load_recipes(path.parent)}
     if path.exists() or name in taken:
         raise PromptError(f"There is a recipe {name} already. Choose another name, or edit the file in {path.parent}.")
-    text = _NEW.format(name=name)
-    _validate_name(path, text)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(_NEW.format(name=name), encoding="utf-8")
+    try:
+        load_recipe(path)
+    except PromptError:
+        path.unlink()
+        raise
     console.print(f"Wrote {path}. Edit it, then:", markup=False, soft_wrap=True)
     console.print("  persona-assets recipe check", markup=False)
     console.print(f'  persona-assets recipe try {name} --persona "A nurse who plays chess."', markup=False)
@@ -124,18 +132,11 @@ def try_recipe(settings: Settings, console: Console, name: str, persona: str) ->
         project.close()
 
 
-def _validate_name(path: Path, text: str) -> None:
-    from persona_assets.recipes.recipe import RecipeFile
-    from persona_assets.yaml_files import validate_yaml
-
-    validate_yaml(path, text.encode(), yaml.safe_load(text), RecipeFile)
-
-
 def _describe_persona(persona: str) -> dict[str, Any]:
     persona_id = content_id("per", persona)
     return {
         "persona_id": persona_id, "persona": persona, "language": "und", "round": 0, "parent_id": None,
-        "root_id": persona_id, "relation": None, "doc_id": None, "license": "unknown", "response_keys": [],
+        "root_id": persona_id, "relation": None, "doc_id": None, "license": "unknown", "flags": [], "response_keys": [],
     }  # fmt: skip
 
 
@@ -148,7 +149,8 @@ async def _make_row(project: Project, recipe: Recipe, rows: pl.DataFrame) -> Bat
     )
     make = make_conversations if recipe.content.conversation else make_items
     try:
-        asker = Asker(client, recipe, recipe.content.asset, "try", settings)
+        defaults, checks = project.settings.defaults, project.settings.row_checks()
+        asker = Asker(client, recipe, recipe.content.asset, "try", settings, defaults, checks)
         batches = [batch async for batch in make(asker, rows.lazy(), workshop)]
     finally:
         await client.close()
@@ -172,7 +174,10 @@ def _print(console: Console, recipe: Recipe, made: Batch) -> None:
 
 
 def _print_value(console: Console, column: str, value: Any) -> None:
-    if column == "turns":
+    if column == "flags":
+        if value:
+            console.print(f"  flagged: {', '.join(value)}", markup=False)
+    elif column == "turns":
         for turn in value:
             console.print(f"  {turn['role']}: {turn['content']}", markup=False, soft_wrap=True)
     else:

@@ -15,7 +15,7 @@ from persona_assets.llm.tasks import answer_task, run_tasks
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
 
 LEAST, MOST = 1, 5
-_HIDDEN = ("persona", "persona_id", "response_keys", "model", "license", "is_new")
+_HIDDEN = ("persona", "persona_id", "response_keys", "model", "license", "is_new", "flags")
 _RUBRICS = {
     "seed_personas": "personas",
     "expanded_personas": "personas",

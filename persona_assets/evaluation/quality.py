@@ -101,7 +101,7 @@ def measure_quality(
         rows=rows.height,
         sampled=sample.height,
         valid=good / parsed,
-        refused=accounting.quarantined["refused"] / parsed,
+        refused=accounting.quarantined["refusal"] / parsed,
         median_chars=float(sample["text"].str.len_chars().median() or 0),  # type: ignore[arg-type]
         distinct_1=_measure_distinct(words, 1),
         distinct_2=_measure_distinct(words, 2),

@@ -11,14 +11,12 @@ from persona_assets.row_checks import Doubt, RowChecks
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w{2,}")
 _WEB = re.compile(r"(?:https?://|www\.)[^\s)>\]]+", re.IGNORECASE)
-_PHONE = re.compile(r"(?<![\w.,])(\+?\(?\d[\d\s().\-–/]{6,}\d)(?!\w)")
-_YEAR = r"(?:1[0-9]|20)\d\d"
-_NO_PHONE = re.compile(
-    rf"{_YEAR}(?:\s*[-–/\s]\s*{_YEAR})+"  # years
-    r"|\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}"  # a date
-    r"|[1-9]\d{0,2}(?:[ .]\d{3})+"  # a number, grouped by thousands
-    r"|\d+\.\d+"  # a decimal fraction
+# With a country's code, with the 0 of a trunk call and a gap, or grouped as in North America: other digits are sums.
+_PHONE = re.compile(
+    r"(?<![\w.,/*^=])(\+\d(?:[ .()/–-]{0,2}\d){7,}|(?=[\d()]*[ ./–-]{1,2}\(?\d)\(?0\d(?:[ .()/–-]{0,2}\d){6,}"
+    r"|\([2-9]\d{2}\) ?\d{3}[ .-]\d{4}|[2-9]\d{2}[.-]\d{3}[.-]\d{4})(?![\w/]|\s*[=*×^])"
 )
+_NO_PHONE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}(?:\s*[-–]\s*[\d./-]+)?|\d+\.\d+")  # dates, decimal fractions
 _EXAMPLE_DOMAIN = re.compile(r"(?:@|//|\.)(?:example|localhost|test)\b|127\.0\.0\.1", re.IGNORECASE)
 _ASSISTANT = re.compile(
     r"^\W*(?:(?:sure|certainly|absolutely|of course)[!,.:]? (?:here|i can|i['’]d|i would|let me)\b"
@@ -113,8 +111,10 @@ def doubt_voice(text: str) -> Iterator[Doubt]:
 def find_contact(text: str, sources: Sequence[str] = ()) -> str | None:
     """Find an e-mail address, a web address or a telephone number that no source has."""
     for found in (*_EMAIL.findall(text), *_WEB.findall(text), *filter(_is_phone, _PHONE.findall(text))):
-        if not _EXAMPLE_DOMAIN.search(found) and not any(found in source for source in sources):
-            return str(found)
+        # The mark that ends the sentence is not part of the address.
+        address = found.rstrip(".,;:!?'\"’”»*`")
+        if not _EXAMPLE_DOMAIN.search(address) and not any(address in source for source in sources):
+            return str(address)
     return None
 
 
@@ -168,4 +168,4 @@ def _ends_in_list_or_code(text: str) -> bool:
 
 
 def _is_phone(number: str) -> bool:
-    return sum(character.isdigit() for character in number) >= 8 and not _NO_PHONE.fullmatch(number.strip())
+    return not _NO_PHONE.fullmatch(number.strip())

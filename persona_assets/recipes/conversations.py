@@ -201,12 +201,12 @@ def _open(talk: _Talk) -> list[Message]:
 
 
 def _find_partner(source: SourceRow, partners: pl.DataFrame | None) -> _Partner | None:
-    if partners is None or partners.height < 2:
+    if partners is None or partners.is_empty():
         return None
-    place = int(content_id("lot", source.lot, "partner")[4:14], 16)
-    drawn, following = partners.row(place % partners.height), partners.row((place + 1) % partners.height)
-    # Nobody talks with themselves; ids are unique, so the next one is another.
-    return _Partner(*(drawn if drawn[0] != source.columns["persona_id"] else following))
+    place, own = int(content_id("lot", source.lot, "partner")[4:14], 16), source.columns["persona_id"]
+    # Nobody talks with themselves; ids are unique, so the next one is another, if there is one.
+    drawn = next((row for step in (0, 1) if (row := partners.row((place + step) % partners.height))[0] != own), None)
+    return _Partner(*drawn) if drawn else None
 
 
 def _make_row(recipe: RecipeFile, outcome: Outcome[SourceRow]) -> dict[str, Any]:
