@@ -81,7 +81,10 @@ _PERSON_BEFORE = (
     rf"|von|par|por|av|di|{_SAYS}),?\s+"
 )
 # A place or a thing is where, when or of which something is.
-_THING_BEFORE = r"\b(?i:in|near|the|during|since|across|throughout|around|outside|at|en|à|au|im|bei|i|på)\s+"
+_THING_BEFORE = (
+    r"\b(?i:in|near|the|during|since|across|throughout|around|outside|at|en|à|au|im|bei|i|på|die|der|das|la|le|el|il)"
+    r"\s+"
+)
 
 
 def clean_persona(said: str) -> str:
