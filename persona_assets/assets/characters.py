@@ -13,7 +13,7 @@ from persona_assets.assets.specs import model_asset
 from persona_assets.characters.answer import answer_sessions
 from persona_assets.characters.profiles import make_profiles
 from persona_assets.characters.rewrite import rewrite_sessions
-from persona_assets.characters.sessions import Session, draw_sessions, draw_with_own, make_own_sessions
+from persona_assets.characters.sessions import Session, draw_sessions, draw_with_own, limit_sessions, make_own_sessions
 from persona_assets.characters.suggestions import FREE, ProfilePrompt, load_profile_prompt
 from persona_assets.llm.asker import Asker
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
@@ -96,7 +96,7 @@ def _build_dialogues(
             sessions = draw_with_own(characters, usable, own_sessions, settings, shard)
         else:
             sessions = draw_sessions(characters, usable, settings, shard)
-        sessions = sessions[: config.merge(project.settings.task(name)).limit]
+        sessions = limit_sessions(sessions, config.merge(project.settings.task(name)).limit)
         read = ("character_profiles", *((OWN_INSTRUCTIONS, "persona_hub") if takes_own else ()))
         return materialise_with_model(
             context,

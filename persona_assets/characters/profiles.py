@@ -23,6 +23,7 @@ from persona_assets.llm.tasks import (
     collect_batches,
     run_tasks,
 )
+from persona_assets.personas.draws import draw_rows
 from persona_assets.personas.text_checks import doubt_text, doubt_voice
 from persona_assets.records import CharacterProfiles, content_id, polars_schema
 from persona_assets.row_checks import RowChecks
@@ -81,7 +82,8 @@ async def make_profiles(
         Batches of character_profiles.
     """
     limits = [limit for limit in (settings.limit, asker.settings.limit) if limit is not None]
-    tasks = _plan(asker, personas.head(min(limits)) if limits else personas)
+    drawn = draw_rows(personas, min(limits, default=None), "persona_id", asker.task)
+    tasks = _plan(asker, drawn)
 
     async def work(task: Task[PersonaContext]) -> Outcome[PersonaContext]:
         return await answer_task(asker.client, task, partial(judge_profile, asker.checks))

@@ -39,7 +39,7 @@ async def rewrite_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]
     Yields:
         Batches of dialogues_r.
     """
-    tasks = (_plan(asker, session) for session in sessions)
+    tasks = (plan_rewrite(asker, session) for session in sessions)
 
     async def work(task: Task[Session]) -> Outcome[Session]:
         return await answer_task(asker.client, task, partial(judge_rewrite, asker.checks))
@@ -48,7 +48,8 @@ async def rewrite_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]
         yield batch
 
 
-def _plan(asker: Asker[PromptFile], session: Session) -> Task[Session]:
+def plan_rewrite(asker: Asker[PromptFile], session: Session) -> Task[Session]:
+    """Plan the one call of a session, with room for answers as long as the original ones."""
     values = {"character": session.character, "questions": session.user_turns, "answers": session.answers}
     usual = asker.prompt.content.max_tokens
     # Two tokens for three characters is more than any script takes that a model reads well.

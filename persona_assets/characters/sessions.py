@@ -131,6 +131,20 @@ def draw_with_own(
     ]
 
 
+def limit_sessions(sessions: list[Session], limit: int | None) -> list[Session]:
+    """Draw some of the sessions by their ids, each with all its characters as far as the limit goes.
+
+    Args:
+        sessions: those of `draw_sessions` or `draw_with_own`.
+        limit: how many pairs of session and character; None for all.
+    """
+    if limit is None or len(sessions) <= limit:
+        return sessions
+    lots = {session.instruction_id: _hash_number(f"limit/{session.instruction_id}") for session in sessions}
+    places = sorted(range(len(sessions)), key=lambda place: lots[sessions[place].instruction_id])
+    return [sessions[place] for place in sorted(places[:limit])]
+
+
 def make_own_sessions(instructions: pl.LazyFrame, personas: pl.LazyFrame) -> pl.LazyFrame:
     """Make sessions of persona-driven instructions (OpenCharacter, section 3.2), which have no answers.
 

@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_assets.characters.sessions import Session, draw_sessions, draw_with_own, make_own_sessions
+from persona_assets.characters.sessions import Session, draw_sessions, draw_with_own, limit_sessions, make_own_sessions
 from persona_assets.settings import DialogueSettings
 from persona_assets_tests.characters.people import make_characters, make_instructions, make_turns
 
@@ -99,6 +99,40 @@ def test_a_share_of_the_sessions_is_what_the_shards_own_personas_ask() -> None:
     assert len(mine) == 60
     assert {(session.license, *session.user_turns) for session in mine} == {("MIT", "Why?")}
     # Where there are too few, the instruction sets fill up.
-    few = draw_with_own(people, make_instructions(400), own.head(5), chosen, "s")
+    few = draw_with_own(people, make_instructions(400), own.sort("instruction_id").head(5), chosen, "s")
     assert len(few) == 120
     assert sum(session.instruction_id.startswith("itm_") for session in few) == 15
+
+
+def test_nobody_is_asked_what_they_asked_themselves() -> None:
+    people = make_characters(6)
+    asked = pl.LazyFrame(
+        {
+            "item_id": [f"itm_{number:03}" for number in range(60)],
+            "persona_id": [f"per_{number % 6:04}" for number in range(60)],
+            "instruction": "Why?",
+        }
+    )
+    hub = people.lazy().select("persona_id", license=pl.lit("MIT"))
+    own, asker = make_own_sessions(asked, hub), dict(asked.select("item_id", "persona_id").collect().iter_rows())
+    chosen = DialogueSettings(per_character=20, own_instructions=1, characters_per_session=3)
+    sessions = draw_with_own(people, make_instructions(0), own, chosen, "s")
+    assert len(sessions) == 120
+    assert set(Counter(session.instruction_id for session in sessions).values()) == {3}
+    assert not [one for one in sessions if one.character["persona_id"] == asker[one.instruction_id]]
+    # Whoever comes before in rank stays: only the asker's own place is given to the next.
+    of_nobody = own.with_columns(persona_id=pl.lit(None, pl.String))
+    before = pairs(draw_with_own(people, make_instructions(0), of_nobody, chosen, "s"))
+    assert {pair for pair in before if f"per_{pair[1][4:]}" != asker[pair[0]]} <= set(pairs(sessions))
+    alone = draw_with_own(people.head(1), make_instructions(0), own.filter(persona_id="per_0000"), chosen, "s")
+    assert alone == []
+
+
+def test_a_limit_draws_whole_sessions_in_their_order() -> None:
+    sessions = draw_sessions(make_characters(10), make_instructions(100), DialogueSettings(), "s")
+    some = limit_sessions(sessions, 12)
+    assert set(Counter(session.instruction_id for session in some).values()) == {3}
+    assert [session for session in sessions if session in some] == some != sessions[:12]
+    assert len(limit_sessions(sessions, 10)) == 10
+    assert limit_sessions(sessions, None) == limit_sessions(sessions, 10_000) == sessions
+    assert limit_sessions(sessions, 0) == []

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from persona_assets.accounting import Accounting
+from persona_assets.characters.answer import introduce
 from persona_assets.errors import PromptError
-from persona_assets.prompts import Prompt
+from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.recipes.load import load_recipes
 from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.records import SftMix
@@ -25,6 +26,7 @@ HUB = pl.LazyFrame(
         "family_id": ["fam_a", "fam_b", "fam_a"],
     }
 )
+G = load_prompt(PROMPTS / "dialogues_g.yaml", PromptFile)
 SOLUTIONS = next(recipe for recipe in load_recipes(PROMPTS / "recipes") if recipe.content.asset == "math_solutions")
 PROBLEM_ROWS = pl.LazyFrame(
     {
@@ -33,6 +35,7 @@ PROBLEM_ROWS = pl.LazyFrame(
         "persona": ["A cook.", "A baker."],
         "source_item_id": pl.Series([None, None], dtype=pl.String),
         "problem": ["How many {{ jars }}?", "How many {% loaves %}?"],
+        "flags": [[], ["holds_solution"]],
         "response_keys": [["a"], ["b"]],
     }
 )
@@ -44,6 +47,7 @@ SOLUTION_ROWS = pl.LazyFrame(
         "source_item_id": ["itm_1", "itm_2", "itm_gone"],
         "solution": ["2 * 3 = 6", "2 * 4 = 8", "2 * 5 = 10"],
         "answer": ["6 jars", "8 loaves", "10 rolls"],
+        "flags": [["answer_differs"], [], []],
         "response_keys": [["c"], ["d"], ["e"]],
     }
 )
@@ -68,6 +72,7 @@ def make_dialogues(number: int) -> pl.LazyFrame:
                 "turns": list(make_turns("Hello?", "Ahoy, {name}!")),
                 "n_turns": 2,
                 "license": "CC-BY-4.0",
+                "flags": ["recites_profile"] if index == 1 else [],
                 "response_keys": ["k"],
             }
             for index in range(number)
@@ -78,7 +83,7 @@ def make_dialogues(number: int) -> pl.LazyFrame:
 def test_a_dialogue_becomes_an_example_with_its_provenance() -> None:
     batches = list(
         make_role_play_examples(
-            "dialogues_r", make_dialogues(3), make_characters(3).lazy(), INSTRUCTIONS, Origin(HUB), TABLE
+            "dialogues_r", make_dialogues(3), make_characters(3).lazy(), INSTRUCTIONS, Origin(HUB), TABLE, G
         )
     )
     rows = SftMix.validate(put_together(batches).rows, cast=True)
@@ -90,9 +95,9 @@ def test_a_dialogue_becomes_an_example_with_its_provenance() -> None:
     messages = rows["messages"].to_list()[0]
     assert [message["role"] for message in messages] == ["system", "user", "assistant"]
     assert messages[2]["content"] == "Ahoy, {name}!"
-    character = make_characters(1).to_dicts()[0]
-    for name in ("name", "persona", "age", "birthplace", "experience", "personality", "appearance", "race", "gender"):
-        assert str(character[name]) in messages[0]["content"]
+    # The very message under which the character was asked.
+    assert messages[:1] == introduce(G, make_characters(1).to_dicts()[0])
+    assert rows["flags"].to_list() == [[], ["recites_profile"], []]
 
 
 @pytest.mark.parametrize(("characters", "hub"), [(2, 3), (3, 2)])
@@ -105,6 +110,7 @@ def test_a_dialogue_whose_origin_was_replaced_is_counted(characters: int, hub: i
             INSTRUCTIONS,
             Origin(HUB.head(hub)),
             TABLE,
+            G,
         )
     )
     made = put_together(batches)
@@ -115,7 +121,9 @@ def test_a_dialogue_whose_origin_was_replaced_is_counted(characters: int, hub: i
 
 def test_more_rows_than_one_frame_come_in_order() -> None:
     dialogues = pl.concat([make_dialogues(3)] * 400).with_columns(dialogue_id=pl.int_range(1_200).cast(pl.String))
-    batches = list(make_role_play_examples("d", dialogues, make_characters(3).lazy(), INSTRUCTIONS, Origin(HUB), TABLE))
+    batches = list(
+        make_role_play_examples("d", dialogues, make_characters(3).lazy(), INSTRUCTIONS, Origin(HUB), TABLE, G)
+    )
     assert len(batches) == 3
     assert put_together(batches).rows["source_row_id"].to_list() == [str(number) for number in range(1_200)]
 
@@ -130,6 +138,7 @@ def test_a_recipe_row_becomes_an_example_by_the_templates_of_its_file() -> None:
     ]
     assert rows["license"].to_list() == ["CC0-1.0", "MIT"]
     assert rows["response_keys"].to_list() == [["c"], ["d"]]
+    assert rows["flags"].to_list() == [["answer_differs"], []]
     assert dict(made.accounting.dropped) == {"source_gone": 1}
 
 
@@ -176,6 +185,7 @@ def test_a_talk_has_the_licences_of_both_who_speak() -> None:
             "partner_id": ["per_0001", None],
             "partner": ["A baker.", "Somebody."],
             "turns": [turns, turns],
+            "flags": pl.Series([[], []], dtype=pl.List(pl.String)),
             "response_keys": [["f"], ["g"]],
         }
     )
@@ -188,7 +198,7 @@ def test_a_talk_has_the_licences_of_both_who_speak() -> None:
 def test_whoever_asked_is_the_partner_of_a_dialogue() -> None:
     own = pl.LazyFrame({"item_id": ["ins_1"], "persona_id": ["per_0002"]})
     batches = make_role_play_examples(
-        "dialogues_g", make_dialogues(1), make_characters(1).lazy(), INSTRUCTIONS, Origin(HUB), TABLE, own
+        "dialogues_g", make_dialogues(1), make_characters(1).lazy(), INSTRUCTIONS, Origin(HUB), TABLE, G, own
     )
     rows = put_together(list(batches)).rows
     assert rows["partner_id"].to_list() == ["per_0002"]
