@@ -52,7 +52,7 @@ def plan_rewrite(asker: Asker[PromptFile], session: Session) -> Task[Session]:
     """Plan the one call of a session, with room for answers as long as the original ones."""
     values = {"character": session.character, "questions": session.user_turns, "answers": session.answers}
     usual = asker.prompt.content.max_tokens
-    # Two tokens for three characters is more than any script takes that a model reads well.
+    # Two tokens for three characters: more than twice what English takes.
     needed = 2 * sum(map(len, session.answers)) // 3 + _LEAST_ROOM
     return asker.make_task(
         session.row_id,
