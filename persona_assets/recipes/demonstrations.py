@@ -7,19 +7,14 @@ one by Text-to-Persona from their answer, as the paper does: asked once, since t
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, Field
-
 from persona_assets.errors import PromptError
 from persona_assets.llm.asker import Asker
-from persona_assets.llm.outcomes import Accepted, Values, Verdict
-from persona_assets.llm.tasks import answer_task
 from persona_assets.personas.persona_prompts import SeedPrompt
-from persona_assets.personas.text_checks import doubt_text
+from persona_assets.personas.seed import infer_persona
 from persona_assets.prompts import Demonstration, Prompt
 from persona_assets.recipes.load import load_demonstrations
 from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.records import content_id
-from persona_assets.row_checks import Rejected
 from persona_assets.settings import Choice, Method, TaskSettings
 
 Compare = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
@@ -138,41 +133,18 @@ def decides_by_embedding(recipe: RecipeFile, settings: TaskSettings) -> bool:
     return is_shown and (settings.choose or recipe.choose) == "nearest"
 
 
-class _Person(BaseModel):
-    relation: str = "write"
-    persona: str = Field(min_length=1)
-
-
-class _People(BaseModel):
-    personas: list[_Person] = Field(min_length=1, max_length=1)
-
-
 async def _infer_persona(
     asker: Asker[RecipeFile], seed_prompt: Prompt[SeedPrompt], demonstration: Demonstration
 ) -> str:
     text = demonstration.answer_text()
-    values = {
-        "text": text,
-        "number": 1,
-        "relations": ["write"],
-        "style": seed_prompt.content.granularity["fine"],
-        "language": "",
-    }
-
-    def judge(_: None, values: Values) -> Verdict:
-        persona = values["personas"][0]["persona"].strip()
-        settled = asker.checks.settle(doubt_text(persona, asker.checks, [text]))
-        return settled if isinstance(settled, Rejected) else Accepted({"persona": persona, "flags": settled})
-
     by_text = Asker(asker.client, seed_prompt, asker.task, asker.shard, TaskSettings(), asker.defaults, asker.checks)
-    task = by_text.make_task(asker.prompt.name, None, values, answer_model=_People)
-    outcome = await answer_task(asker.client, task, judge)
-    if outcome.values is None:
+    persona = await infer_persona(by_text, text)
+    if persona is None:
         raise PromptError(
             f"A demonstration of recipe {asker.prompt.name} has no persona, and the model found none that fits:"
             f" {text[:80]!r}. Write one under its values, or set method: few_shot."
         )
-    return str(outcome.values["persona"])
+    return persona
 
 
 def _with_persona(demonstration: Demonstration, persona: str) -> Demonstration:
