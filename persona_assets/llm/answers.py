@@ -20,27 +20,18 @@ _REFUSAL = re.compile(
     r"|(?:i['’]?m|i am) (?:just |only )?an? (?:ai|artificial intelligence|language model|large language)\b)",
     re.IGNORECASE,
 )
-_SPEAKS_AS_MODEL = re.compile(
-    r"\bas an? (ai|artificial intelligence|language model|large language model)\b"
-    r"|\bi('| a)m an? (ai|artificial intelligence|language model|virtual assistant)\b"
-    r"|\b(created|developed|trained) by (openai|anthropic|google|alibaba|hugging ?face)\b",
-    re.IGNORECASE,
-)
 _WORD = re.compile(r"\w+")
 # Scripts without spaces between words: each character counts as a word, or a page would be one.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _TAIL = 100
+_STUTTER = 5
+"""Equal words in a row by which a text stutters."""
 
 
 def is_refusal(text: str) -> bool:
     """Whether a model declines to answer, by how the text begins."""
     return bool(_REFUSAL.match(text))
-
-
-def speaks_as_model(text: str) -> bool:
-    """Whether the text speaks as a language model, as no character does."""
-    return bool(_SPEAKS_AS_MODEL.search(text))
 
 
 def is_degenerate(text: str) -> bool:
@@ -67,19 +58,9 @@ def measure_compression(text: str) -> float:
     return len(whole) / len(zlib.compress(whole)) if whole else 0.0
 
 
-def shares_run(text: str, other: str, words: int) -> bool:
-    """Whether two texts share a run of so many words."""
-    mine = _runs(text, words)
-    return bool(mine) and not mine.isdisjoint(_runs(other, words))
-
-
 def _has_stutter(words: list[str]) -> bool:
-    # Numbers are exempt: a row of a matrix may well say 0, 0, 0.
+    # Three may be meant ("very, very, very"); a row of a matrix may well say 0, 0, 0.
     return any(
-        one == two == three and not one.isdigit() for one, two, three in zip(words, words[1:], words[2:], strict=False)
+        len(set(run)) == 1 and not run[0].isdigit()
+        for run in zip(*(words[start:] for start in range(_STUTTER)), strict=False)
     )
-
-
-def _runs(text: str, length: int) -> set[tuple[str, ...]]:
-    words = _WORD.findall(text.casefold())
-    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}

@@ -26,16 +26,21 @@ _ASSISTANT = re.compile(
     r"|\b(?:as|i am|i['’]m) an? (?:\w+ )?(?:ai|artificial intelligence|(?:large )?language model"
     r"|(?:virtual|ai) assistant)\b"
     r"|\b(?:created|developed|trained) by (?:openai|anthropic|google|meta|alibaba|mistral)\b"
-    r"|\b(?:i hope this helps|let me know if you(?: need|['’]d like| would like| have| want)|feel free to ask)\b",
+    r"|\b(?:i hope this helps|feel free to ask|let me know if you(?: need|['’]d like| would like| have| want))\b"
+    r"[^\n]{0,80}$",
     re.IGNORECASE,
 )
-_MINOR = re.compile(
-    r"\b(?:girl|boy|child|children|teen\w*|toddler|pupil|minor|schoolgirl|schoolboy|kid)s?\b", re.IGNORECASE
+_A_MINOR = (
+    r"(?:\b(?:girl|boy|child|children|toddler|pupil|schoolgirl|schoolboy|kid)s?\b|\bunderage\b"
+    r"|\b(?:[1-9]|1[0-7])[- ]years?[- ]old\b)"
 )
-# Who teaches, heals or protects is somebody else.
-_SEXUAL = re.compile(
-    r"\b(?:sexy|erotic\w*|porn\w*|nudes?|having sex|sexual (?!educat|health|abuse|assault|violen|traffick|exploit"
-    r"|orient|identit|harass|misconduct|reproduct|minorit)\w+)\b",
+# Who teaches, heals or protects is somebody else; a former girlfriend is no girl.
+_SEXUAL = (
+    r"\b(?:erotic\w*|porn\w*|nudes?|having sex|sexually explicit|sexual (?:acts?|content|fantas\w+|pleasure|arousal)"
+    r"|sexual(?:ly)? (?:aroused|attracted|desir\w+))\b"
+)
+_SEXUAL_MINOR = re.compile(
+    rf"{_A_MINOR}[^.!?\n]{{0,80}}?{_SEXUAL}|{_SEXUAL}[^.!?\n]{{0,80}}?{_A_MINOR}",
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"[.!?…。！？؟।:;)\u0e00-\u0eff\]\"'”’»」』`*_~|}>\d%=]\s*$")
@@ -44,6 +49,7 @@ _DANGLES = re.compile(
     r"(?:,|\b(?:an?|the|and|or|but|whose|their|its|than|because|y|e|et|und|de))\s*[.…]?\s*$"
     r"|\b(?:with|of|for|who|which|that is)\s*…?\s*$"
 )
+_CODE = re.compile(r"```.*?(?:```|$)", re.DOTALL)
 _SENTENCE = re.compile(r"\w{3}[.!?…]\s|[。！？؟।]")
 _LONG_ENOUGH = 120
 """Characters from which a text of several sentences that lacks the last mark was broken off: one sentence, or a few
@@ -90,11 +96,11 @@ def doubt_text(
         yield Doubt("contact_data", contact)
     if copied := find_copied(text, sources, int(checks.parameter("copies_source", "words"))):
         yield Doubt("copies_source", copied)
-    if (minor := _MINOR.search(text)) and (sexual := _SEXUAL.search(text)):
-        yield Doubt("sexual_minor", f"{minor.group()} … {sexual.group()}")
+    if found := _SEXUAL_MINOR.search(text):
+        yield Doubt("sexual_minor", found.group())
     if language and not is_in_language(text, language):
         yield Doubt("other_language", f"{detect_language(text)} in place of {language}")
-    if is_degenerate(text):
+    if is_degenerate(_CODE.sub(" ", text)):
         yield Doubt("repetition")
     if breaks_off(text):
         yield Doubt("breaks_off", text[-40:])

@@ -9,8 +9,9 @@ import polars as pl
 from persona_assets.errors import PromptError
 from persona_assets.lake import iter_frames
 from persona_assets.llm.asker import Asker
+from persona_assets.personas.draws import draw_rows
 from persona_assets.recipes.draws import Draws, change_draws, describe_draws, draw_labels
-from persona_assets.recipes.recipe import WORLD, RecipeFile
+from persona_assets.recipes.recipe import HUB, WORLD, RecipeFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def iter_sources(asker: Asker[RecipeFile], rows: pl.LazyFrame) -> Iterator[Sourc
     """
     recipe = asker.prompt.content
     draws = _read_draws(asker)
-    limited = rows if asker.settings.limit is None else rows.head(asker.settings.limit)
+    column = "persona_id" if recipe.reads == HUB else "item_id"
+    limited = draw_rows(rows, asker.settings.limit, column, asker.task)
     for frame in iter_frames(limited):
         for columns in frame.iter_rows(named=True):
             for sample in range(recipe.per_row):

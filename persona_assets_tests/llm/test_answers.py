@@ -2,14 +2,7 @@
 
 import pytest
 
-from persona_assets.llm.answers import (
-    copies_any,
-    is_degenerate,
-    is_refusal,
-    shares_run,
-    speaks_as_model,
-    take_sentences,
-)
+from persona_assets.llm.answers import is_degenerate, is_refusal
 
 
 @pytest.mark.parametrize(
@@ -53,7 +46,7 @@ def test_a_character_may_say_so(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "the the the",
+        "the the the the the",
         "A baker who bakes bread. " * 6,
         "she said that he said that she said that he said that she said that he said that",
         "他是一名医生。" * 20,
@@ -69,6 +62,7 @@ def test_a_loop_is_known(text: str) -> None:
     "text",
     [
         "",
+        "It was very, very, very late.",
         "A baker in a small town who gets up at three and sings to the dough.",
         "The matrix has the rows 0, 0, 0 and 1, 0, 0, so its rank is one.",
         "一位住在山区的乡村医生，每天清晨骑着摩托车去看望行动不便的老人，给他们送药、量血压，也听他们讲过去的故事。",
@@ -82,44 +76,3 @@ def test_a_proper_text_is_no_loop(text: str) -> None:
 def test_a_long_text_may_use_its_words_again() -> None:
     text = " ".join(f"w{(n * 7919 + n * n) % 83} v{n % 71}" for n in range(400))
     assert not is_degenerate(text)
-
-
-def test_copies_are_known_by_a_run_of_words() -> None:
-    demonstration = "A retired ferry captain who teaches knots to children on Sunday mornings by the pier"
-    assert copies_any("A retired ferry captain who teaches knots to sailors", [demonstration])
-    assert copies_any("a RETIRED ferry captain", ["A retired ferry captain."])
-    assert not copies_any("A retired ferry captain who builds boats in bottles", [demonstration])
-    assert not copies_any("", [demonstration])
-    long = "Different words " * 12 + "who teaches knots to children on Sunday mornings"
-    assert not copies_any(long, [demonstration])
-    assert copies_any(long, [demonstration], words=8)
-    assert shares_run("one two three", "zero one two three four", 3)
-    assert not shares_run("one two", "one two", 3)
-
-
-def test_speaking_as_a_model_is_known_anywhere() -> None:
-    assert speaks_as_model("Well, as an AI language model I never ate bread.")
-    assert speaks_as_model("I was created by OpenAI.")
-    assert not speaks_as_model("I am an air traffic controller, trained by the best.")
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("I walk. You run! They swim, and", "I walk. You run!"),
-        ("I walk. You run? They swim.", "I walk. You run?"),
-        ("I walk to the", ""),
-        ('I say "walk." And then', 'I say "walk."'),
-        ("I do this: 1. walk, 2. run. And so", "I do this: 1. walk, 2. run."),
-        ("I pay 2.50 for it. So", "I pay 2.50 for it."),
-        ("I write:\n```\nprint(1)\n```", "I write:\n```\nprint(1)\n```"),
-        ("I write:\n```\nprint(1. ", ""),
-        ("I write:\n```\nprint(1)\n```\nIt prints one. It cou", "I write:\n```\nprint(1)\n```\nIt prints one."),
-        ("I walk. There are steps:\n1. Walk. Then", "I walk."),
-        ("I walk. This is how:\n\nI take a step. Then", "I walk."),
-        ("This is how:\n\nI take a step. Then", "This is how:\n\nI take a step."),
-        ("It involves several steps:\n\n- Walk.\n- Run.", ""),
-    ],
-)
-def test_whole_sentences_are_taken_of_an_answer(text: str, kept: str) -> None:
-    assert take_sentences(text, 2) == kept
