@@ -15,18 +15,19 @@ system: You write riddles.
 user: |-
   {% if persona %}Person: {{ persona | plain }}{% endif %}
   Tone: {{ tone_text }}.
+method: few_shot
 draws:
   tone: {dark: 1, light: 2}
 demonstrations:
   - values: {persona: A baker., tone_text: light}
-    answer: |-
-      Riddle: What rises and has no legs?
-      Answer: dough
-pattern: '(?is)^riddle:\\s*(?P<riddle>.+?)\\n\\s*answer:\\s*(?P<solution>.+)$'
+    answer:
+      riddle: What rises and has no legs?
+      solution: dough
+answer: json
 fields:
   riddle: {description: The riddle., min_length: 10}
   solution: {description: Its solution.}
-checks: [asks_something]
+checks: [holds_solution]
 sft:
   user: "{{ riddle }}"
   assistant: "{{ solution }}"
@@ -46,84 +47,71 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
     assert examine(tmp_path, GOOD) == []
 
 
+REFUSED = "riddles.yaml:11: demonstration 1: the recipe itself would"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
         ("{{ tone_text }}", "{{ mood }}", "riddles.yaml:4: user uses mood, which it is not given; there are "),
-        ('user: "{{ riddle }}"', 'user: "{{ ridle }}"', "riddles.yaml:20: sft.user uses ridle"),
-        ("{{ riddle }}", "{{ riddle", "riddles.yaml:20: sft.user is no valid template"),
+        ('user: "{{ riddle }}"', 'user: "{{ ridle }}"', "riddles.yaml:21: sft.user uses ridle"),
+        ("{{ riddle }}", "{{ riddle", "riddles.yaml:21: sft.user is no valid template"),
         ("system: You write riddles.", "system: You are {{ name }}.", "riddles.yaml:3: system uses name"),
         (
             "persona: A baker., tone_text: light",
             "persona: A baker.",
-            "riddles.yaml:10: demonstration 1: there is no value for tone_text",
+            "riddles.yaml:11: demonstration 1: there is no value for tone_text",
         ),
-        (
-            "Answer: dough",
-            "Solution: dough",
-            "riddles.yaml:10: demonstration 1: the recipe itself would refuse it: malformed",
-        ),
-        (
-            "and has no legs?",
-            "and has no legs.",
-            "riddles.yaml:10: demonstration 1: the recipe itself would refuse it: asks_nothing",
-        ),
+        ("solution: dough", "answer: dough", f"{REFUSED} refuse it: 1 validation error"),
+        ("riddle: What rises and has no legs?", 'riddle: "Ask me at ann@bread.org?"', f"{REFUSED} refuse it: contact"),
+        ("What rises and has no legs?", '"What rises? Answer: dough"', f"{REFUSED} flag it: holds_solution"),
         ("description: Riddles.", "descripton: Riddles.", "descripton (line 2): Extra inputs"),
-        ("checks: [asks_something]", "checks: [is_funny]", "checks (line 18): "),
+        ("checks: [holds_solution]", "checks: [is_funny]", "checks (line 19): "),
         ("asset: riddles", "asset: riddles\nreads: jokes", "reads jokes; it may read persona_hub"),
+        ("{% if persona %}Person: {{ persona | plain }}{% endif %}", "", ""),
+        (
+            "{% if persona %}Person: {{ persona | plain }}{% endif %}\n  Tone: {{ tone_text }}.\nmethod: few_shot",
+            "Tone: {{ tone_text }}.\nmethod: persona_few_shot",
+            "riddles.yaml:6: method is persona_few_shot, and the prompt of recipe riddles says nothing of a persona",
+        ),
     ],
 )
 def test_a_mistake_has_its_line(old: str, new: str, problem: str, tmp_path: Path) -> None:
     assert old in GOOD
     found = examine(tmp_path, GOOD.replace(old, new, 1))
-    assert any(problem in one for one in found), found
-
-
-SHOWN = "riddles.yaml:27: begun.demonstration 1:"
-BEGUN = """\
-begun:
-  system: You begin.
-  user: "{{ persona }}"
-  openings: ["Riddle: What"]
-  demonstrations:
-    - values: {persona: A smith.}
-      answer: |-
-        Riddle: What is hot and red?
-        Answer: iron
-  max_tokens: 60
-  sentences: 2
-  checks: [asks_something]
-"""
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "problem"),
-    [
-        ("", "", ""),
-        ("{{ persona }}", "{{ who }}", "riddles.yaml:24: begun.user uses who"),
-        ("Answer: iron", "It is iron", f"{SHOWN} the recipe itself would refuse it"),
-        ("What is hot and red?", "It is hot and red.", f"{SHOWN} the recipe itself would refuse it"),
-        ("checks: [asks_something]", "checks: [asks]", "begun.checks (line "),
-    ],
-)
-def test_what_a_model_is_asked_whose_answers_are_begun_is_examined_too(
-    old: str, new: str, problem: str, tmp_path: Path
-) -> None:
-    found = examine(tmp_path, GOOD + BEGUN.replace(old, new, 1) if old else GOOD + BEGUN)
     assert any(problem in one for one in found) if problem else not found, found
 
 
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ("And how do I get there?", None),
+        ("Mail me: ann@bread.org", "refuse it: contact_data"),
+        ('""', "refuse it: empty"),
+    ],
+)
+def test_a_demonstration_of_a_conversation_is_judged_as_a_turn(
+    answer: str, problem: str | None, tmp_path: Path
+) -> None:
+    start, end = GOOD.index("answer: json"), GOOD.index("sft:")
+    text = f"{GOOD[:start]}conversation: {{partner: persona, user_turns: 2}}\n"
+    text = text.replace("Tone: {{ tone_text }}.", "{{ transcript }}{% if is_last %}Last.{% endif %}")
+    a, b = text.index("demonstrations:"), text.index("conversation:")
+    shown = f"demonstrations:\n  - values: {{transcript: 'They: Hm.', is_last: false}}\n    answer: {answer!r}\n"
+    found = examine(tmp_path, f"{text[:a]}{shown}{text[b:]}")
+    assert GOOD[end:].startswith("sft:")
+    assert not found if problem is None else problem in found[0]
+
+
 def test_a_method_that_shows_demonstrations_needs_some(tmp_path: Path) -> None:
-    start, end = GOOD.index("demonstrations:"), GOOD.index("pattern:")
-    found = examine(tmp_path, GOOD[:start] + "method: few_shot\n" + GOOD[end:])
-    assert found == [
-        "riddles.yaml:9: method is few_shot, and there are no demonstrations: write some, or set zero_shot"
-    ]
-    assert examine(tmp_path, GOOD[:start] + "method: zero_shot\n" + GOOD[end:]) == []
+    start, end = GOOD.index("demonstrations:"), GOOD.index("answer: json")
+    [found] = examine(tmp_path, GOOD[:start] + GOOD[end:])
+    assert found.startswith("riddles.yaml:7: method is few_shot, and recipe riddles has no demonstrations: write some")
+    assert examine(tmp_path, (GOOD[:start] + GOOD[end:]).replace("few_shot", "zero_shot")) == []
 
 
 def test_demonstrations_in_a_file_of_their_own(tmp_path: Path) -> None:
-    start, end = GOOD.index("demonstrations:"), GOOD.index("pattern:")
+    start, end = GOOD.index("demonstrations:"), GOOD.index("answer: json")
     text = GOOD[:start] + "demonstrations: shown.yaml\n" + GOOD[end:]
     assert "shown.yaml is missing" in examine(tmp_path, text)[0]
     folder = tmp_path / "apart"
