@@ -30,17 +30,19 @@ def write_logic(question: "Question") -> str:
     """Three in a row, of whom the order is told."""
     one, two, three = _names(question.draw)
     thing, place = question.draw.choice(THINGS), question.draw.choice(PLACES)
-    return (
-        f"Logic problem: {one}, {two} and {three} wait in {place} for {thing}. {two} stands directly behind"
-        f" {one}. {three} stands in front of {one}. Who of the three stands at the front?"
+    problem = (
+        f"{one}, {two} and {three} wait in {place} for {thing}. {two} stands directly behind {one}. {three} stands in"
+        f" front of {one}. Who of the three stands at the front?"
     )
+    return _write({"problem": problem, "working": f"{three}, {one}, {two}.", "answer": three})
 
 
 def write_logic_solution(question: "Question") -> str:
     """The third name is the first; one draw in ten errs."""
     names = re.findall(r"\b[A-Z][a-z]+(?=,| and| wait)", question.user)[:3] or ["Ada", "Ben", "Cleo"]
     first = names[-1] if question.draw.random() > 0.1 else names[0]
-    return f"The second stands behind the first.\nThe third stands in front of both of them.\nAnswer: {first}"
+    solution = "The second stands behind the first.\nThe third stands in front of both of them."
+    return _write({"solution": solution, "answer": first})
 
 
 def write_wordplay(question: "Question") -> str:
@@ -48,16 +50,19 @@ def write_wordplay(question: "Question") -> str:
     if "中文" in question.user:
         place = question.draw.choice("东西南北")
         number = question.draw.randint(2, 99)
-        return (
-            f"Question: 我家住在城{place}边第{number}号，那{place}边没有门是不是我就没有家？\n"
-            "Answer: 门只是一种说法，家在那里，方向不会让它消失。"
+        return _write(
+            {
+                "question": f"我家住在城{place}边第{number}号，那{place}边没有门是不是我就没有家？",
+                "reply": "门只是一种说法，家在那里，方向不会让它消失。",
+            }
         )
     thing = question.draw.choice(THINGS)
-    return (
-        f"Question: My neighbour says that {thing} costs him sleep. Where in {question.draw.choice(PLACES)} can one buy"
-        f" {question.draw.randint(2, 20)} hours of it back?\n"
-        "Answer: Sleep is not sold. To cost somebody sleep means to keep him awake, and no shop pays that back."
+    asked = (
+        f"My neighbour says that {thing} costs him sleep. Where in {question.draw.choice(PLACES)} can one buy"
+        f" {question.draw.randint(2, 20)} hours of it back?"
     )
+    reply = "Sleep is not sold. To cost somebody sleep means to keep him awake, and no shop pays that back."
+    return _write({"question": asked, "reply": reply})
 
 
 def write_request(question: "Question") -> str:
@@ -72,10 +77,8 @@ def write_request(question: "Question") -> str:
 
 
 def write_turn(question: "Question") -> str:
-    """The next thing said, or the end."""
+    """The next thing said."""
     draw = question.draw
-    if "They:" in question.user and question.topic.random() < 0.3:
-        return "[END]"
     return (
         f"{draw.choice(OPENERS)} What if the {draw.choice(GOODS)} in {draw.choice(PLACES)} are"
         f" {draw.choice(QUALITIES)}, number {draw.randint(2, 999)}?"
@@ -100,17 +103,15 @@ def write_article(question: "Question") -> str:
         f" {draw.choice(OCCUPATIONS)} sees it by {draw.choice(THINGS)}. {draw.choice(CLOSERS)}"
         for _ in range(3)
     ]
-    return (
-        f"Title: What {draw.choice(THINGS)} tells about {draw.choice(GOODS)} in {draw.choice(PLACES)}\n\n"
-        + "\n\n".join(paragraphs)
-    )
+    title = f"What {draw.choice(THINGS)} tells about {draw.choice(GOODS)} in {draw.choice(PLACES)}"
+    return _write({"title": title, "text": "\n\n".join(paragraphs)})
 
 
 def write_npc(question: "Question") -> str:
     """Somebody of the world that is described."""
     draw, world = question.draw, _find_world(question.user)
     name = f"{draw.choice(_FIRST)} {draw.choice(('Low', 'Tarn', 'Quill', 'Moss'))}"
-    return json.dumps(
+    return _write(
         {
             "name": name,
             "place": draw.choice(list(world["places"])),
@@ -132,7 +133,7 @@ def write_tool(question: "Question") -> str:
     draw = question.draw
     goods = draw.choice(GOODS).split()[-1].lower()
     function = f"count_{re.sub(r'[^a-z]', '', goods) or 'things'}"
-    return json.dumps(
+    return _write(
         {
             "name": f"Counter of {goods}",
             "description": (
@@ -146,6 +147,8 @@ def write_tool(question: "Question") -> str:
             ],
             "return": {"type": "dict", "description": "Count of each line."},
             "depend": [],
+            "example_call": f"{function}('stock.txt', least={draw.randint(1, 9)})",
+            "example_result": f"{{'apples': {draw.randint(10, 99)}}}",
         }
     )
 
@@ -164,6 +167,35 @@ def write_code(question: "Question") -> str:
     )
 
 
+def write_problem(question: "Question") -> str:
+    """Boxes filled and emptied, with the right answer."""
+    draw = question.draw
+    goods, place = draw.choice(GOODS), draw.choice(PLACES)
+    boxes, each = draw.randint(3, 40), draw.randint(4, 60)
+    gone = draw.randint(2, boxes * each - 1)
+    problem = (
+        f"In {place}, a {draw.choice(OCCUPATIONS)} fills {boxes} boxes with {each} {goods} each and gives {gone} of the"
+        f" {goods} to a friend. How many {goods} remain?"
+    )
+    left = boxes * each - gone
+    return _write({"problem": problem, "working": f"{boxes} * {each} - {gone} = {left}", "answer": f"{left} {goods}"})
+
+
+def write_solution(question: "Question") -> str:
+    """What remains; one draw in ten reckons wrong, for the vote to find."""
+    numbers = [int(number) for number in re.findall(r"\b\d{1,9}\b", question.user)]
+    boxes, each, gone = (*numbers, 6, 7, 2)[:3] if len(numbers) < 3 else numbers[:3]
+    goods = re.search(r"How many (.+) remain", question.user)
+    unit = goods[1] if goods else "units"
+    said = boxes * each + (question.draw.random() < 0.1)
+    steps = f"In all: {boxes} * {each} = {said} {unit}.\nWhat is left: {said} - {gone} = {said - gone} {unit}."
+    return _write({"solution": steps, "answer": f"{said - gone} {unit}"})
+
+
+def _write(answer: Mapping[str, Any]) -> str:
+    return json.dumps(answer, ensure_ascii=False)
+
+
 _FIRST = ("Ada", "Bela", "Cleo", "Dario", "Edda", "Farid", "Greta", "Hana", "Ivo", "Jonas", "Kira", "Luis")
 
 
@@ -178,6 +210,8 @@ def _find_world(text: str) -> Mapping[str, Any]:
 
 
 RECIPE_WRITERS: dict[str, Callable[["Question"], str]] = {
+    "recipes/math": write_problem,
+    "recipes/math_solutions": write_solution,
     "recipes/logic": write_logic,
     "recipes/logic_solutions": write_logic_solution,
     "recipes/ruozhiba": write_wordplay,

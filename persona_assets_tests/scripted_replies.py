@@ -166,31 +166,6 @@ def _write_in_character(question: Question) -> str:
     )
 
 
-def _write_problem(question: Question) -> str:
-    draw = question.draw
-    goods, place = draw.choice(GOODS), draw.choice(PLACES)
-    boxes, each = draw.randint(3, 40), draw.randint(4, 60)
-    gone = draw.randint(2, boxes * each - 1)
-    return (
-        f"Math problem: In {place}, a {draw.choice(OCCUPATIONS)} fills {boxes} boxes with {each} {goods} each"
-        f" and gives {gone} of the {goods} to a friend. How many {goods} remain?"
-    )
-
-
-def _write_solution(question: Question) -> str:
-    numbers = [int(number) for number in re.findall(r"\b\d{1,9}\b", question.user)]
-    boxes, each, gone = (*numbers, 6, 7, 2)[:3] if len(numbers) < 3 else numbers[:3]
-    goods = re.search(r"How many (\w+)", question.user)
-    unit = goods.group(1) if goods else "units"
-    total = boxes * each
-    # One draw in ten reckons wrong, for the checks and the vote to find.
-    said = total + 1 if question.draw.random() < 0.1 else total
-    return (
-        f"In all: {boxes} * {each} = {said} {unit}.\nWhat is left: {said} - {gone} = {said - gone} {unit}.\n"
-        f"Answer: {said - gone} {unit}"
-    )
-
-
 def _write_anything(question: Question) -> str:
     if question.system.startswith("You are a helpful assistant."):
         return write_answer_turn(question)
@@ -264,7 +239,5 @@ _WRITERS: dict[str, Callable[[Question], str]] = {
     "character_profiles": _write_profile,
     "dialogues_r": _write_rewrite,
     "dialogues_g": _write_in_character,
-    "recipes/math": _write_problem,
-    "recipes/math_solutions": _write_solution,
     **RECIPE_WRITERS,
 }
