@@ -31,10 +31,12 @@ class Rubric(PromptFile):
     criteria: dict[str, str] = Field(min_length=1)
 
     def answer_model(self) -> type[BaseModel]:
-        """One whole number a criterion."""
-        fields: Mapping[str, Any] = {
-            name: (int, Field(ge=LEAST, le=MOST, description=question)) for name, question in self.criteria.items()
+        """One whole number a criterion, and before them the reason, so that it is written before they are."""
+        fields: dict[str, Any] = {
+            "reason": (str, Field("", description="What decides the ratings, in a sentence or two."))
         }
+        for name, question in self.criteria.items():
+            fields[name] = (int, Field(ge=LEAST, le=MOST, description=question))
         return create_model("Rating", **fields)
 
 
@@ -88,12 +90,16 @@ async def rate_rows(asker: Asker[Rubric], kind: str, rows: Sequence[Mapping[str,
     """
     rubric = asker.prompt.content
     model = rubric.answer_model()
-    asked = "\n".join(f"{name}: {question}" for name, question in rubric.criteria.items())
     tasks = (
         asker.make_task(
             _id(row),
             _id(row),
-            {"kind": kind, "persona": str(row.get("persona") or ""), "row": f"{describe_row(row)}\n\n{asked}"},
+            {
+                "kind": kind,
+                "persona": str(row.get("persona") or ""),
+                "row": describe_row(row),
+                "criteria": rubric.criteria,
+            },
             answer_model=model,
         )
         for row in rows
@@ -108,7 +114,7 @@ async def rate_rows(asker: Asker[Rubric], kind: str, rows: Sequence[Mapping[str,
     ratings: dict[str, dict[str, int]] = {}
     async for outcome in run_tasks(tasks, work, asker.window):
         if outcome.values is not None:
-            ratings[outcome.task.context] = dict(outcome.values)
+            ratings[outcome.task.context] = {name: outcome.values[name] for name in rubric.criteria}
     return ratings
 
 

@@ -49,15 +49,20 @@ def test_a_judge_sees_row_persona_and_criteria_and_no_ids(tmp_path: Path) -> Non
 
     def answer(messages: Sequence[Mapping[str, Any]]) -> str:
         seen.append(str(messages[-1]["content"]))
-        return json.dumps({"sense": 4, "persona": 3, "use": 5})
+        return json.dumps({"reason": "It adds up.", "sense": 4, "persona": 3, "use": 5})
 
     rated = rate(tmp_path, teach("judge-a", answer), ROWS.head(1).to_dicts())
     assert rated == {"itm_0": {"sense": 4, "persona": 3, "use": 5}}
     assert "A baker of rye bread." in seen[0]
     assert "problem: A baker has 0 loaves" in seen[0]
-    assert "Would you keep it in a training set?" in seen[0]
+    assert "Would you keep it in a training set?" in seen[0].partition("</text>")[2]
     assert "itm_0" not in seen[0]
     assert "per_1" not in seen[0]
+
+
+def test_a_judge_writes_its_reason_first() -> None:
+    model = load_rubric(RUBRICS, "math_problems").content.answer_model()
+    assert list(model.model_fields) == ["reason", "sense", "persona", "use"]
 
 
 @pytest.mark.parametrize("reply", ["very good", '{"sense": 9, "persona": 3, "use": 5}'])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from persona_assets.errors import LakeError
+from persona_assets.evaluation.judge import load_rubric
 from persona_assets.evaluation.persona_gym import (
     IN_DOMAIN,
     OUT_OF_DOMAIN,
@@ -30,6 +31,17 @@ def test_the_packaged_questions_are_of_the_five_tasks() -> None:
     assert all(len(set(texts)) >= 3 for texts in questions.values())
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_the_packaged_rubric_has_a_scale_of_its_own_for_each_task(task: str) -> None:
+    rubric = load_rubric(PROMPTS / "rubrics", "persona_gym", "persona_gym")
+    scales = {
+        kind: rubric.render(kind=kind, persona="A cook.", row="x", criteria={})[-1]["content"]
+        for kind in (*TASKS, "another")
+    }
+    assert all(f"\n{step}: " in scales[task] for step in range(1, 6))
+    assert list(scales.values()).count(scales[task]) == 1
+
+
 def test_in_domain_and_out_of_domain_characters_are_apart(tmp_path: Path) -> None:
     people = [f"per_{n}" for n in range(30)]
     # Each persona of the test's candidates has its own system prompt.
@@ -50,7 +62,7 @@ def test_in_domain_and_out_of_domain_characters_are_apart(tmp_path: Path) -> Non
     assert not systems[IN_DOMAIN] & systems[OUT_OF_DOMAIN]
     assert len(asked) == 2 * 4 * len(TASKS) * 2
     # Not every character is asked the same.
-    assert len({question.text for question in asked if question.task == "toxicity"}) == 3
+    assert len({question.text for question in asked if question.task == "toxicity"}) > 2
 
 
 def test_a_score_is_the_mean_of_a_characters_tasks_with_the_spread_between_characters(tmp_path: Path) -> None:
