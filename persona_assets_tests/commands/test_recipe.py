@@ -48,11 +48,11 @@ def test_check_lists_every_mistake_with_file_and_line(empty_project: SmallProjec
     line = text[: text.index("user: |-")].count("\n") + 1
     (folder / "math.yaml").write_text(text.replace("{{ focus_text | plain }}", "{{ topic }}"), encoding="utf-8")
     text = (folder / "math_solutions.yaml").read_text(encoding="utf-8")
-    (folder / "math_solutions.yaml").write_text(text.replace("top_p", "top"), encoding="utf-8")
+    (folder / "math_solutions.yaml").write_text(text.replace("max_tokens", "most_tokens"), encoding="utf-8")
     called = call("recipe", "check")
     assert called.code == 1
     assert f"math.yaml:{line}: user uses topic, which it is not given" in called.err
-    assert re.search(r"math_solutions\.yaml is not well formed\. top \(line \d+\)", called.err)
+    assert re.search(r"math_solutions\.yaml is not well formed\. .*most_tokens \(line \d+\)", called.err)
     assert "Traceback" not in called.err
 
 

@@ -36,7 +36,7 @@ def encoder() -> Encoder:
 def measure(encoder: Encoder, rows: list[tuple[str, str]], **account: int) -> Quality:
     frame = pl.DataFrame(rows, schema={"persona": pl.String, "text": pl.String}, orient="row")
     accounting = Accounting.of_rows(
-        account.get("read", frame.height), frame.height, {}, {"refused": account.get("refused", 0)}
+        account.get("read", frame.height), frame.height, {}, {"refusal": account.get("refused", 0)}
     )
     return measure_quality(frame, accounting, encoder, 0.9, 100)
 
