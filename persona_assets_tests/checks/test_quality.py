@@ -8,7 +8,7 @@ import pytest
 
 from persona_assets.accounting import Accounting
 from persona_assets.checks.quality import check_quality
-from persona_assets.recipes.load import load_recipes
+from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.records import QUARANTINE_COLUMNS, polars_schema
 from persona_assets.resources import Project
 from persona_assets.settings import load_settings
@@ -17,7 +17,9 @@ from persona_assets_tests.asking import PROMPTS
 from persona_assets_tests.evaluation.test_quality import TRADES
 
 SAME = [(persona, TRADES[0][1]) for persona, _ in TRADES]
-RECIPE = next(one.content for one in load_recipes(PROMPTS / "recipes") if one.content.asset == "instructions")
+RECIPE = RecipeFile.model_validate(
+    {"asset": "instructions", "description": "x", "user": "x", "fields": {"instruction": {"description": "x"}}}
+)
 
 
 def publish(folder: Path, texts: list[tuple[str, str]], read: int | None = None, **quality: Any) -> Project:
@@ -30,6 +32,7 @@ def publish(folder: Path, texts: list[tuple[str, str]], read: int | None = None,
             "source_item_id": [None] * len(texts),
             "instruction": [text for _, text in texts],
             "model": ["m"] * len(texts),
+            "flags": [[] for _ in texts],
             "response_keys": [["k"]] * len(texts),
         },
         schema=polars_schema(RECIPE.schema_class()),
