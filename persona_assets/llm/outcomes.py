@@ -26,7 +26,6 @@ class Task(Generic[C]):
         answer_model: the fields of a JSON answer; None where the answer is plain text.
         least_votes: equal answers that a row needs; None where nothing votes.
         models: names of the models that the candidates are drawn from in turn; none: the request's own.
-        variants: the same question put in other ways, each asked once beside the candidates.
     """
 
     row_id: str
@@ -36,15 +35,14 @@ class Task(Generic[C]):
     answer_model: type[BaseModel] | None = None
     least_votes: int | None = None
     models: tuple[str, ...] = ()
-    variants: tuple[ChatRequest, ...] = ()
 
     def list_requests(self) -> list[ChatRequest]:
-        """Every request of the task: candidates, then variants."""
+        """Every request of the task, one a candidate."""
         first = self.request.sample * self.candidates
         drawn = [self.request.with_sample(first + draw) for draw in range(self.candidates)]
         if len(self.models) > 1:
             drawn = [replace(one, model=self.models[place % len(self.models)]) for place, one in enumerate(drawn)]
-        return [*drawn, *self.variants]
+        return drawn
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _EXAMPLE_DOMAIN = re.compile(r"(?:@|//|\.)(?:example|localhost|test)\b|127\.0\.0
 _ASSISTANT = re.compile(
     r"^\W*(?:(?:sure|certainly|absolutely|of course)[!,.:]? (?:here|i can|i['’]d|i would|let me)\b"
     r"|(?:what a |that['’]s a )?(?:great|excellent|good|wonderful|fantastic) (?:question|request|choice)\b"
-    r"|here(?: is|['’]s| are) (?:the|a|an|your|my) (?:\w+ ){0,4}(?:persona|person|profile|character|description|request"
+    r"|here(?: is|['’]s| are) (?:the|a|an|your) (?:\w+ ){0,4}(?:persona|person|profile|character|description|request"
     r"|response|answer|problem|article|rewrite|rewritten)\b)"
     r"|\b(?:as|i am|i['’]m) an? (?:\w+ )?(?:ai|artificial intelligence|(?:large )?language model"
     r"|(?:virtual|ai) assistant)\b"

@@ -29,7 +29,7 @@ from persona_assets.llm.tasks import (
 from persona_assets.tables import Batch
 
 T = TypeVar("T")
-SCHEMA = {"text": pl.String()}
+SCHEMA: dict[str, pl.DataType] = {"text": pl.String(), "flags": pl.List(pl.String())}
 GOOD = '{"age": 30}'
 
 
@@ -60,20 +60,22 @@ class Script:
 
 def make_task(name: str, candidates: int = 1, model: type[BaseModel] | None = None, sample: int = 0) -> Task[str]:
     request = ChatRequest("m", [{"role": "user", "content": name}], 0.5, 10, sample=sample)
-    return Task(name, request, name, candidates, model, ["a demonstration that nobody must ever copy word for word"])
+    return Task(name, request, name, candidates, model)
 
 
 def judge(_context: str, values: Values) -> Verdict:
     text = str(values.get("text") or values)
-    return Rejected("unfit", text) if "unfit" in text else Accepted(dict(values), float(text.count("*")))
+    flags = ["doubted"] if "doubt" in text else []
+    return Rejected("unfit", text) if "unfit" in text else Accepted({**values, "flags": flags})
 
 
 def answer(script: Script, task: Task[str], **extra: Any) -> Outcome[str]:
     return asyncio.run(answer_task(cast("ModelClient", script), task, judge, **extra))
 
 
-def make_row(outcome: Outcome[str]) -> dict[str, Any]:
-    return {"text": str((outcome.values or {}).get("text"))}
+def make_rows(outcome: Outcome[str]) -> list[dict[str, Any]]:
+    values = outcome.values or {}
+    return [{"text": text, "flags": values["flags"]} for text in str(values.get("text")).split(" and ")]
 
 
 @pytest.mark.parametrize(
@@ -83,11 +85,7 @@ def make_row(outcome: Outcome[str]) -> dict[str, Any]:
         ("  \n", "empty"),
         ("length|", "truncated"),
         ("length|half an answ", "truncated"),
-        ("I'm sorry, but I can't help with that.", "refused"),
-        ("content_filter|", "refused"),
-        ("loop|again and again", "repetition"),
-        ("word word word", "repetition"),
-        ("a demonstration that nobody must ever copy word by word", "copies_demonstration"),
+        ("content_filter|", "refusal"),
         ("unfit", "unfit"),
     ],
 )
@@ -113,15 +111,15 @@ def test_what_a_judge_cannot_read_is_refused_and_the_run_goes_on(error: Exceptio
 @pytest.mark.parametrize(
     ("replies", "values", "tiers", "reasons"),
     [
-        ([GOOD], {"age": 30}, ["clean"], []),
-        ([f"Sure: {GOOD}"], {"age": 30}, ["repaired"], []),
-        (["thirty", GOOD], {"age": 30}, ["asked_again"], []),
-        (['{"age": 300}', GOOD], {"age": 30}, ["asked_again"], []),
+        ([GOOD], {"age": 30, "flags": []}, ["clean"], []),
+        ([f"Sure: {GOOD}"], {"age": 30, "flags": []}, ["repaired"], []),
+        (["thirty", GOOD], {"age": 30, "flags": []}, ["asked_again"], []),
+        (['{"age": 300}', GOOD], {"age": 30, "flags": []}, ["asked_again"], []),
         (["thirty", "about thirty"], None, ["malformed"], ["malformed"]),
         (["thirty", "length|{"], None, ["malformed"], ["truncated"]),
         (["thirty", "!server_error"], None, ["malformed"], ["malformed"]),
         (["length|{"], None, [], ["truncated"]),
-        (["I'm sorry, but I can't help with that."], None, [], ["refused"]),
+        (["I'm sorry, but I can't help with that."], None, [], ["refusal"]),
     ],
 )
 def test_a_structured_answer_has_a_tier(
@@ -139,27 +137,11 @@ def test_tiers_and_ways_of_asking_are_counted_beside_the_equations() -> None:
     outcomes.append(answer(script, make_task("b", 1, Age)))
     script.asked_by = None
     outcomes += [answer(script, make_task("b", 1, Age)), answer(script, make_task("c"))]
-    account = make_batch(outcomes, make_row, SCHEMA).accounting
+    account = make_batch(outcomes, make_rows, SCHEMA).accounting
     assert account.tiers == {"clean": 1, "asked_again": 1, "repaired": 1}
     # The second ask is a reply too; plain text is none of these.
     assert account.formats == {"schema": 3, "json": 1, "unknown": 1}
     assert account.find_imbalance() is None
-
-
-def test_a_field_is_a_copy_only_where_it_is_long_enough_to_be_one() -> None:
-    class Person(BaseModel):
-        gender: str
-        life: str
-
-    def draw(life: str) -> list[str]:
-        task = Task(
-            "a", make_task("a").request, "a", 1, Person, ["female", "She was born by the sea and never left it."]
-        )
-        text = f'{{"gender": "female", "life": "{life}"}}'
-        return [refusal.reason for refusal in answer(Script(a=[text]), task).refusals]
-
-    assert draw("She came from the hills and stayed.") == []
-    assert draw("She was born by the sea and never left it.") == ["copies_demonstration"]
 
 
 def test_the_second_ask_shows_the_first_answer_and_both_are_kept_as_sources() -> None:
@@ -169,46 +151,45 @@ def test_the_second_ask_shows_the_first_answer_and_both_are_kept_as_sources() ->
     assert outcome.keys == ("key1", "key2")
 
 
-def test_the_best_candidate_is_kept_and_the_first_among_equals() -> None:
-    outcome = answer(Script(a=["one *", "two **", "three **", "unfit"]), make_task("a", 4))
-    assert outcome.values == {"text": "two **"}
-    assert (outcome.keys, outcome.dropped["not_best_candidate"]) == (("key2",), 2)
+def test_the_first_candidate_without_a_flag_is_kept() -> None:
+    outcome = answer(Script(a=["doubt", "two", "three", "unfit"]), make_task("a", 4))
+    assert outcome.values == {"text": "two", "flags": []}
+    assert (outcome.keys, outcome.dropped["not_chosen"]) == (("key2",), 2)
     assert [refusal.reason for refusal in outcome.refusals] == ["unfit"]
+    assert answer(Script(a=["doubt", "no doubt"]), make_task("a", 2)).values == {"text": "doubt", "flags": ["doubted"]}
 
 
-def test_a_best_candidate_below_the_least_score_is_refused_with_its_score() -> None:
-    task = replace(make_task("a", 3), min_score=2.0)
-    outcome = answer(Script(a=["one *", "none", "unfit"]), task)
+def test_candidates_vote_and_too_few_votes_make_no_row() -> None:
+    async def count_equal(_context: str, values: Sequence[Values]) -> list[int]:
+        texts = [value["text"] for value in values]
+        return [texts.count(text) for text in texts]
+
+    task = replace(make_task("a", 3), least_votes=2)
+    outcome = answer(Script(a=["5", "7", "7"]), task, voter=count_equal)
+    assert (outcome.values, outcome.votes, outcome.accepted) == ({"text": "7", "flags": []}, 2, 3)
+    outcome = answer(Script(a=["5", "7", "unfit"]), task, voter=count_equal)
     assert outcome.values is None
     assert [(r.reason, r.raw) for r in outcome.refusals] == [
         ("unfit", "unfit"),
-        ("low_score", "one *"),
-        ("low_score", "none"),
+        ("no_agreement", "5"),
+        ("no_agreement", "7"),
     ]
-    assert "scores 1.00" in outcome.refusals[1].detail
-    assert answer(Script(a=["two **"]), replace(task, candidates=1)).values == {"text": "two **"}
+    assert "1 of 2 answers agree, 2 are wanted" in outcome.refusals[1].detail
 
 
-def test_a_single_candidate_is_scored_where_a_least_score_is_set() -> None:
-    task = replace(make_task("a"), min_score=0.5)
+def test_one_reply_makes_several_rows_and_refuses_some_of_its_items() -> None:
+    def judge_items(_context: str, values: Values) -> Verdict:
+        kept = [item for item in values["text"].split(" and ") if item != "unfit"]
+        return Accepted({"text": " and ".join(kept), "flags": ["doubted"]}, [Rejected("unfit", "item 2")])
 
-    async def score(_context: str, values: Sequence[Values]) -> list[float]:
-        return [0.4 if value["text"] == "x" else 0.6 for value in values]
-
-    assert answer(Script(a=["x"]), task, scorer=score).values is None
-    assert answer(Script(a=["y"]), task, scorer=score).values == {"text": "y"}
-
-
-def test_a_scorer_sees_all_accepted_candidates_at_once() -> None:
-    seen: list[Sequence[Values]] = []
-
-    async def score(_context: str, values: Sequence[Values]) -> list[float]:
-        seen.append(values)
-        return [0.0, 1.0]
-
-    outcome = answer(Script(a=["one **", "unfit", "two"]), make_task("a", 3), scorer=score)
-    assert outcome.values == {"text": "two"}
-    assert [len(values) for values in seen] == [2]
+    outcome = asyncio.run(
+        answer_task(cast("ModelClient", Script(a=["one and unfit and three"])), make_task("a"), judge_items)
+    )
+    batch = make_batch([outcome], make_rows, SCHEMA)
+    assert batch.rows["text"].to_list() == ["one", "three"]
+    assert (batch.accounting.parsed, batch.accounting.quarantined) == (3, {"unfit": 1})
+    assert batch.accounting.flags == {"doubted": 2}
+    assert batch.accounting.find_imbalance() is None
 
 
 def test_candidates_are_different_samples_and_rows_do_not_share_them() -> None:
@@ -220,13 +201,13 @@ def test_candidates_are_different_samples_and_rows_do_not_share_them() -> None:
 
 def test_one_candidate_that_the_provider_refuses_does_not_lose_the_task() -> None:
     outcome = answer(Script(a=["!server_error", "fine"]), make_task("a", 2))
-    assert (outcome.values, outcome.refused) == ({"text": "fine"}, None)
+    assert (outcome.values, outcome.refused) == ({"text": "fine", "flags": []}, None)
     outcome = answer(Script(a=["!server_error", "!content_filter"]), make_task("a", 2))
     assert (outcome.values, outcome.refused) == (None, "server_error")
 
 
 REPLIES = st.sampled_from(
-    [GOOD, "thirty", "", "length|{", "!server_error", "!bad_request", "no no no", f"so: {GOOD}", '{"age": "unfit"}']
+    [GOOD, "thirty", "", "length|{", "!server_error", "!bad_request", "doubt", f"so: {GOOD}", '{"age": "unfit"}']
 )  # fmt: skip
 
 
@@ -240,7 +221,7 @@ def test_the_account_balances_whatever_comes(rows: list[list[str]], candidates: 
         return [o async for o in run_tasks(tasks, lambda task: answer_task(client, task, judge), 4)]
 
     outcomes = asyncio.run(run())
-    batch = make_batch(outcomes, make_row, SCHEMA)
+    batch = make_batch(outcomes, make_rows, SCHEMA)
     account = batch.accounting
     assert account.find_imbalance() is None
     assert account.planned == len(rows)
@@ -255,11 +236,11 @@ def test_the_account_balances_whatever_comes(rows: list[list[str]], candidates: 
 def test_outcomes_come_in_the_tasks_order_and_batches_too() -> None:
     async def work(task: Task[str]) -> Outcome[str]:
         await asyncio.sleep(0.001 * (int(task.row_id) % 7))
-        return Outcome(task, {"text": task.row_id})
+        return Outcome(task, {"text": task.row_id, "flags": []})
 
     async def run() -> list[Batch]:
         tasks = (make_task(str(n)) for n in range(600))
-        return [batch async for batch in collect_batches(run_tasks(tasks, work, 50), make_row, SCHEMA)]
+        return [batch async for batch in collect_batches(run_tasks(tasks, work, 50), make_rows, SCHEMA)]
 
     batches = asyncio.run(run())
     assert [batch.rows.height for batch in batches] == [256, 256, 88]
@@ -313,7 +294,7 @@ def test_whoever_fails_nothing_goes_on(reader_ends_at: int, error: type[Exceptio
         return Outcome(task)
 
     async def run() -> set[str]:
-        batches = collect_batches(run_tasks((make_task(str(n)) for n in range(400)), work, 30), make_row, SCHEMA)
+        batches = collect_batches(run_tasks((make_task(str(n)) for n in range(400)), work, 30), make_rows, SCHEMA)
         with pytest.raises(error):
             await _end(batches, reader_ends_at)
         await batches.aclose()
