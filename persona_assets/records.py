@@ -236,6 +236,13 @@ def recipe_schema(name: str, columns: Mapping[str, dy.Column]) -> type[dy.Schema
     return type(name, (dy.Schema,), {"__doc__": f"Rows of the recipe {name}.", **common, **columns, **more})
 
 
+def has_flag(excluded: Sequence[str]) -> pl.Expr:
+    """Tell whether the column `flags` has one of some names of checks; `*` stands for any."""
+    if "*" in excluded:
+        return pl.col("flags").list.len() > 0
+    return pl.col("flags").list.eval(pl.element().is_in(list(excluded))).list.any()
+
+
 def without_flags(rows: pl.LazyFrame, excluded: Sequence[str]) -> pl.LazyFrame:
     """Leave out rows that have one of some flags.
 
@@ -243,9 +250,7 @@ def without_flags(rows: pl.LazyFrame, excluded: Sequence[str]) -> pl.LazyFrame:
         rows: a table with `flags`.
         excluded: names of checks; `*` stands for any.
     """
-    if "*" in excluded:
-        return rows.filter(pl.col("flags").list.len() == 0)
-    return rows.filter(~pl.col("flags").list.eval(pl.element().is_in(list(excluded))).list.any()) if excluded else rows
+    return rows.filter(~has_flag(excluded)) if excluded else rows
 
 
 def polars_schema(schema: type[dy.Schema]) -> dict[str, pl.DataType]:

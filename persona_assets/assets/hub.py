@@ -19,12 +19,12 @@ from persona_assets.dedup.published import LakeHub, describe_contribution
 from persona_assets.errors import UndecidedShardError
 from persona_assets.partitions import corpus_shard
 from persona_assets.personas.hub import gather_personas
-from persona_assets.records import QUARANTINE_COLUMNS, HubDuplicates, PersonaHub, polars_schema
+from persona_assets.records import QUARANTINE_COLUMNS, HubDuplicates, PersonaHub, polars_schema, without_flags
 from persona_assets.resources import Project
 from persona_assets.tables import Batch, TableInfo
 
 _ROWS = 8_192
-_SETTINGS = (*RULE, "embedding.proposer", "embedding.proposer_margin")
+_SETTINGS = (*RULE, "hub.exclude_flags", "embedding.proposer", "embedding.proposer_margin")
 _HUB = asset_options(
     "personas", "The personas kept after deduplication, with their origin.", PersonaHub, kinds=("qdrant",)
 )
@@ -53,7 +53,9 @@ def persona_hub(
 ) -> Iterator[dg.MaterializeResult[TableInfo]]:
     """Decide the shard's personas against every other shard's, and publish both tables under the index's lock."""
     shard = context.partition_key
-    personas = gather_personas(seed_personas, expanded_personas)
+    gathered = gather_personas(seed_personas, expanded_personas)
+    personas = without_flags(gathered.lazy(), project.settings.hub.exclude_flags).collect()
+    flagged = gathered.height - personas.height
     inputs = read_versions(project, shard, "seed_personas", "expanded_personas")
     registered = context.instance.get_dynamic_partitions("corpus_shard")
     with (
@@ -74,14 +76,19 @@ def persona_hub(
         }
         # The hub's file is written last: it is what publishes the decision.
         duplicates = publish_batches(
-            project, "hub_duplicates", shard, polars_schema(HubDuplicates), _list_duplicates(decision), **attributes
+            project,
+            "hub_duplicates",
+            shard,
+            polars_schema(HubDuplicates),
+            _list_duplicates(decision, flagged),
+            **attributes,
         )
         hub = publish_batches(
             project,
             "persona_hub",
             shard,
             polars_schema(PersonaHub),
-            _list_kept(decision),
+            _list_kept(decision, flagged),
             **attributes,
             violations=decision.violations and asdict(decision.violations),
         )
@@ -113,16 +120,18 @@ def _wait_for_earlier(context: dg.AssetExecutionContext, minutes: float) -> Iter
         raise dg.RetryRequested(max_retries=most, seconds_to_wait=_WAIT_SECONDS) from error
 
 
-def _list_kept(decision: HubDecision) -> Iterator[Batch]:
-    stages = Counter(f"duplicate_{stage}" for stage in decision.duplicates["stage"])
-    read = decision.kept.height + decision.duplicates.height
-    yield from _slice(decision.kept, Accounting.of_rows(read, decision.kept.height, stages, {}))
+def _list_kept(decision: HubDecision, flagged: int) -> Iterator[Batch]:
+    kept = decision.kept
+    dropped = Counter(f"duplicate_{stage}" for stage in decision.duplicates["stage"]) + Counter(flagged=flagged)
+    accounting = Accounting.of_rows(kept.height + dropped.total(), kept.height, dropped, {})
+    accounting.flags.update(kept["flags"].explode().drop_nulls().to_list())
+    yield from _slice(kept, accounting)
 
 
-def _list_duplicates(decision: HubDecision) -> Iterator[Batch]:
+def _list_duplicates(decision: HubDecision, flagged: int) -> Iterator[Batch]:
     rows = decision.duplicates.height
-    read = rows + decision.kept.height
-    yield from _slice(decision.duplicates, Accounting.of_rows(read, rows, {"kept": decision.kept.height}, {}))
+    dropped = Counter(kept=decision.kept.height) + Counter(flagged=flagged)
+    yield from _slice(decision.duplicates, Accounting.of_rows(rows + dropped.total(), rows, dropped, {}))
 
 
 def _slice(frame: pl.DataFrame, accounting: Accounting) -> Iterator[Batch]:

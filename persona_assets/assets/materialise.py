@@ -28,8 +28,8 @@ class TaskConfig(dg.Config):
     model: str | None = Field(None, description="Another model for this run, as litellm names it: openai/gpt-4o-mini.")
     temperature: float | None = Field(None, description="Sampling temperature, 0 to 2.")
     max_tokens: int | None = Field(None, description="Limit of one reply, in tokens.")
-    candidates: int | None = Field(None, description="Replies drawn for each row; the best that passes is kept.")
-    limit: int | None = Field(None, description="Rows of the input that are asked about, the first in order.")
+    candidates: int | None = Field(None, description="Replies drawn for each row.")
+    limit: int | None = Field(None, description="Rows of the input that are asked about, drawn by their ids.")
     batch: bool | None = Field(None, description="Ask through the provider's batch interface (half the price), or not.")
 
     def merge(self, settings: TaskSettings) -> TaskSettings:
@@ -94,11 +94,6 @@ def read_versions(project: Project, shard: str, *assets: str, whole: tuple[str, 
     return {asset: project.lake.info(asset, at).data_version for asset, at in shards.items()}
 
 
-def list_choosers(prompt: Prompt[P], settings: TaskSettings) -> tuple[str, ...]:
-    """Name the setting of the model that chooses among candidates by similarity, if there are several."""
-    return ("embedding.model",) if (settings.candidates or prompt.content.candidates) > 1 else ()
-
-
 def materialise_with_model(
     context: dg.AssetExecutionContext,
     project: Project,
@@ -132,13 +127,13 @@ def materialise_with_model(
     settings = config.merge(project.settings.task(asset))
     usage = Usage()
     client = project.open_client(settings, usage)
-    asker = Asker(client, prompt, asset, shard, settings)
+    asker = Asker(client, prompt, asset, shard, settings, project.settings.defaults, project.settings.row_checks())
     attributes = {
         "model": " + ".join(client.names),
         "code_version": prompt.version,
         "inputs": dict(inputs),
         "settings": {
-            **project.settings.pick("model.max_temperature", *decisive),
+            **project.settings.pick("defaults", "checks", *decisive),
             **{
                 f"tasks.{asset}.{key}": value
                 for key, value in settings.model_dump(exclude={"model", "models", "batch"}, mode="json").items()

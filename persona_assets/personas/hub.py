@@ -33,6 +33,7 @@ def gather_personas(seeds: pl.LazyFrame, expanded: pl.LazyFrame) -> pl.DataFrame
         relation="relation",
         doc_id="doc_id",
         license="license",
+        flags="flags",
         response_keys="response_keys",
     )
     more = expanded.join(documents, on="root_id", how="left", maintain_order="left").with_columns(

@@ -7,12 +7,14 @@ from fnmatch import fnmatchcase
 
 import polars as pl
 
+from persona_assets.records import has_flag
 from persona_assets.sft.mixes import Filters, Mix
 
 SPLITS = ("train", "validation")
 LEFT_OUT = (
     "duplicate",
     "not_in_mix",
+    "flagged",
     "language",
     "license",
     "model",
@@ -40,6 +42,7 @@ _READ = (
     "model",
     "n_chars",
     "compression",
+    "flags",
 )
 
 
@@ -118,6 +121,7 @@ def _judge_rows(rows: pl.DataFrame, mix: Mix) -> pl.DataFrame:
     reasons: dict[str, pl.Expr] = {
         "duplicate": ~pl.col("example_id").is_first_distinct(),
         "not_in_mix": pl.col("weight") == 0,
+        "flagged": has_flag(mix.exclude_flags),
         **_list_filters(rows, filters),
         "too_long": too_long,
         "families_apart": pl.col("is_apart"),

@@ -51,6 +51,7 @@ class Mix(BaseModel):
             of 0 leaves the task out, and so does a task that is not named.
         counts: for some tasks the most examples taken, over both splits.
         filters: which candidates are taken at all.
+        exclude_flags: checks whose flag keeps a candidate out; `*` stands for any, an empty list lets all in.
         max_per_persona: examples of one persona at most; None for no limit.
         max_per_family: examples of one family at most; None for no limit.
         tokenizer: of the model to be trained: a model id or folder of Hugging Face, or embedded/NAME; without one
@@ -68,6 +69,7 @@ class Mix(BaseModel):
     weights: dict[str, float] = Field(min_length=1)
     counts: dict[str, int] = Field(default_factory=dict)
     filters: Filters = Filters()
+    exclude_flags: tuple[str, ...] = ("*",)
     max_per_persona: int | None = Field(None, ge=1)
     max_per_family: int | None = Field(None, ge=1)
     tokenizer: str | None = None
