@@ -1,7 +1,8 @@
 """A model for tests: `scripted/NAME` as a litellm provider, whose replies depend on messages, seed and schema alone.
 
     scripted/plain     right answers, with the few refusals, repeats and slips that every model has
-    scripted/faulty    many bad replies besides: refused, empty, cut off, no JSON
+    scripted/faulty    many bad replies besides: refused, empty, cut off, no JSON; a third of its sums are wrong
+    scripted/doubtful  every third reply stammers, which a check flags
     scripted/slow      as plain, after a twentieth of a second
 
 Any other name is a further model that answers as well as `plain`, unless a test taught it (`teach`).
@@ -17,11 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from persona_assets.llm import provider
-from persona_assets_tests.scripted_replies import REFUSAL, Question, drop_corrections, write_answer
+from persona_assets_tests.scripted_replies import REFUSAL, Question, name_fields, write_answer
 
 PROVIDER = "scripted"
 SLOW_SECONDS = 0.05
 _DEFAULT_MAX_TOKENS = 1 << 20
+_CORRECTION = "That does not fit:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ def reply(model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping
     """Answer as `scripted/MODEL` does; no litellm is needed.
 
     Args:
-        model: plain, faulty, slow or any other name.
+        model: plain, faulty, doubtful, slow or any other name.
         messages: chat messages.
-        parameters: seed, max_tokens, stop and response_format count.
+        parameters: seed, max_tokens and response_format count.
 
     Returns:
         The same reply for the same arguments, on every machine.
@@ -66,24 +68,24 @@ def reply(model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping
     if model in _taught:
         answer = _taught[model](messages)
         return answer if isinstance(answer, ScriptedReply) else ScriptedReply(answer, "stop")
-    turns, is_correction = drop_corrections(list(messages))
-    seed = parameters.get("seed")
-    limit = int(parameters.get("max_tokens") or _DEFAULT_MAX_TOKENS)
-    dialogue = [turn for turn in turns if turn["role"] != "system"]
+    turns, is_correction = _drop_correction(list(messages))
+    seed, user = parameters.get("seed"), str(turns[-1]["content"])
     question = Question(
-        system=" ".join(str(turn["content"]) for turn in turns if turn["role"] == "system"),
-        turns=dialogue,
-        schema=_read_schema(parameters.get("response_format")),
-        max_tokens=limit,
+        user=user,
+        schema=_read_schema(parameters.get("response_format")) or name_fields(user),
         draw=_dice(model, turns, seed),
         topic=_dice(model, turns),
+        errs=0.35 if model == "faulty" else 0.1,
     )
-    text = _stop(write_answer(question), parameters.get("stop") or ())
+    text = write_answer(question)
+    if model == "doubtful" and question.draw.random() < 1 / 3:
+        text = _stammer(text)
     if model == "faulty" and not is_correction:
         text, is_cut = _spoil(text, question)
         if is_cut:
             return ScriptedReply(text, "length")
     words = text.split(" ")
+    limit = int(parameters.get("max_tokens") or _DEFAULT_MAX_TOKENS)
     return ScriptedReply(text, "stop") if len(words) <= limit else ScriptedReply(" ".join(words[:limit]), "length")
 
 
@@ -125,18 +127,25 @@ def _spoil(text: str, question: Question) -> tuple[str, bool]:
     return text, False
 
 
-def _stop(text: str, stops: str | Sequence[str]) -> str:
-    for stop in (stops,) if isinstance(stops, str) else stops:
-        text = text.partition(stop)[0]
-    return text
+def _stammer(text: str) -> str:
+    # In JSON, this is in the last text of the answer; code and refusals are left as they are.
+    if text == REFUSAL or text.startswith("```"):
+        return text
+    end = max(text.rfind(mark) for mark in ".?") + 1
+    return f"{text[:end]} No, no, no, no, no.{text[end:]}" if end else text
+
+
+def _drop_correction(messages: list[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], bool]:
+    """Leave out what asks again for a malformed answer; say whether there was any."""
+    if len(messages) >= 2 and str(messages[-1]["content"]).startswith(_CORRECTION):
+        return messages[:-2], True
+    return messages, False
 
 
 def _read_schema(response_format: Any) -> Mapping[str, Any] | None:
     match response_format:
         case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema}}:
             return schema
-        case {"type": "json_object"}:
-            return {"type": "object"}
     return None
 
 

@@ -1,8 +1,6 @@
 """The vocabulary of the scripted model: combined, it gives hundreds of personas that are not alike."""
 
 import random
-import re
-from typing import Any
 
 QUALITIES = (
     "retired", "young", "newly qualified", "self-taught", "widowed", "cheerful", "stubborn", "soft-spoken",
@@ -96,6 +94,11 @@ GOODS = (
     "bottles", "blankets", "hinges", "whistles", "buttons", "lanterns", "ladders", "kettles", "spools",
 )  # fmt: skip
 
+RELATIONSHIPS = (
+    "former pupil", "sister", "rival across the street", "supplier", "night-shift colleague", "landlady", "neighbour",
+    "patient", "apprentice", "old schoolfriend", "brother-in-law", "regular customer", "choir partner", "supervisor",
+)  # fmt: skip
+
 COMMON = (
     "A retired schoolteacher from a small coastal town who volunteers at the local library and helps newcomers to"
     " fill in difficult official forms every week."
@@ -117,21 +120,8 @@ def draw_persona(dice: random.Random) -> str:
     )
 
 
-def draw_name(dice: random.Random, initials: str) -> str:
-    """A given name and a surname with these initials, for example `T.M.`."""
-    letters = initials.replace(".", "") + "AA"
-    given = dice.choice(("olan", "erita", "imeon", "avika", "undo", "elinde", "orvald", "aneka", "irsten"))
-    family = dice.choice(("arsen", "oreno", "akob", "ilinski", "endez", "otowa", "ubarak", "erriman", "adeyo"))
-    return f"{letters[0]}{given} {letters[1]}{family}"
-
-
-def read_given(text: str) -> dict[str, Any]:
-    """What the prompt of a profile gives: name, gender, age, race and birthplace, as far as they are given."""
-    line = re.search(r"^Given: (.*)$", text, re.MULTILINE)
-    parts = dict(part.split(": ", 1) for part in line.group(1).split("; ")) if line else {}
-    given: dict[str, Any] = {name: parts[name] for name in ("name", "gender", "race", "birthplace") if name in parts}
-    if "age" in parts:
-        given["age"] = int(parts["age"])
-    if "initials of the name" in parts:
-        given["name"] = draw_name(random.Random(text), parts["initials of the name"])
-    return given
+def draw_name(dice: random.Random) -> str:
+    """A given name and a surname."""
+    given = dice.choice(("Tolan", "Merita", "Simeon", "Lavika", "Mundo", "Zelinde", "Torvald", "Janeka", "Kirsten"))
+    family = dice.choice(("Larsen", "Moreno", "Jakob", "Bilinski", "Mendez", "Motowa", "Mubarak", "Ferriman", "Adeyo"))
+    return f"{given} {family}"

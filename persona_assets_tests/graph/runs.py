@@ -113,8 +113,6 @@ def make_settings(folder: Path, **overrides: Mapping[str, Any]) -> Settings:
         "dialogues": {"per_character": 2},
         # What is seen is tested of the finished project.
         "automation": {"pictures": False},
-        # Choosing among these by similarity would be most of the time that a run takes.
-        "tasks": {task: {"candidates": 1} for task in ("seed_personas", "expanded_personas", "math_problems")},
     }
     for section, values in overrides.items():
         sections[section] = {**sections.get(section, {}), **values}
