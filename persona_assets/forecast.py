@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from persona_assets.characters.sessions import count_dialogues
+from persona_assets.llm.asker import count_candidates
 from persona_assets.llm.client import asks_in_batches, name_models, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
-from persona_assets.personas.seed_tasks import count_seed_tasks
 from persona_assets.prompts import PromptFile
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.settings import Settings
@@ -15,8 +15,8 @@ from persona_assets.settings import Settings
 Basis = Literal["sample", "earlier", "assumed"]
 
 _CHARS_A_TOKEN = 4
-_WRITTEN_SHARE = 0.5
-"""Share of `max_tokens` that a reply takes, where nothing is known."""
+_WRITTEN = 512
+"""Tokens that a reply takes where nothing is known, or half of its limit where that is less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class AssetForecast:
     Attributes:
         asset: its name.
         model: who will be asked.
-        tasks: rows that are to be made.
+        tasks: documents, personas, sessions or rows that are asked about.
         rows: rows that will be made.
         calls: requests in all.
         stored: requests that the ledger answers.
@@ -100,7 +100,7 @@ class Flow:
 
 
 def assume_rates(prompt: PromptFile, settings: Settings, asset: str, input_chars: int) -> Rates:
-    """Rates where nothing was measured: every task a row, replies half as long as they may be.
+    """Rates where nothing was measured: every reply makes the rows it is asked for, in 512 tokens at most.
 
     Args:
         prompt: the asset's prompt file.
@@ -110,9 +110,11 @@ def assume_rates(prompt: PromptFile, settings: Settings, asset: str, input_chars
     """
     task = settings.task(asset)
     text = len(prompt.system) + len(prompt.user) + input_chars
-    text += sum(len(str(one.values)) + len(one.answer_text()) for one in prompt.demonstrations)
+    shown = prompt.demonstrations[: prompt.shown_per_row]
+    text += sum(len(str(one.values)) + len(one.answer_text()) for one in shown)
     read = text / _CHARS_A_TOKEN
-    written = (task.max_tokens or prompt.max_tokens) * _WRITTEN_SHARE
+    limit = task.max_tokens or settings.defaults.max_tokens or prompt.max_tokens
+    written = min(_WRITTEN, limit / 2) if limit else _WRITTEN
     in_batch = asks_in_batches(settings.batch, task)
     # Several models draw in turn, so a call costs their mean.
     prices = [
@@ -120,8 +122,9 @@ def assume_rates(prompt: PromptFile, settings: Settings, asset: str, input_chars
     ]
     known = [price for price in prices if price is not None]
     cost = sum(known) / len(known) if len(known) == len(prices) else None
-    calls = (task.candidates or prompt.candidates) * prompt.turns_per_row
-    return Rates(1.0, calls, read, written, cost, "assumed")
+    votes = count_candidates(task, prompt, settings.defaults)
+    rows = {"seed_personas": settings.seed_personas.per_document, "expanded_personas": settings.expansion.relatives}
+    return Rates(rows.get(asset, 1), votes * prompt.turns_per_row, read, written, cost, "assumed")
 
 
 def forecast_shard(
@@ -147,8 +150,7 @@ def forecast_shard(
 
     seeds = float(size.personas)
     if size.documents:
-        limit = settings.task("seed_personas").limit
-        seeds = add("seed_personas", count_seed_tasks(size.documents, settings.seed_personas, limit))
+        seeds = add("seed_personas", _cut(size.documents, None, settings, "seed_personas"))
     expanded = add("expanded_personas", _count_expansions(seeds, rates["expanded_personas"].rows, flow.new, settings))
     hub = (seeds + expanded) * flow.kept
     characters = add("character_profiles", _cut(hub, settings.characters.limit, settings, "character_profiles"))
@@ -184,8 +186,9 @@ def _forecast(asset: str, tasks: float, rates: Rates, size: ShardSize, settings:
 def _count_expansions(seeds: float, rows: float, new: float, settings: Settings) -> float:
     expansion = settings.expansion
     frontier, tasks = _cut(seeds, None, settings, "expanded_personas"), 0.0
+    most = expansion.max_frontier or seeds
     for _ in range(expansion.rounds):
-        asked = min(frontier, expansion.max_frontier) * expansion.children
+        asked = min(frontier, most)
         tasks += asked
         frontier = asked * rows * new
     return tasks

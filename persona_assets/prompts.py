@@ -65,6 +65,11 @@ class PromptFile(BaseModel):
         """Questions that one row takes on average, each with all its candidates."""
         return 1.0
 
+    @property
+    def shown_per_row(self) -> int:
+        """Demonstrations that one row's prompt shows."""
+        return len(self.demonstrations)
+
 
 P = TypeVar("P", bound=PromptFile)
 

@@ -226,8 +226,11 @@ class ExpansionSettings(Section):
     kinds: tuple[str, ...] = Field(
         (), description="Kinds of relationship to draw from, such as a colleague; none: the model's own choice."
     )
-    max_frontier: int = Field(
-        500, ge=1, description="Personas expanded in one round at most, drawn by their ids; the others are counted."
+    max_frontier: int | None = Field(
+        None,
+        ge=1,
+        description="Personas expanded in one round at most, drawn by their ids, the others counted; none: as many as"
+        " there are seeds.",
     )
     min_new_share: float = Field(
         0.0, ge=0, le=1, description="Stop after a round whose share of new personas is below this."

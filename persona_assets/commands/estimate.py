@@ -10,8 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from persona_assets.characters.dialogue_prompt import load_dialogue_prompt
-from persona_assets.characters.profile_prompt import load_profile_prompt
+from persona_assets.characters.suggestions import load_profile_prompt
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
 from persona_assets.errors import PersonaAssetsError, SettingsError
@@ -22,7 +21,7 @@ from persona_assets.llm.cost_bound import price_tokens
 from persona_assets.llm.ledger import LEDGER_FILE
 from persona_assets.llm.ledger_upkeep import Spending, open_upkeep
 from persona_assets.personas.persona_prompts import load_expansion_prompt, load_seed_prompt
-from persona_assets.prompts import Prompt, PromptFile
+from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.recipes.load import load_recipes
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.settings import Settings
@@ -113,10 +112,10 @@ def _list_prompts(settings: Settings, recipes: Sequence[Recipe]) -> dict[str, Pr
     folder = settings.prompts
     prompts: dict[str, Prompt[PromptFile]] = {
         "seed_personas": load_seed_prompt(folder),  # type: ignore[dict-item]
-        "expanded_personas": load_expansion_prompt(folder),  # type: ignore[dict-item]
-        "character_profiles": load_profile_prompt(folder),  # type: ignore[dict-item]
+        "expanded_personas": load_expansion_prompt(folder),
+        "character_profiles": load_profile_prompt(folder, settings.characters.attributes),  # type: ignore[dict-item]
     }
-    prompts.update({name: load_dialogue_prompt(folder / f"{name}.yaml") for name in _DIALOGUE_FILES})  # type: ignore[misc]
+    prompts.update({name: load_prompt(folder / f"{name}.yaml", PromptFile) for name in _DIALOGUE_FILES})
     prompts.update({recipe.content.asset: recipe for recipe in recipes})  # type: ignore[misc]
     return prompts
 
@@ -249,6 +248,15 @@ def _sum_cost(forecasts: Sequence[AssetForecast]) -> float | None:
     return None if any(cost is None for cost in costs) else sum(cost or 0.0 for cost in costs)
 
 
+def _measure_thrift(project: _Project, forecasts: Sequence[AssetForecast]) -> float | None:
+    calls = asked = 0.0
+    for one in forecasts:
+        prompt = project.prompts[one.asset].content
+        calls += one.calls / (prompt.candidates or 1)
+        asked += one.rows * prompt.turns_per_row
+    return calls / asked if asked else None
+
+
 def _tabulate(forecasts: Sequence[AssetForecast]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("asset", no_wrap=True)
@@ -274,11 +282,13 @@ def _write_cost(cost: float | None) -> str:
 
 def _explain(project: _Project, forecasts: Sequence[AssetForecast]) -> list[str]:
     lines = ["", "Tokens and cost are those of the calls that are not stored."]
+    if ratio := _measure_thrift(project, forecasts):
+        lines.append(f"{ratio:.2f} calls for each row or turn of a talk asked for, votes aside.")
     assumed = [one.asset for one in forecasts if one.basis == "assumed"]
     if assumed:
         lines.append(
-            f"Assumed for {', '.join(assumed)}: every task becomes a row, 4 characters are a token, a reply takes half"
-            " of its max_tokens. `--sample 30` measures it."
+            f"Assumed for {', '.join(assumed)}: every reply makes the rows it is asked for, 4 characters are a token, a"
+            " reply takes 512 tokens, or half of its limit where that is less. `--sample 30` measures it."
         )
     cost, budget = _sum_cost(forecasts), project.settings.budget
     for name, limit in (("per_run", budget.per_run), ("total", budget.total)):

@@ -110,13 +110,14 @@ async def expand_personas(
     """
     rows = _mark_new(seeds.with_columns(root_id="persona_id"), find_new, excluded)
     asked = seeds.height
+    most = settings.max_frontier or max(1, seeds.height)
     for number in range(settings.rounds + 1):
         report = _report(number, asked, rows, excluded)
         if number == settings.rounds or _ends(report, settings):
             reports.append(replace(report, last=report.new))
             return
         new = rows.filter("is_new").select(_FRONTIER)
-        frontier = draw_rows(new.lazy(), settings.max_frontier, "persona_id", "frontier").collect()
+        frontier = draw_rows(new.lazy(), most, "persona_id", "frontier").collect()
         reports.append(replace(report, beyond=new.height - frontier.height))
         if new.height > frontier.height:
             yield _account_beyond(new.height - frontier.height)

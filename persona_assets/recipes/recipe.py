@@ -132,6 +132,11 @@ class RecipeFile(PromptFile):
             )
 
     @property
+    def shown_per_row(self) -> int:
+        """Demonstrations that one row's prompt shows, by the file alone."""
+        return 0 if self.method == "zero_shot" else self.shown or len(self.demonstrations)
+
+    @property
     def turns_per_row(self) -> float:
         """Questions that one row takes: of a conversation every turn, but for one that the row read opens with."""
         return self.conversation.questions if self.conversation else 1.0
