@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel
 
 from persona_assets.cli import app
+from persona_assets.row_checks import CHECKS
 from persona_assets.settings import PACKAGE, Settings, TaskSettings, load_settings
 
 ROOT = PACKAGE.parent
@@ -29,7 +30,8 @@ def test_pipeline_file_shows_every_setting(tmp_path: Path, monkeypatch: pytest.M
     text = (ROOT / "pipeline.toml").read_text(encoding="utf-8")
     shown = _uncomment(text)
     tasks = shown.pop("tasks")
-    sections = {name: field.annotation for name, field in Settings.model_fields.items() if name != "tasks"}
+    assert set(shown.pop("checks")) <= set(CHECKS)
+    sections = {name: one.annotation for name, one in Settings.model_fields.items() if name not in {"tasks", "checks"}}
     assert set(shown) == set(sections)
     for name, section in sections.items():
         assert isinstance(section, type)
@@ -55,7 +57,7 @@ def test_pipeline_file_shows_the_true_defaults(monkeypatch: pytest.MonkeyPatch, 
     differ = {
         f"{section}.{key}"
         for section, keys in shown.items()
-        if section != "tasks"
+        if section not in {"tasks", "checks"}
         for key, value in keys.items()
         if default[section][key] != value
     }
@@ -65,9 +67,12 @@ def test_pipeline_file_shows_the_true_defaults(monkeypatch: pytest.MonkeyPatch, 
         "corpus.path",
         "corpus.languages",
         "instructions.path",
+        "defaults.max_tokens",
+        "defaults.temperature",
+        "expansion.kinds",
+        "expansion.max_frontier",
         "model.api_base",
         "model.api_key",
-        "model.max_temperature",
         "model.requests_per_minute",
         "model.tokens_per_minute",
         "index.url",

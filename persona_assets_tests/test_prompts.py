@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from persona_assets.errors import PromptError
-from persona_assets.prompts import Prompt, PromptFile, delimit, load_prompt, render_template, strip_chat_marks
+from persona_assets.prompts import PromptFile, delimit, load_prompt, render_template, strip_chat_marks
 
 FILE = """
 description: Tests.
@@ -38,7 +38,6 @@ def test_demonstrations_are_earlier_turns(tmp_path: Path) -> None:
         ("assistant", '{"name": "Ada", "age": 36}'),
         ("user", "About bread: <text>\nthird\n</text>"),
     ]
-    assert prompt.demonstration_texts() == ["one", "Ada", "36"]
     assert prompt.name == "test"
 
 
@@ -154,19 +153,3 @@ def test_a_missing_or_unreadable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "bytes.yaml").write_bytes(b"description: \xff\xfe")
     with pytest.raises(PromptError, match=r"bytes\.yaml is no valid YAML"):
         load_prompt(tmp_path / "bytes.yaml", PromptFile)
-
-
-@pytest.mark.parametrize(
-    ("text", "is_echo"),
-    [
-        ("Write the request, and do it well.", True),
-        ("this is the other one", True),
-        ("Write me a poem.", False),
-        ("Person: a baker", False),
-        ("Write", False),
-        ("", False),
-    ],
-)
-def test_an_answer_that_goes_on_writing_the_prompt_is_known(text: str, is_echo: bool) -> None:
-    user = "{% if persona %}Person: {{ persona }}{% endif %}\nThis is the other: {{ partner }}\nWrite the request."
-    assert Prompt("p", "v", PromptFile(description="d", user=user)).echoes(text) is is_echo

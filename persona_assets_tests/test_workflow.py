@@ -32,7 +32,7 @@ def pull_request(tmp_path: Path) -> Path:
     run_git(project, "update-ref", "refs/remotes/origin/base", "HEAD")
     run_git(project, "checkout", "--quiet", "-b", "edit")
     prompt = project / PROMPT
-    prompt.write_text(prompt.read_text(encoding="utf-8").replace("You write only the request", "Write only it"))
+    prompt.write_text(prompt.read_text(encoding="utf-8").replace("You write only the message", "Write only it"))
     run_git(project, "commit", "--quiet", "--all", "--message", "Shorter")
     bin_folder = project / ".venv" / "bin"
     bin_folder.mkdir(parents=True)

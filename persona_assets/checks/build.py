@@ -61,7 +61,7 @@ _DESCRIPTIONS = {
     " duplicate.",
     "user_turns_kept": "The user's turns of every dialogue are those of its instruction, to the letter.",
 }
-_STRUCTURED = {"character_profiles", "dialogues_r"}
+_STRUCTURED = {"seed_personas", "expanded_personas", "character_profiles", "dialogues_r"}
 """Assets that ask a model for JSON; of the recipes, those that say so."""
 _LINKS: Mapping[str, Sequence[tuple[str, str, Mapping[str, str]]]] = {
     "seed_personas": [("documents_exist", "doc_id", {"web_text": "doc_id"})],
