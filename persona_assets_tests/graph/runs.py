@@ -108,7 +108,7 @@ def make_settings(folder: Path, **overrides: Mapping[str, Any]) -> Settings:
         "corpus": {"path": folder / "corpus"},
         "instructions": {"path": folder / "instructions"},
         "model": {"name": "scripted/plain"},
-        "expansion": {"rounds": 2, "max_frontier": 3},
+        "expansion": {"rounds": 2, "relatives": 2, "max_frontier": 3},
         "characters": {"limit": 6},
         "dialogues": {"per_character": 2},
         # What is seen is tested of the finished project.

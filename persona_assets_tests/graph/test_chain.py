@@ -29,8 +29,8 @@ from persona_assets_tests.graph.runs import (
     read_metadata,
 )
 
-STRUCTURED = ("character_profiles", "dialogues_r")
-PLAIN = ("seed_personas", "dialogues_g", "persona_hub")
+STRUCTURED = ("seed_personas", "expanded_personas", "character_profiles", "dialogues_r", "math_problems")
+PLAIN = ("dialogues_g", "instructions", "persona_hub")
 
 
 @pytest.fixture(scope="module", params=["few_recipes", pytest.param("sources", marks=pytest.mark.long)])
@@ -207,7 +207,7 @@ def test_a_faulty_model_costs_rows_and_nothing_else(faulty: Chain) -> None:
         assert by_reason == dict(info.accounting.quarantined)
         refused.append(quarantine)
     rows = pl.concat(refused)
-    assert set(rows["reason"]) >= {"refused", "truncated", "empty"}
+    assert set(rows["reason"]) >= {"refusal", "truncated", "empty"}
     # An empty answer has no text, everything else shows what was refused.
     assert rows.filter(pl.col("raw").str.len_chars() > 0).height > rows.height / 2
     assert rows["response_key"].null_count() == 0

@@ -64,15 +64,17 @@ def test_an_edited_prompt_is_all_that_is_asked(server: ModelServer, empty: Setti
     run(settings)
     take_bill(server)
     prompt = tmp_path / "prompts" / "dialogues_g.yaml"
-    prompt.write_text(prompt.read_text(encoding="utf-8").replace("You answer as", "You speak as"), encoding="utf-8")
+    prompt.write_text(
+        prompt.read_text(encoding="utf-8").replace("Stay in character", "Remain in character"), encoding="utf-8"
+    )
     run(settings)
     again = take_bill(server)
     assert again
-    assert all("You speak as" in body for body in again)
+    assert all("Remain in character" in body for body in again)
 
 
 def test_a_raised_limit_asks_for_what_was_cut_off_alone(server: ModelServer, empty: Settings, tmp_path: Path) -> None:
-    tasks = {"math_problems": {"candidates": 1, "max_tokens": 16}}
+    tasks = {"math_problems": {"max_tokens": 16}}
     settings = use(server, tmp_path, tasks=tasks)
     run(settings, assets=("web_text", "seed_personas", "expanded_personas", "persona_hub", "hub_duplicates"))
     take_bill(server)

@@ -68,4 +68,4 @@ def test_answers_that_are_none_cost_rows_with_a_reason(few_recipes: Path, tmp_pa
         account = lake.info(asset, SHARD).accounting
         assert account.find_imbalance() is None
         reasons |= account.quarantined.keys() | account.refused.keys()
-    assert {"truncated", "refused", "empty"} <= reasons
+    assert {"truncated", "refusal", "empty"} <= reasons
