@@ -9,7 +9,7 @@ Beside them stands how JSON answers came about, and which checks flag rows, whic
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -29,6 +29,7 @@ class Accounting:
         tiers: JSON answers by how they were read: clean, repaired, asked_again, malformed.
         formats: replies to requests for JSON by how it was asked for: schema, json, none; unknown where the ledger
             does not say.
+        flagged: rows that at least one check flags.
         flags: rows by the checks that flag them; a row may have several.
     """
 
@@ -41,6 +42,7 @@ class Accounting:
     quarantined: Counter[str] = field(default_factory=Counter)
     tiers: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
+    flagged: int = 0
     flags: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Self) -> None:
@@ -54,7 +56,14 @@ class Accounting:
         self.quarantined.update(other.quarantined)
         self.tiers.update(other.tiers)
         self.formats.update(other.formats)
+        self.flagged += other.flagged
         self.flags.update(other.flags)
+
+    def count_flags(self, rows: Iterable[Sequence[str]]) -> None:
+        """Count the flags of rows, in place."""
+        for flags in rows:
+            self.flagged += bool(flags)
+            self.flags.update(flags)
 
     def find_imbalance(self) -> str | None:
         """Say which equation does not hold, or None when both do."""
@@ -80,6 +89,7 @@ class Accounting:
             "quarantined": dict(sorted(self.quarantined.items())),
             "tiers": dict(sorted(self.tiers.items())),
             "formats": dict(sorted(self.formats.items())),
+            "flagged": self.flagged,
             "flags": dict(sorted(self.flags.items())),
         }
 

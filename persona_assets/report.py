@@ -1,8 +1,9 @@
-"""A report: one HTML file on one shard or all, with counts, pictures, samples, duplicates, quarantine and spend.
+"""A report: one HTML file on one shard or all, with counts, pictures, samples, duplicates, flags, quarantine and spend.
 
 Texts of the web and of models are escaped: nothing in them becomes markup.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class ChainLine:
 
     asset: str
     rows: int
+    flagged: int
     planned: int
     refused: int
     parsed: int
@@ -41,8 +43,8 @@ class ChainLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """One reason of one asset's quarantine."""
+class Doubted:
+    """One reason of one asset's quarantine, or one flag of its rows."""
 
     asset: str
     reason: str
@@ -73,6 +75,7 @@ def write_report(lake: Lake, spend: Sequence[Spending], path: Path, shards: Sequ
         pictures=list(_draw_all(lake, tables, shards)),
         samples=[(name, rows) for name in tables if (rows := _sample(lake, name, shards))],
         duplicates=_list_duplicates(lake, shards),
+        flagged=[one for name in tables for one in _list_flagged(lake, name, shards)],
         quarantine=[one for name in tables for one in _list_refused(lake, name, shards)],
         spend=spend,
     )
@@ -99,6 +102,7 @@ def _account(lake: Lake, asset: str, shards: Sequence[str]) -> ChainLine:
     return ChainLine(
         asset,
         sum(info.rows for info in infos),
+        sum(one.flagged for one in counts),
         sum(one.planned for one in counts),
         sum(one.refused.total() for one in counts),
         sum(one.parsed for one in counts),
@@ -120,7 +124,7 @@ def _sample(lake: Lake, asset: str, shards: Sequence[str]) -> list[tuple[str, st
 
 def _describe(row: dict[str, Any]) -> Iterator[str]:
     for name, value in row.items():
-        if name in _HIDDEN or name.endswith("_id") or value is None:
+        if name in _HIDDEN or name.endswith("_id") or value in (None, []):
             continue
         if name in {"turns", "messages"}:
             yield from (f"{turn['role']}: {_cut(turn['content'])}" for turn in value)
@@ -139,7 +143,18 @@ def _list_duplicates(lake: Lake, shards: Sequence[str]) -> list[dict[str, Any]]:
     return pl.concat(parts).filter(pl.col("stage") != "exact").sort("score").head(_DUPLICATES).collect().to_dicts()
 
 
-def _list_refused(lake: Lake, asset: str, shards: Sequence[str]) -> list[Refused]:
+def _list_flagged(lake: Lake, asset: str, shards: Sequence[str]) -> Iterator[Doubted]:
+    counts: Counter[str] = Counter()
+    places = _places(lake, asset, shards)
+    for place in places:
+        counts.update(lake.info(asset, place).accounting.flags)
+    for check, number in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
+        rows = pl.concat([lake.scan(asset, place) for place in places])
+        (row,) = rows.filter(pl.col("flags").list.contains(check)).head(1).collect().to_dicts()
+        yield Doubted(asset, check, number, "\n".join(_describe(row)))
+
+
+def _list_refused(lake: Lake, asset: str, shards: Sequence[str]) -> list[Doubted]:
     parts = [lake.scan_quarantine(asset, shard) for shard in _places(lake, asset, shards)]
     counted = (
         pl.concat(parts)
@@ -148,7 +163,7 @@ def _list_refused(lake: Lake, asset: str, shards: Sequence[str]) -> list[Refused
         .sort("len", "reason", descending=[True, False])
         .collect()
     )
-    return [Refused(asset, reason, number, _cut(example or "")) for reason, number, example in counted.iter_rows()]
+    return [Doubted(asset, reason, number, _cut(example or "")) for reason, number, example in counted.iter_rows()]
 
 
 def _draw_all(lake: Lake, tables: Sequence[str], shards: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as EnvironmentValueError
 
 from persona_assets.errors import SettingsError
-from persona_assets.row_checks import CheckSettings, RowChecks, require_checks
+from persona_assets.row_checks import CHECKS, CheckSettings, RowChecks, require_checks
 from persona_assets.settings_release import (
     AutomationSettings,
     DecontaminationSettings,
@@ -197,7 +197,7 @@ class Settings(BaseSettings):
         picked: dict[str, Any] = {}
         for name in names:
             held = getattr(self, name.partition(".")[0])
-            inner = held if isinstance(held, dict) else type(held).model_fields
+            inner = CHECKS if name == "checks" else held if isinstance(held, dict) else type(held).model_fields
             keys = [name] if "." in name else [f"{name}.{key}" for key in inner]
             picked |= {key: self.read(key) for key in keys}
         return picked

@@ -64,6 +64,7 @@ class TableState:
         asset: its asset.
         shard: its partition.
         rows: number of rows; None if it is not in the lake.
+        flagged: those of them that a check flags.
         reasons: why it is stale; empty if it is not.
     """
 
@@ -71,6 +72,7 @@ class TableState:
     shard: str
     rows: int | None
     reasons: tuple[str, ...] = ()
+    flagged: int = 0
 
     @property
     def is_stale(self) -> bool:
@@ -191,7 +193,8 @@ def _examine(present: Present, asset: AssetFacts, shard: str, stale: set[str], c
     behind = sorted(stale & info.attributes.get("inputs", {}).keys())
     if behind:
         reasons.append(f"{', '.join(behind[:_NAMED])}{' and more' * (len(behind) > _NAMED)} stale")
-    return TableState(asset.name, shard, info.rows, (*reasons, *(compare(info) if compare else [])))
+    more = compare(info) if compare else []
+    return TableState(asset.name, shard, info.rows, (*reasons, *more), info.accounting.flagged)
 
 
 def _compare_prompt_and_model(info: TableInfo, asset: AssetFacts, settings: Settings) -> list[str]:

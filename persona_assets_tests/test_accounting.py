@@ -42,6 +42,13 @@ def test_adding_leaves_the_other_account_alone() -> None:
     assert (other.dropped["short"], total.dropped["short"]) == (1, 2)
 
 
+def test_a_row_with_two_flags_is_one_flagged_row() -> None:
+    account = Accounting(rows=3)
+    account.count_flags([["too_long", "no_person"], [], ["too_long"]])
+    assert (account.flagged, dict(account.flags)) == (2, {"too_long": 2, "no_person": 1})
+    assert Accounting.from_dict(account.to_dict()) == account  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("account", "message"),
     [

@@ -42,13 +42,13 @@ def test_limits_and_shares_hold() -> None:
     found = forecast(
         ShardSize(100, 0, (400, 400)),
         Flow(new=0.5, kept=0.8),
-        expansion={"rounds": 3, "max_frontier": 20, "children": 2},
+        expansion={"rounds": 3, "max_frontier": 20, "relatives": 2},
         characters={"limit": 10},
         dialogues={"per_character": 2, "characters_per_session": 1},
         tasks={"math_problems": {"limit": 7}, "dialogues_g": {"limit": 4}},
     )
-    # 20 x 2, of 20 rows 10 are new, so 10 x 2, of 10 rows 5, so 5 x 2.
-    assert found["expanded_personas"].tasks == 70
+    # 20 calls, half a row each, of which half are new: 5, then 1.25.
+    assert found["expanded_personas"].tasks == 26
     assert found["character_profiles"].tasks == 10
     assert (found["dialogues_r"].tasks, found["dialogues_g"].tasks) == (10, 4)
     assert found["math_problems"].tasks == 7

@@ -45,6 +45,7 @@ def test_rows_that_break_a_rule_are_told_from_good_ones() -> None:
             "riddle": ["short", "too long", ""],
             "level": [1, 2, 9],
             "model": ["m"] * 3,
+            "flags": [[]] * 3,
             "response_keys": [["k"]] * 3,
         },
         schema=polars_schema(schema),

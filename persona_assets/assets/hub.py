@@ -124,7 +124,7 @@ def _list_kept(decision: HubDecision, flagged: int) -> Iterator[Batch]:
     kept = decision.kept
     dropped = Counter(f"duplicate_{stage}" for stage in decision.duplicates["stage"]) + Counter(flagged=flagged)
     accounting = Accounting.of_rows(kept.height + dropped.total(), kept.height, dropped, {})
-    accounting.flags.update(kept["flags"].explode().drop_nulls().to_list())
+    accounting.count_flags(kept["flags"].to_list())
     yield from _slice(kept, accounting)
 
 

@@ -1,6 +1,6 @@
 """How an asset's batches come into the lake, with metadata, data version and progress."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -15,7 +15,7 @@ from persona_assets.llm.asker import Asker
 from persona_assets.llm.usage import Usage
 from persona_assets.prompts import Prompt, PromptFile
 from persona_assets.resources import Project
-from persona_assets.settings import TaskSettings
+from persona_assets.settings import DefaultSettings, TaskSettings
 from persona_assets.tables import WHOLE, Batch, TableInfo, TableWriter
 
 P = TypeVar("P", bound=PromptFile)
@@ -133,7 +133,7 @@ def materialise_with_model(
         "code_version": prompt.version,
         "inputs": dict(inputs),
         "settings": {
-            **project.settings.pick("defaults", "checks", *decisive),
+            **project.settings.pick("checks", *_list_defaults(prompt, settings), *decisive),
             **{
                 f"tasks.{asset}.{key}": value
                 for key, value in settings.model_dump(exclude={"model", "models", "batch"}, mode="json").items()
@@ -147,6 +147,13 @@ def materialise_with_model(
         info = writer.publish(**attributes)
     project.reporter.finish(asset, info.accounting, usage)
     return to_result(project, info, usage, **describe_usage(usage, " + ".join(client.names)), **describe())
+
+
+def _list_defaults(prompt: Prompt[P], settings: TaskSettings) -> Iterator[str]:
+    """Name the values of `[defaults]` that decide the rows, for neither the task nor a vote sets its own."""
+    for key in DefaultSettings.model_fields:
+        if getattr(settings, key) is None and not (key == "candidates" and prompt.content.candidates):
+            yield f"defaults.{key}"
 
 
 async def _drain(

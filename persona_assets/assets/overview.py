@@ -9,7 +9,7 @@ import polars as pl
 from persona_assets.accounting import Accounting
 from persona_assets.llm.usage import Usage
 
-_BLUE, _RED, _GREY = "#3b6ea5", "#b03a2e", "#8a8f98"
+_BLUE, _RED, _GREY, _YELLOW = "#3b6ea5", "#b03a2e", "#8a8f98", "#c99a2e"
 _BARS = 8
 _BINS = 24
 _LANGUAGES = 5
@@ -75,11 +75,12 @@ def _measure(schema: pl.Schema) -> pl.Expr:
 
 
 def _draw_yield(axes: Any, accounting: Accounting) -> None:
-    bars = [("rows", accounting.rows, _BLUE)]
+    rows = [("rows", accounting.rows, _BLUE)]
+    rows += [("of them flagged", accounting.flagged, _YELLOW)] if accounting.flagged else []
+    others: list[tuple[str, int, str]] = []
     for counts, color in ((accounting.dropped, _GREY), (accounting.quarantined, _RED), (accounting.refused, _RED)):
-        bars += [(reason.replace("_", " "), count, color) for reason, count in counts.most_common(_BARS)]
-    first, *others = bars
-    shown = [first, *sorted(others, key=lambda bar: -bar[1])[: _BARS - 1]]
+        others += [(reason.replace("_", " "), count, color) for reason, count in counts.most_common(_BARS)]
+    shown = [*rows, *sorted(others, key=lambda bar: -bar[1])[: _BARS - len(rows)]]
     _draw_bars(axes, [(name, count) for name, count, _ in shown], [color for _, _, color in shown])
     _write_title(axes, "where every item went")
 

@@ -46,6 +46,7 @@ def describe_table(lake: Lake, info: TableInfo, usage: Usage | None = None) -> d
         "parsed": counts.parsed,
         "dropped": counts.dropped.total(),
         "quarantined": counts.quarantined.total(),
+        "flagged": counts.flagged,
         **describe_answers(counts),
         "path": dg.MetadataValue.path(info.path),
     }
@@ -103,7 +104,7 @@ def preview_rows(table: pl.LazyFrame) -> str:
 
 
 def describe_accounting(counts: Accounting) -> str:
-    """The two equations with their reasons, as Markdown."""
+    """The two equations with their reasons, and the flags of the rows, as Markdown."""
     return "\n".join(
         [
             "| | count | reasons |",
@@ -113,6 +114,7 @@ def describe_accounting(counts: Accounting) -> str:
             f"| refused | {counts.refused.total()} | {_list(counts.refused)} |",
             f"| parsed | {counts.parsed} | |",
             f"| rows | {counts.rows} | |",
+            f"| of them flagged | {counts.flagged} | {_list(counts.flags)} |",
             f"| dropped | {counts.dropped.total()} | {_list(counts.dropped)} |",
             f"| quarantined | {counts.quarantined.total()} | {_list(counts.quarantined)} |",
         ]
@@ -153,7 +155,7 @@ def _list(reasons: Mapping[str, int]) -> str:
 def _show_row(row: Mapping[str, Any]) -> str:
     """The row's own id, then a line for each value: a table's columns would be a word wide beside the ids."""
     key, *names = [name for name in row if name not in _HIDDEN]
-    shown = [name for name in names if not name.endswith("_id") and row[name] not in (None, "")]
+    shown = [name for name in names if not name.endswith("_id") and row[name] not in (None, "", [])]
     return "\n".join([f"- **{show_value(row[key])}**", *(f"  - {name}: {show_value(row[name])}" for name in shown)])
 
 

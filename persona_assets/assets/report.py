@@ -14,8 +14,8 @@ from persona_assets.resources import Project
 @dg.asset(
     deps=["sft_mix"],
     group_name="sft",
-    description="One HTML file on the shard: counts down the chain, samples, pictures, duplicates, quarantine by"
-    " reason, spend.",
+    description="One HTML file on the shard: counts down the chain, samples, pictures, duplicates, flags and quarantine"
+    " by reason, spend.",
     code_version=CODE_VERSION,
     kinds={"html"},
     owners=OWNERS,

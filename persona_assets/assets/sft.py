@@ -16,7 +16,7 @@ from persona_assets.recipes.recipe import Recipe
 from persona_assets.records import SftMix, polars_schema
 from persona_assets.resources import Project
 from persona_assets.sft.benchmarks import Benchmarks, describe_benchmarks
-from persona_assets.sft.choice import LEFT_OUT, SPLITS, total_taken
+from persona_assets.sft.choice import FLAGGED, LEFT_OUT, SPLITS, total_taken
 from persona_assets.sft.examples import Origin, make_recipe_examples, make_role_play_examples, take_out_benchmarks
 from persona_assets.sft.families import find_families
 from persona_assets.sft.mixes import Mix, join_versions
@@ -143,6 +143,7 @@ def _describe(release: Release, shards: ShardChoice) -> dict[str, Any]:
         **{f"{split}_tokens": tokens for split, tokens in release.tokens.items()},
         **{f"rows_{name}": rows for name, rows in release.formats.items()},
         **({"packed_rows": int(packed["rows"]), "packed_filled": packed["filled"]} if packed else {}),
+        "flagged_left_out": sum(counts.get(FLAGGED, 0) for counts in release.counts.values()),
         "tasks": dg.MetadataValue.md("\n".join(lines)),
         "preview": dg.MetadataValue.md(preview_rows(scan_split(release.folder, "train"))),
         "path": dg.MetadataValue.path(str(release.folder)),

@@ -157,7 +157,7 @@ def _tabulate(result: DemoResult) -> Table:
         column.justify = "right"
     for asset, account in result.accounts.items():
         refused = account.refused.total() + account.quarantined.total()
-        table.add_row(asset, f"{account.rows:,}", f"{account.flags.total() or ''}", f"{refused or ''}")
+        table.add_row(asset, f"{account.rows:,}", f"{account.flagged or ''}", f"{refused or ''}")
     table.add_row("sft_dataset", f"{result.sft_rows:,}", "", "")
     return table
 

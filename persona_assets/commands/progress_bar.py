@@ -91,12 +91,12 @@ class LineReporter:
 
 
 def describe_counts(accounting: Accounting, usage: Usage | None) -> str:
-    """Rows, and for an asset that asks a model its calls, tokens and spend, in about 46 characters.
+    """Rows with those that are flagged, and for an asset that asks a model its calls, tokens and spend, on one line.
 
     In place of the tokens, for not all fits: the requests that a provider has in batches, how often it had too much to
     do and the requests in flight that are left, or what is left of a budget.
     """
-    rows = f"{accounting.rows:,} rows"
+    rows = f"{accounting.rows:,} rows" + (f" ({accounting.flagged:,} flagged)" if accounting.flagged else "")
     if usage is None or not usage.calls + usage.cached + usage.under_way:
         return rows
     tokens = usage.prompt_tokens + usage.completion_tokens

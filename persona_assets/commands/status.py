@@ -95,12 +95,12 @@ def print_status(settings: Settings, console: Console, wanted: Sequence[str]) ->
     with open_pipeline(settings, console) as pipeline:
         state = examine_lake(pipeline, wanted)
     console.print(f"Data folder: {settings.data}", soft_wrap=True, markup=False)
-    _print_line(console, state.instructions.asset, state.instructions.rows, state.instructions.reasons)
+    _print_table(console, state.instructions)
     if len(state.shards) <= _MOST_SHARDS_IN_FULL:
         for shard, tables in state.shards.items():
             console.print(f"[bold]{shard}[/]")
             for table in tables:
-                _print_line(console, table.asset, table.rows, table.reasons)
+                _print_table(console, table)
     else:
         _print_overview(console, state.shards)
     console.print("[bold]Releases[/]")
@@ -112,10 +112,14 @@ def print_status(settings: Settings, console: Console, wanted: Sequence[str]) ->
     return state
 
 
-def _print_line(console: Console, name: str, rows: int | None, reasons: Sequence[str]) -> None:
+def _print_table(console: Console, state: TableState) -> None:
+    _print_line(console, state.asset, state.rows, state.reasons, state.flagged)
+
+
+def _print_line(console: Console, name: str, rows: int | None, reasons: Sequence[str], flagged: int = 0) -> None:
     symbol = _MISSING if rows is None else _STALE if reasons else _FRESH
     count = "" if rows is None else f"{rows:,} rows"
-    head = f"{symbol} {name:<20} {count:>12}  "
+    head = f"{symbol} {name:<20} {count:>12} {_write_flagged(flagged):>14}  "
     _print_wrapped(console, head, "; ".join(reasons), len(head))
 
 
@@ -134,12 +138,18 @@ def _print_overview(console: Console, shards: dict[str, list[TableState]]) -> No
     for number, name in enumerate(names, 1):
         column = [states[number - 1] for states in shards.values()]
         done = [state.rows for state in column if state.rows is not None]
-        console.print(f"{number:>3} {name:<20} {len(done):>5} of {len(column):,} shards {sum(done):>12,} rows")
+        flagged = _write_flagged(sum(state.flagged for state in column))
+        counts = f"{len(done):>5} of {len(column):,} shards {sum(done):>12,} rows {flagged:>14}"
+        console.print(f"{number:>3} {name:<20} {counts}".rstrip())
     stale = [state for states in shards.values() for state in states if state.is_stale]
     for state in stale[:_MOST_REASONS]:
         _print_wrapped(console, f"{_STALE} {state.shard}, {state.asset}: ", "; ".join(state.reasons), 4)
     if len(stale) > _MOST_REASONS:
         console.print(f"... and {len(stale) - _MOST_REASONS} more; --shard KEY shows those of one shard.")
+
+
+def _write_flagged(rows: int) -> str:
+    return f"{rows:,} flagged" if rows else ""
 
 
 def _symbol(state: TableState) -> str:

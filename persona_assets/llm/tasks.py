@@ -202,7 +202,7 @@ def _account(
 ) -> Accounting:
     refused = Counter(outcome.refused for outcome in outcomes if outcome.refused)
     dropped = _sum(outcome.dropped for outcome in outcomes)
-    return Accounting(
+    account = Accounting(
         planned=len(outcomes),
         answered=len(outcomes) - refused.total(),
         refused=refused,
@@ -210,10 +210,11 @@ def _account(
         rows=len(rows),
         dropped=dropped,
         quarantined=Counter(refusal.reason for refusal in refusals),
-        flags=Counter(flag for row in rows for flag in row["flags"]),
         tiers=_sum(outcome.tiers for outcome in outcomes),
         formats=_sum(outcome.formats for outcome in outcomes),
     )
+    account.count_flags(row["flags"] for row in rows)
+    return account
 
 
 def _sum(counts: Iterable[Counter[str]]) -> Counter[str]:

@@ -37,6 +37,10 @@ A family is everything connected by parent and duplicate links between personas;
 |---|---|---|---|
 {tasks}
 
+## Flags
+
+{flags}
+
 ## Languages
 
 {languages}
@@ -70,8 +74,8 @@ rewritten in character, or answered anew) and recipes; then this mix, file versi
 
 `messages` (role and content), `task`, `family_id`, `source_row_id`, `persona_id`, `partner_id`, `doc_id`, `license`,
 `original` (the instruction set's own answer), `language`, `n_turns`, `n_chars`, `compression`, {tokens}`model`,
-`model_terms`, `prompt_hash`, `response_keys`, `synthetic`. `persona-assets trace EXAMPLE_ID` follows a row to its
-document, and `persona-assets trace DOC_ID --down` a document to its rows.
+`model_terms`, `prompt_hash`, `flags`, `response_keys`, `synthetic`. `persona-assets trace EXAMPLE_ID` follows a row to
+its document, and `persona-assets trace DOC_ID --down` a document to its rows.
 """
 _HOW_TO_LOAD = {
     "messages": "chat messages: `load_dataset(FOLDER)`; TRL as it is; `axolotl-messages.yaml`; `dataset_info.json`"
@@ -109,6 +113,7 @@ def write_card(path: Path, name: str, mix: Mix, release: "Release", shards: Shar
             f"| {task} | {count.get('train', 0)} | {count.get('validation', 0)} | {_describe_left_out(count)} |"
             for task, count in sorted(release.counts.items())
         ),
+        flags=_describe_flags(release.flags),
         languages=_tabulate(facts, "language"),
         version=mix.version,
         mix=yaml.safe_dump(mix.model_dump(mode="json", exclude_unset=True), sort_keys=False).strip(),
@@ -172,6 +177,14 @@ def _describe_shards(shards: ShardChoice) -> str:
 def _describe_left_out(count: Mapping[str, int]) -> str:
     reasons = {fate: number for fate, number in count.items() if fate not in SPLITS}
     return ", ".join(f"{number} by {fate}" for fate, number in sorted(reasons.items())) or "0"
+
+
+def _describe_flags(flags: Mapping[str, Mapping[str, int]]) -> str:
+    if not flags:
+        return "No check flags any candidate."
+    lines = [f"| {check} | {count['left_out']} | {count['taken']} |" for check, count in flags.items()]
+    head = "Rows that a check doubts, by check; `exclude_flags` of the mix says which are left out."
+    return "\n".join([head, "", "| check | left out | in the release |", "|---|---|---|", *lines])
 
 
 _TITLES = {"model_terms": "terms of the model", "prompt_hash": "prompt", "license": "licence of the sources"}

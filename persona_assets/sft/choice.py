@@ -11,10 +11,11 @@ from persona_assets.records import has_flag
 from persona_assets.sft.mixes import Filters, Mix
 
 SPLITS = ("train", "validation")
+FLAGGED = "flagged"
 LEFT_OUT = (
     "duplicate",
     "not_in_mix",
-    "flagged",
+    FLAGGED,
     "language",
     "license",
     "model",
@@ -77,8 +78,8 @@ def choose_examples(
         measures: ratings and lengths, where the mix asks for them.
 
     Returns:
-        example_id, task, family_id, partner_family_id and `fate`: train, validation, or why it is left out, the first
-        of `LEFT_OUT` that holds.
+        example_id, task, family_id, partner_family_id, flags and `fate`: train, validation, or why it is left out, the
+        first of `LEFT_OUT` that holds.
     """
     frame = _judge_rows(_read(candidates, families, mix, measures or Measures()), mix)
     frame = _cap(frame, "persona_id", mix.max_per_persona, "persona_cap")
@@ -86,7 +87,8 @@ def choose_examples(
     for task, count in sorted(mix.counts.items()):
         frame = _cap(frame, "task", count, "count", pl.col("task") == task)
     split = pl.when(pl.col("is_held_out")).then(pl.lit("validation")).otherwise(pl.lit("train"))
-    return frame.select("example_id", "task", "family_id", "partner_family_id", fate=pl.col("fate").fill_null(split))
+    fate = pl.col("fate").fill_null(split)
+    return frame.select("example_id", "task", "family_id", "partner_family_id", "flags", fate=fate)
 
 
 def _read(candidates: pl.LazyFrame, families: pl.DataFrame, mix: Mix, measures: Measures) -> pl.DataFrame:
@@ -121,7 +123,7 @@ def _judge_rows(rows: pl.DataFrame, mix: Mix) -> pl.DataFrame:
     reasons: dict[str, pl.Expr] = {
         "duplicate": ~pl.col("example_id").is_first_distinct(),
         "not_in_mix": pl.col("weight") == 0,
-        "flagged": has_flag(mix.exclude_flags),
+        FLAGGED: has_flag(mix.exclude_flags),
         **_list_filters(rows, filters),
         "too_long": too_long,
         "families_apart": pl.col("is_apart"),
@@ -182,6 +184,16 @@ def count_fates(chosen: pl.DataFrame, mix: Mix) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {task: {} for task in mix.weights}
     for task, fate, number in chosen.group_by("task", "fate").len().sort("task", "fate").iter_rows():
         counts.setdefault(task, {})[fate] = number
+    return counts
+
+
+def count_flags(chosen: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Count the candidates by the checks that flag them: those taken, and those left out for it."""
+    counts: dict[str, dict[str, int]] = {}
+    is_out = pl.col("fate") == FLAGGED
+    counted = chosen.filter(is_out | pl.col("fate").is_in(SPLITS)).explode("flags").drop_nulls("flags")
+    for check, was_out, number in counted.group_by("flags", is_out.alias("is_out")).len().sort("flags").iter_rows():
+        counts.setdefault(check, {"taken": 0, "left_out": 0})["left_out" if was_out else "taken"] = number
     return counts
 
 

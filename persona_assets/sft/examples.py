@@ -135,8 +135,8 @@ def take_out_benchmarks(batches: Iterable[Batch], benchmarks: Benchmarks) -> Ite
     """Put the examples that hold a benchmark into quarantine, with its file and row."""
     for batch in batches:
         found = benchmarks.find(batch.rows["messages"].to_list())
-        flagged = [(place, one) for place, one in enumerate(found) if one is not None]
-        if not flagged:
+        held = [(place, one) for place, one in enumerate(found) if one is not None]
+        if not held:
             yield batch
             continue
         refused = [
@@ -147,15 +147,13 @@ def take_out_benchmarks(batches: Iterable[Batch], benchmarks: Benchmarks) -> Ite
                 "raw": json.dumps(batch.rows["messages"][place].to_list(), ensure_ascii=False),
                 "response_key": next(reversed(batch.rows["response_keys"][place].to_list()), None),
             }
-            for place, one in flagged
+            for place, one in held
         ]
-        reasons = Counter(one.reason for _, one in flagged)
-        account = batch.accounting
-        yield Batch(
-            batch.rows.filter(pl.Series([one is None for one in found])),
-            pl.DataFrame(refused, schema=QUARANTINE_COLUMNS),
-            Accounting.of_rows(account.planned, account.rows - len(flagged), account.dropped, reasons),
-        )
+        reasons = Counter(one.reason for _, one in held)
+        rows = batch.rows.filter(pl.Series([one is None for one in found]))
+        account = Accounting.of_rows(batch.accounting.planned, rows.height, batch.accounting.dropped, reasons)
+        account.count_flags(rows["flags"].to_list())
+        yield Batch(rows, pl.DataFrame(refused, schema=QUARANTINE_COLUMNS), account)
 
 
 def _make_examples(
@@ -176,6 +174,7 @@ def _make_examples(
         ]
         gone = read.height - whole.height
         accounting = Accounting.of_rows(read.height, whole.height, {"source_gone": gone} if gone else {}, {})
+        accounting.count_flags(example["flags"] for example in examples)
         yield Batch(pl.DataFrame(examples, schema=_SCHEMA), pl.DataFrame(schema=QUARANTINE_COLUMNS), accounting)
 
 

@@ -19,7 +19,7 @@ from filelock import FileLock
 from persona_assets.errors import LakeError
 from persona_assets.llm.tokenizer import ChatTokenizer, load_tokenizer
 from persona_assets.sft.card import write_card
-from persona_assets.sft.choice import SPLITS, Measures, choose_examples, count_fates
+from persona_assets.sft.choice import SPLITS, Measures, choose_examples, count_fates, count_flags
 from persona_assets.sft.formats import write_formats
 from persona_assets.sft.lengths import measure_lengths
 from persona_assets.sft.mixes import Mix
@@ -37,6 +37,7 @@ class Release:
         folder: where it lies.
         counts: for each task the rows of each split and what was left out, by reason.
         families: number of families in each split.
+        flags: for each check the candidates that it flags: those taken, and those left out for it.
         data_version: hash of the rows of both splits.
         tokens: tokens of each split; empty where the mix names no tokenizer.
         formats: rows of each further shape.
@@ -46,6 +47,7 @@ class Release:
     folder: Path
     counts: Mapping[str, Mapping[str, int]]
     families: Mapping[str, int]
+    flags: Mapping[str, Mapping[str, int]]
     data_version: str
     tokens: Mapping[str, int] = field(default_factory=dict)
     formats: Mapping[str, int] = field(default_factory=dict)
@@ -91,6 +93,7 @@ def write_release(
                 folder,
                 count_fates(chosen, mix),
                 {split: chosen.filter(pl.col("fate") == split)["family_id"].n_unique() for split in SPLITS},
+                count_flags(chosen),
                 _hash_files([staged / f"{split}.jsonl" for split in SPLITS]),
                 {split: int(rows.select(pl.sum("n_tokens")).collect().item()) for split, rows in splits.items()}
                 if tokenizer
@@ -184,6 +187,7 @@ def _write_facts(path: Path, name: str, mix: Mix, release: Release, shards: Shar
         "inputs": shards.taken,
         "left_out": shards.left_out,
         "counts": release.counts,
+        "flags": release.flags,
         "tokens": release.tokens,
         "formats": release.formats,
         "packed": release.packed,

@@ -39,6 +39,7 @@ def make_candidates(
             "model": "scripted/plain",
             "model_terms": "unknown",
             "prompt_hash": "abc",
+            "flags": [],
             "response_keys": ["k"],
             **columns,
         }

@@ -75,6 +75,7 @@ def test_what_is_flagged_lies_in_quarantine_and_not_in_the_mix(benchmarks: Bench
             "example_id": ["sft_1", "sft_2"],
             "source_row_id": ["itm_1", "itm_2"],
             "messages": [say(DUCKS), say("A plain question?")],
+            "flags": [[], ["declines"]],
             "response_keys": [["key"], []],
         }
     )
@@ -86,6 +87,7 @@ def test_what_is_flagged_lies_in_quarantine_and_not_in_the_mix(benchmarks: Bench
     ]
     assert cleaned.accounting.find_imbalance() is None
     assert dict(cleaned.accounting.quarantined) == {"benchmark_words": 1}
+    assert dict(cleaned.accounting.flags) == {"declines": 1}
 
 
 def test_without_benchmarks_nothing_is_encoded(encoder: Encoder) -> None:

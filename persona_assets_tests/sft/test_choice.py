@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_assets.sft.choice import LEFT_OUT, SPLITS, Measures, choose_examples
+from persona_assets.sft.choice import FLAGGED, LEFT_OUT, SPLITS, Measures, choose_examples, count_flags
 from persona_assets_tests.sft.candidates import make_candidates, make_families, make_mix
 
 PERSONAS = [f"per_{index:03}" for index in range(60)]
@@ -82,7 +82,7 @@ def test_another_shard_moves_nothing() -> None:
     more = [*PERSONAS, *(f"per_x{index}" for index in range(30))]
     before = choose_examples(make_candidates(PERSONAS), FAMILIES, mix)
     after = choose_examples(make_candidates(more), FAMILIES, mix)
-    assert set(before.iter_rows()) < set(after.iter_rows())
+    assert set(before.drop("flags").iter_rows()) < set(after.drop("flags").iter_rows())
 
 
 @settings(deadline=None, max_examples=60)
@@ -132,6 +132,22 @@ def test_a_filter_leaves_out_and_says_why(columns: dict[str, Any], filters: dict
     chosen = choose(make_candidates(PERSONAS[:4], **columns), Measures(ratings), filters=filters)
     assert set(chosen["fate"]) == {reason}
     assert reason in {*LEFT_OUT, *SPLITS}
+
+
+@pytest.mark.parametrize(
+    ("excluded", "fate"),
+    [(["*"], FLAGGED), (["declines", "unchanged"], FLAGGED), (["unchanged"], "train"), ([], "train")],
+)
+def test_a_mix_says_which_flags_keep_a_row_out(excluded: list[str], fate: str) -> None:
+    plain, doubted = make_candidates(PERSONAS[:2]), make_candidates(PERSONAS[2:5], flags=["declines", "facts_lost"])
+    chosen = choose(pl.concat([plain, doubted]), exclude_flags=excluded)
+    assert Counter(chosen["fate"]) == Counter({"train": 4}) + Counter({fate: 6})
+    number = {"taken": 6, "left_out": 0} if fate == "train" else {"taken": 0, "left_out": 6}
+    assert count_flags(chosen) == {"declines": number, "facts_lost": number}
+
+
+def test_flags_keep_rows_out_by_default() -> None:
+    assert set(choose(make_candidates(PERSONAS[:2], flags=["declines"]))["fate"]) == {FLAGGED}
 
 
 def test_a_count_is_the_most_of_a_task_and_fills_up_with_what_caps_leave() -> None:

@@ -98,6 +98,16 @@ def test_a_task_that_nobody_made_is_shown(tmp_path: Path) -> None:
     assert "| ridles | 0 | 0 | 0 |" in (made.folder / "README.md").read_text("utf-8")
 
 
+def test_what_flags_keep_out_is_counted(tmp_path: Path) -> None:
+    rows = pl.concat([make_candidates(PERSONAS[:50]), make_candidates(PERSONAS[50:], flags=["recites_profile"])])
+    made = release(tmp_path, candidates=rows)
+    assert {task: count["flagged"] for task, count in made.counts.items()} == {"dialogues_r": 10, "riddles": 10}
+    facts = read_release_facts(made.folder)
+    assert facts is not None
+    assert facts["flags"] == {"recites_profile": {"taken": 0, "left_out": 20}}
+    assert "| recites_profile | 20 | 0 |" in (made.folder / "README.md").read_text("utf-8")
+
+
 def test_it_says_what_it_was_made_of(tmp_path: Path) -> None:
     assert read_release_facts(tmp_path / "default") is None
     made = release(tmp_path)
