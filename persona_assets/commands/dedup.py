@@ -23,7 +23,7 @@ from persona_assets.dedup.text import normalise
 from persona_assets.embedding.cache import make_encoder
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.errors import CorpusError
-from persona_assets.personas.seed import identify_persona
+from persona_assets.personas.items import identify_persona
 from persona_assets.settings import Settings
 
 _BATCH = 8_192

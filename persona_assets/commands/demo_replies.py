@@ -1,6 +1,7 @@
 """The recorded replies of the sample: a ledger export that a strong model wrote, played through the real client."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from rich.console import Console
@@ -58,7 +59,7 @@ def measure_usage(settings: Settings) -> Usage:
 
 def _list_used(settings: Settings) -> Iterator[Entry]:
     named = set(list_named_responses(Lake(settings.lake)))
-    with open_upkeep(settings.ledger.url, settings.data) as ledger:
+    with closing(open_upkeep(settings.ledger.url, settings.data)) as ledger:
         entries = [entry for page in ledger.read_all(Selection(model=settings.model.name)) for entry in page]
     # A vote that lost is named by no row, but was asked about the same row by the same prompt as one that is.
     asked = {_identify(entry) for entry in entries if entry.key in named}
