@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from persona_assets.errors import ModelError
 from persona_assets.llm.provider import choose_address, load_litellm
 from persona_assets.llm.provider_errors import ThrottledError, TransientError, read_error
-from persona_assets.llm.request import ChatRequest, RefusedError
+from persona_assets.llm.request import RefusedError
 from persona_assets.settings import ModelSettings
 
 ENDPOINT = "/v1/chat/completions"
@@ -189,8 +189,7 @@ class BatchApi:
         except TimeoutError as error:
             raise TransientError(f"no answer within {self._settings.timeout:g} seconds (see model.timeout)") from error
         except openai.OpenAIError as error:
-            stub = ChatRequest(self._settings.name, [], 0.0, 0)
-            raise read_error(error, stub, self._settings, None) from None
+            raise read_error(error, self._settings.name, self._settings) from None
 
     async def _insist(self, attempt: Callable[[], Awaitable[T]], about: str = "") -> T:
         failures, wait = 0, self._first_wait

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from persona_assets.llm.batch_api import ENDPOINT
 from persona_assets.llm.batch_results import name_request
 from persona_assets.llm.batch_table import Flight
-from persona_assets.llm.entries import Asked, describe_request
+from persona_assets.llm.dialect import Call
+from persona_assets.llm.entries import Asked, describe_request, read_limit
 from persona_assets.llm.ledger_table import Entry
 from persona_assets.llm.provider import write_batch_body
 from persona_assets.llm.request import ChatRequest
-from persona_assets.llm.response_format import JsonFormat, write_format
 
 _LONGEST_FILE = 150_000_000
 """Bytes of one batch's requests: OpenAI takes 200 MB."""
@@ -25,27 +25,27 @@ class Waiter:
     Attributes:
         request: what is asked.
         key: its key.
-        asked_by: how JSON is asked for, if it is.
+        call: the same, as the server takes it.
         landing: receives the stored response, or why there is none.
     """
 
     request: ChatRequest
     key: str
-    asked_by: JsonFormat | None
+    call: Call
     landing: "asyncio.Future[Entry]"
 
     @property
     def flight(self) -> Flight:
         """Its key and token limit."""
-        return self.key, self.request.max_tokens
+        return self.key, read_limit(self.request)
 
     def describe(self) -> Asked:
         """What is noted of it."""
-        return describe_request(self.request, self.key, self.asked_by)
+        return describe_request(self.request, self.key, self.call)
 
     def write_line(self) -> bytes:
         """Its line in the file of requests."""
-        body = write_batch_body(self.request, self.key, write_format(self.request, self.asked_by))
+        body = write_batch_body(self.request.model, self.call)
         line = {"custom_id": name_request(self.flight), "method": "POST", "url": ENDPOINT, "body": body}
         return json.dumps(line).encode() + b"\n"
 

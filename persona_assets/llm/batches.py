@@ -18,11 +18,11 @@ from persona_assets.llm.batch_api import BatchApi, BatchState, UnknownBatchError
 from persona_assets.llm.batch_results import Collected, collect_batch
 from persona_assets.llm.batch_table import BatchTable, Flight, OpenBatch
 from persona_assets.llm.batch_waiters import Waiter, cut_files
+from persona_assets.llm.dialect import Call
 from persona_assets.llm.ledger import Ledger
 from persona_assets.llm.ledger_table import Entry
 from persona_assets.llm.provider_errors import TransientError, read_error
 from persona_assets.llm.request import ChatRequest
-from persona_assets.llm.response_format import JsonFormat, write_format
 from persona_assets.llm.usage import Usage
 from persona_assets.settings import BatchSettings, ModelSettings
 
@@ -73,13 +73,13 @@ class Batcher:
         self._running: set[str] = set()
         self._problem: PersonaAssetsError | None = None
 
-    async def answer(self, request: ChatRequest, key: str, asked_by: JsonFormat | None) -> Entry:
+    async def answer(self, request: ChatRequest, key: str, call: Call) -> Entry:
         """Get the answer to a request from a batch.
 
         Args:
             request: what is asked.
             key: its key; it is asked for once at a time.
-            asked_by: how JSON is asked for, if it is.
+            call: the same, as the server takes it.
 
         Returns:
             The response, already in the ledger.
@@ -88,14 +88,14 @@ class Batcher:
             TransientError, ThrottledError: when it was not answered and may be asked again, for example when the
                 batch expired.
             RefusedError: when this request gets no answer.
-            SchemaUnsupportedError: when the provider does not take the response format.
+            NotTakenError: when the provider does not take something of the call.
             BatchPendingError: when the run does not wait any longer.
             ModelError: when no request would be answered.
         """
         if self._adoption is None:
             self._adoption = asyncio.ensure_future(self._adopt())
         await asyncio.shield(self._adoption)
-        waiter = Waiter(request, key, asked_by, asyncio.get_running_loop().create_future())
+        waiter = Waiter(request, key, call, asyncio.get_running_loop().create_future())
         self._waiting.add(waiter)
         try:
             self._place(waiter)
@@ -290,9 +290,8 @@ class Batcher:
             if flight in collected.entries:
                 waiter.landing.set_result(collected.entries[flight])
             elif flight in collected.problems:
-                asked_by = write_format(waiter.request, waiter.asked_by)
-                problem = read_error(collected.problems[flight], waiter.request, self._settings, asked_by)
-                waiter.landing.set_exception(problem)
+                problem = collected.problems[flight]
+                waiter.landing.set_exception(read_error(problem, self._settings.name, self._settings, waiter.call))
             else:
                 waiter.landing.set_exception(TransientError("the batch holds no answer to this request"))
 

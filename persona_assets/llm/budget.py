@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from persona_assets.errors import BudgetError
-from persona_assets.llm.cost_bound import bound_cost
+from persona_assets.llm.cost_bound import expect_cost
 from persona_assets.llm.ledger import Ledger
 from persona_assets.llm.request import ChatRequest
 from persona_assets.settings import BudgetSettings
+
+_NOTHING = 1e-9
+"""US dollars that do not count: sums of fractions never come out even."""
 
 
 @dataclass(slots=True)
@@ -17,20 +20,24 @@ class Hold:
     """The part of the budget that a request in flight may take.
 
     Attributes:
-        bound: US dollars that it can cost at most; None where its price is unknown.
+        expected: US dollars that it is expected to cost; None where its price is unknown.
         cost: US dollars that it cost, as soon as that is known.
     """
 
-    bound: float | None
+    expected: float | None
     cost: float | None = None
 
 
 class Budget:
     """What one run may still spend: the same one for all its assets, which ask one after the other.
 
-    The total is the ledger's, over all processes and all time; what this run has in flight is held beside it at the
-    most that it can cost. A request that does not fit waits for what is in flight, which mostly costs less. If it
-    does not fit then, nothing is in flight any more, everything paid for is stored, and the run is over.
+    The total is the ledger's, over all processes and all time; beside it is held what the requests in flight are
+    expected to cost: as much as 95 of 100 replies to the same task did, and their whole limit while few are known. A
+    request that does not fit waits for what is in flight. If it does not fit then, nothing is in flight any more,
+    everything paid for is stored, and the run is over.
+
+    So a limit can be passed by unusually long replies among those in flight at the end: at most by their number times
+    what the whole limit (`max_tokens`, else the model's own) costs.
 
     Args:
         settings: the limits.
@@ -55,7 +62,7 @@ class Budget:
 
     @asynccontextmanager
     async def hold(self, request: ChatRequest, in_batch: bool = False) -> AsyncIterator[Hold]:
-        """Hold what a request can cost while it is in flight.
+        """Hold what a request is expected to cost while it is in flight.
 
         Args:
             request: what is about to be sent.
@@ -67,34 +74,34 @@ class Budget:
         Raises:
             BudgetError: if the request could pass a limit.
         """
-        held = Hold(bound_cost(request, in_batch) if self._has_limit else None)
-        if held.bound:
-            await self._reserve(held.bound)
+        held = Hold(await self._reserve(request, in_batch) if self._has_limit else None)
         try:
             yield held
         finally:
-            if held.bound:
-                self._release(held.bound)
+            if held.expected:
+                self._release(held.expected)
             self._spent += held.cost or 0.0
         self._unpriced += held.cost is None
 
-    async def _reserve(self, bound: float) -> None:
-        while True:
+    async def _reserve(self, request: ChatRequest, in_batch: bool) -> float | None:
+        # Foretold anew after each wait: what has come meanwhile says more.
+        while expected := expect_cost(request, in_batch):
             if self._stop:
                 raise BudgetError(self._stop)
-            passed = self._find_passed(bound)
+            passed = self._find_passed(expected)
             if passed is None:
-                self._held.append(bound)
-                return
+                self._held.append(expected)
+                return expected
             if not self._held:
                 self._stop = passed
                 continue
             landing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(landing)
             await landing
+        return expected
 
-    def _release(self, bound: float) -> None:
-        self._held.remove(bound)
+    def _release(self, expected: float) -> None:
+        self._held.remove(expected)
         waiting, self._waiting = self._waiting, []
         for landing in waiting:
             # A waiter may have been cancelled, and its loop be gone with it.
@@ -110,20 +117,20 @@ class Budget:
         ]
         return [(name, limit, spent, unpriced) for name, limit, spent, unpriced in limits if limit is not None]
 
-    def _find_passed(self, bound: float) -> str | None:
+    def _find_passed(self, expected: float) -> str | None:
         for name, limit, spent, unpriced in self._list_limits():
-            if spent + sum(self._held) + bound > limit:
-                return _describe_stop(name, limit, spent, unpriced, bound)
+            if spent + sum(self._held) + expected > limit + _NOTHING:
+                return _describe_stop(name, limit, spent, unpriced, expected)
         return None
 
 
-def _describe_stop(name: str, limit: float, spent: float, unpriced: int, bound: float) -> str:
+def _describe_stop(name: str, limit: float, spent: float, unpriced: int, expected: float) -> str:
     where = "in this run" if name == "per_run" else "in all runs on this ledger"
     unknown = f" Not counted: {unpriced:,} calls {where} whose price is unknown." if unpriced else ""
     again = " or just give it again, for each run has this budget anew" if name == "per_run" else ""
     return (
-        f"budget.{name}: ${spent:,.4f} of ${limit:,.4f} are spent {where}, and the next request can cost up to"
-        f" ${bound:,.4f}. It was not sent, and every response so far is in the ledger.{unknown} Raise budget.{name} (or"
-        f" PERSONA_ASSETS__BUDGET__{name.upper()}) and give the same command again{again}: it goes on where this one"
-        " ended."
+        f"budget.{name}: ${spent:,.4f} of ${limit:,.4f} are spent {where}, and the next request is expected to cost"
+        f" ${expected:,.4f}. It was not sent, and every response so far is in the ledger.{unknown} Raise budget.{name}"
+        f" (or PERSONA_ASSETS__BUDGET__{name.upper()}) and give the same command again{again}: it goes on where this"
+        " one ended."
     )

@@ -22,6 +22,9 @@ _CONNECT_SECONDS = 30.0
 # Under the five seconds after which uvicorn, which vLLM runs on, closes a connection: who is second loses a request.
 _KEEP_ALIVE_SECONDS = 4.0
 _LONGEST_DETAIL = 2_000
+RECORDED = "recorded"
+"""The provider of a model whose replies lie in the ledger; a server is asked for new ones where its address is set."""
+
 _OPENAI = "https://api.openai.com/v1"
 
 _PLAIN_AT_OPENAI = re.compile(r"(gpt-4o|gpt-4\.1|gpt-4-turbo|gpt-3\.5-turbo)(?!.*(audio|search|realtime|16k))")
@@ -38,8 +41,8 @@ _LITELLM_ONLY = (
 
 @dataclass(frozen=True, slots=True)
 class _Provider:
-    bases: tuple[str, ...]
-    key: str
+    bases: tuple[str, ...] = ()
+    key: str = ""
 
 
 _PROVIDERS = {
@@ -47,6 +50,7 @@ _PROVIDERS = {
     "hosted_vllm": _Provider(("HOSTED_VLLM_API_BASE",), "HOSTED_VLLM_API_KEY"),
     "lm_studio": _Provider(("LM_STUDIO_API_BASE",), "LM_STUDIO_API_KEY"),
     "llamafile": _Provider(("LLAMAFILE_API_BASE",), "LLAMAFILE_API_KEY"),
+    RECORDED: _Provider(),
 }
 """Providers that litellm sends to `/chat/completions` unchanged, with the variables that it reads."""
 
@@ -95,7 +99,7 @@ def find_server(model: str, settings: ModelSettings) -> ChatServer | None:
     """
     name, _, bare = model.partition("/")
     provider = _PROVIDERS.get(name)
-    if provider is None or settings.transport == "litellm" or any(variable in os.environ for variable in _LITELLM_ONLY):
+    if provider is None or (name != RECORDED and _needs_litellm(settings)):
         return None
     base = settings.api_base or next(filter(None, map(os.environ.get, provider.bases)), None)
     key = settings.api_key.get_secret_value() if settings.api_key else os.environ.get(provider.key)
@@ -186,6 +190,10 @@ def _trust() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
+
+
+def _needs_litellm(settings: ModelSettings) -> bool:
+    return settings.transport == "litellm" or any(variable in os.environ for variable in _LITELLM_ONLY)
 
 
 def _is_plain(bare: str, base: str | None) -> bool:

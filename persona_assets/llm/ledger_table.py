@@ -13,6 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from persona_assets.errors import ModelError
 
+NO_LIMIT = 2**31 - 1
+"""The limit of a reply that nothing but the model limits: the largest number of an integer column."""
+
 _KEYS_AT_ONCE = 500
 _WINDOW, _MEMORY = 13, 5
 _COUNTS = ("calls", "hits", "prompt_tokens", "completion_tokens", "cost", "unpriced")
@@ -62,7 +65,8 @@ class Entry:
         task: asset that asked first.
         shard: partition that asked first.
         prompt_hash: version of the prompt file.
-        parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for.
+        parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for,
+            left_out where the server does not take one of them.
         response: the raw response.
         prompt_tokens: tokens read.
         completion_tokens: tokens written.

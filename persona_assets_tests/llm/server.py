@@ -47,7 +47,9 @@ class Response:
         return self.status == 200 and not (self.drops or self.resets or self.halves or self.is_silent)
 
 
-def say(text: str, finish_reason: str = "stop", delay: float = 0.0, **message: Any) -> Response:
+def say(
+    text: str, finish_reason: str = "stop", delay: float = 0.0, completion_tokens: int = 5, **message: Any
+) -> Response:
     """A completion; `finish_reason="length"` is one that the token limit cut off."""
     completion = {
         "id": "chatcmpl-1",
@@ -57,7 +59,7 @@ def say(text: str, finish_reason: str = "stop", delay: float = 0.0, **message: A
         "choices": [
             {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", "content": text, **message}}
         ],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12},
+        "usage": {"prompt_tokens": 7, "completion_tokens": completion_tokens, "total_tokens": 7 + completion_tokens},
     }
     return Response(body=json.dumps(completion), delay=delay)
 

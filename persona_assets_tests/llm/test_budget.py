@@ -16,7 +16,8 @@ from persona_assets.commands.progress_bar import describe_counts
 from persona_assets.errors import BudgetError
 from persona_assets.llm import provider
 from persona_assets.llm.client import ModelClient, Usage
-from persona_assets.llm.cost_bound import bound_cost
+from persona_assets.llm.cost_bound import expect_cost
+from persona_assets.llm.reply_length import forget_lengths
 from persona_assets.llm.request import Reply
 from persona_assets.settings import BudgetSettings
 from persona_assets_tests.llm.clients import ask, ask_all, make_request
@@ -25,6 +26,8 @@ from persona_assets_tests.llm.server import ModelServer, fail, say
 TEXTS = [str(n) for n in range(40)]
 COST, BOUND = 0.05, 0.64
 """Of one reply of 5 tokens, and of one of 64, the limit, at a cent a token."""
+KNOWN = 8
+"""Replies after which the next is expected to cost what they did."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,36 +50,70 @@ def count(results: list[Reply | BaseException]) -> tuple[int, int]:
 
 
 def affordable(limit: float) -> int:
-    """Calls until the next could pass the limit."""
-    return math.floor((limit - BOUND) / COST + 1e-9) + 1
+    """Calls until the next is expected to pass the limit, where a handful is known."""
+    return math.floor(limit / COST + 1e-9)
 
 
 def test_a_run_stops_before_it_could_pass_its_budget_and_the_next_goes_on(tmp_path: Path, server: ModelServer) -> None:
     budget = BudgetSettings(per_run=1.0)
     results, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=budget)
-    assert count(results) == (8, 32) == (affordable(1.0), 40 - affordable(1.0))
-    assert (len(server.requests), usage.calls) == (8, 8)
-    assert usage.cost == pytest.approx(0.4)
-    assert usage.budget_left == pytest.approx(0.6)
+    assert count(results) == (20, 20) == (affordable(1.0), 40 - affordable(1.0))
+    assert (len(server.requests), usage.calls) == (20, 20)
+    assert usage.cost == pytest.approx(1.0)
+    assert usage.budget_left == pytest.approx(0.0)
     results, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=budget)
-    assert count(results) == (16, 24)
-    assert (len(server.requests), usage.cached, usage.calls) == (16, 8, 8)
+    assert count(results) == (40, 0)
+    assert (len(server.requests), usage.cached, usage.calls) == (40, 20, 20)
+
+
+def test_the_whole_limit_is_held_while_few_replies_are_known(tmp_path: Path, server: ModelServer) -> None:
+    results, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(per_run=0.9))
+    # Of seven replies the eighth is not foretold, and the seventh leaves no room for a whole limit.
+    assert count(results) == (6, 34)
+    assert usage.cost == pytest.approx(0.3)
+
+
+def test_a_generous_limit_stops_no_run(tmp_path: Path, server: ModelServer) -> None:
+    ask(tmp_path, server.url, ask_all(*TEXTS[:KNOWN]))
+    for generous in (4_096, None):
+        texts = [f"{generous} {text}" for text in TEXTS]
+        work = ask_all(*texts, max_tokens=generous)
+        results, usage = ask(tmp_path, server.url, work, budget=BudgetSettings(per_run=2.01), max_concurrency=16)
+        assert count(results) == (40, 0)
+        assert usage.cost == pytest.approx(2.0)
+
+
+def test_replies_from_the_ledger_foretell_too(tmp_path: Path, server: ModelServer) -> None:
+    ask(tmp_path, server.url, ask_all(*TEXTS[:KNOWN]))
+    forget_lengths()
+    _, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(per_run=0.5), max_concurrency=1)
+    assert (usage.cached, usage.calls) == (KNOWN, 10)
+
+
+def test_longer_replies_than_were_known_pass_the_budget_by_no_more_than_was_in_flight(
+    tmp_path: Path, server: ModelServer
+) -> None:
+    ask(tmp_path, server.url, ask_all(*TEXTS[:KNOWN]))
+    server.answer = lambda _: say("long", completion_tokens=64)
+    texts, budget = [f"long {text}" for text in TEXTS], BudgetSettings(per_run=1.0)
+    _, usage = ask(tmp_path, server.url, ask_all(*texts), budget=budget, max_concurrency=2)
+    assert 1.0 < usage.cost <= 1.0 + 4 * BOUND
 
 
 def test_the_total_is_counted_over_runs_and_goes_on_when_it_is_raised(tmp_path: Path, server: ModelServer) -> None:
-    for limit, sent in ((1.0, 8), (1.0, 8), (1.4, 16)):
+    for limit, sent in ((1.0, 20), (1.0, 20), (1.4, 28)):
         results, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(total=limit))
         assert count(results) == (sent, 40 - sent)
         assert len(server.requests) == sent
-    assert usage.budget_left == pytest.approx(0.6)
+    assert usage.budget_left == pytest.approx(0.0)
 
 
 def test_the_message_names_the_setting_the_spend_and_how_to_go_on(tmp_path: Path, server: ModelServer) -> None:
     (*_, last), _ = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(total=1.0, per_run=9.0))
     assert isinstance(last, BudgetError)
     text = str(last)
-    assert "budget.total: $0.4000 of $1.0000 are spent in all runs on this ledger" in text
-    assert "can cost up to $0.6400" in text
+    assert "budget.total: $1.0000 of $1.0000 are spent in all runs on this ledger" in text
+    assert "the next request is expected to cost $0.0500" in text
     assert "PERSONA_ASSETS__BUDGET__TOTAL" in text
     assert "goes on where this one ended" in text
     assert "unknown" not in text
@@ -108,12 +145,12 @@ def test_what_is_in_flight_at_the_stop_is_stored(tmp_path: Path, server: ModelSe
 
     server.answer = lambda body: say("fine", delay=0.05)
     with pytest.raises(ExceptionGroup) as raised:
-        ask(tmp_path, server.url, fail_on_the_first, budget=BudgetSettings(total=1.9), max_concurrency=8)
+        ask(tmp_path, server.url, fail_on_the_first, budget=BudgetSettings(total=1.92), max_concurrency=8)
     assert raised.group_contains(BudgetError)
     sent = len(server.requests)
-    # Two at once fit at first, at the end one, so nothing of the budget is left lying.
-    assert sent == affordable(1.9)
-    _, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(total=1.9))
+    # Two at once fit at first, all of them at the end, and nothing of the budget is left lying.
+    assert sent == affordable(1.92)
+    _, usage = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(total=1.92))
     assert (usage.cached, len(server.requests)) == (sent, sent)
 
 
@@ -134,8 +171,8 @@ def test_runs_at_once_pass_the_total_by_no_more_than_they_had_in_flight(tmp_path
         thread.join()
     replies = sum(count(results)[0] for results in done)
     assert replies == len(server.requests)
-    assert affordable(total) <= replies <= affordable(total) + len(runs) * in_flight
-    assert replies * COST <= total + len(runs) * in_flight * BOUND
+    # As many again may be on their way into the ledger, where the others learn of them.
+    assert affordable(total) <= replies <= affordable(total) + len(runs) * 2 * in_flight
 
 
 def test_a_refused_request_gives_its_part_back(tmp_path: Path, server: ModelServer) -> None:
@@ -144,13 +181,15 @@ def test_a_refused_request_gives_its_part_back(tmp_path: Path, server: ModelServ
     assert len(server.requests) == 4
 
 
-def test_no_request_costs_more_than_its_bound() -> None:
+def test_a_request_is_taken_to_need_its_whole_limit_while_nothing_is_known() -> None:
     request = make_request("語" * 100, model="openai/gpt-4o-mini", schema={"type": "object"})
-    bound = bound_cost(request)
+    bound = expect_cost(request)
     assert bound is not None
     assert bound >= (300 * 0.15 + 64 * 0.60) / 1e6
-    assert bound_cost(make_request(model="hosted_vllm/gpt-4o-mini")) is None
-    assert bound_cost(make_request(model="embedded/x")) == 0.0
+    assert expect_cost(make_request(model="hosted_vllm/gpt-4o-mini")) is None
+    assert expect_cost(make_request(model="embedded/x")) == 0.0
+    unlimited = expect_cost(make_request(max_tokens=None))
+    assert unlimited == pytest.approx(10.24)
 
 
 def test_progress_shows_what_is_left() -> None:
@@ -161,15 +200,15 @@ def test_progress_shows_what_is_left() -> None:
 
 
 def test_a_price_in_steps_is_bound_by_litellm() -> None:
-    bound = bound_cost(make_request("hi", model="gemini/gemini-2.5-pro"))
+    bound = expect_cost(make_request("hi", model="gemini/gemini-2.5-pro"))
     assert bound is not None
     assert bound > 0
 
 
 def test_a_plain_price_is_bound_without_litellm() -> None:
     program = (
-        "import sys; from persona_assets.llm.cost_bound import bound_cost;"
+        "import sys; from persona_assets.llm.cost_bound import expect_cost;"
         "from persona_assets_tests.llm.clients import make_request;"
-        "assert bound_cost(make_request(model='openai/gpt-4o-mini')) > 0; assert 'litellm' not in sys.modules"
+        "assert expect_cost(make_request(model='openai/gpt-4o-mini')) > 0; assert 'litellm' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

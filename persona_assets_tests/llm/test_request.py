@@ -36,7 +36,6 @@ def key(**changes: Any) -> str:
         {"schema": None},
         {"stop": ()},
         {"sample": 2},
-        {"repetition_penalty": 1.1},
     ],
 )
 def test_what_decides_the_reply_changes_the_key(changes: dict[str, Any]) -> None:
