@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from persona_assets.lake import Lake
+from persona_assets.row_checks import CHECKS
 from persona_assets.settings import PACKAGE, Settings
 from persona_assets.tables import WHOLE
 from persona_assets_tests.graph.runs import (
@@ -116,7 +117,7 @@ def test_a_table_names_the_versions_that_it_was_made_of(finished: Chain) -> None
 def test_a_table_records_the_settings_that_decide_its_rows_and_no_other(finished: Chain) -> None:
     known = {
         f"{name}.{key}" for name, section in finished.settings for key in getattr(type(section), "model_fields", ())
-    }
+    } | {f"checks.{name}" for name in CHECKS}
     lake = open_lake(finished)
     for asset in ("source_instructions", *SHARD_ASSETS):
         made_with = lake.info(asset, WHOLE if asset == "source_instructions" else SHARD).attributes.get("settings", {})

@@ -64,9 +64,8 @@ def test_an_edited_prompt_is_all_that_is_asked(server: ModelServer, empty: Setti
     run(settings)
     take_bill(server)
     prompt = tmp_path / "prompts" / "dialogues_g.yaml"
-    prompt.write_text(
-        prompt.read_text(encoding="utf-8").replace("Stay in character", "Remain in character"), encoding="utf-8"
-    )
+    text = prompt.read_text(encoding="utf-8")
+    prompt.write_text(text.replace("Stay in character", "Remain in character"), encoding="utf-8")
     run(settings)
     again = take_bill(server)
     assert again
