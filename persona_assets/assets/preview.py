@@ -21,6 +21,7 @@ from persona_assets.tables import TableInfo
 _OVERVIEW = "Yield, spend, lengths, languages and rounds of this table"
 _ROWS = 5
 _CELL = 240
+_NARROWER = (120, 80, 40)
 _LIST = 300
 _TURN = 80
 # The UI shows shorter Markdown in place, and longer behind a click.
@@ -97,7 +98,11 @@ def preview_rows(table: pl.LazyFrame) -> str:
 
     Texts are shortened and cannot bring markup of their own; empty values and links to other tables are left out.
     """
-    rows = [_show_row(row) for row in table.head(_ROWS).collect().iter_rows(named=True)]
+    found = table.head(_ROWS).collect().to_dicts()
+    # Of rows of many columns, less of each value is shown.
+    cells = (cell for cell in (_CELL, *_NARROWER) if not found or len(_show_row(found[0], cell)) < _SHOWN)
+    cell = next(cells, _NARROWER[-1])
+    rows = [_show_row(row, cell) for row in found]
     lengths = itertools.accumulate(len(row) + 1 for row in rows)
     fitting = sum(length < _SHOWN for length in lengths)
     return "\n".join(rows[: max(fitting, 1)]) or "_No rows._"
@@ -152,16 +157,21 @@ def _list(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
 
 
-def _show_row(row: Mapping[str, Any]) -> str:
+def _show_row(row: Mapping[str, Any], cell: int) -> str:
     """The row's own id, then a line for each value: a table's columns would be a word wide beside the ids."""
     key, *names = [name for name in row if name not in _HIDDEN]
     shown = [name for name in names if not name.endswith("_id") and row[name] not in (None, "", [])]
-    return "\n".join([f"- **{show_value(row[key])}**", *(f"  - {name}: {show_value(row[name])}" for name in shown)])
+    return "\n".join(
+        [f"- **{show_value(row[key])}**", *(f"  - {name}: {show_value(row[name], cell)}" for name in shown)]
+    )
 
 
-def show_value(value: Any) -> str:
+def show_value(value: Any, cell: int = _CELL) -> str:
     """A value as Markdown that shows it as it is, on one line and shortened: text from the web and from models."""
-    shown = _show_list(list(map(_show_member, value))) if isinstance(value, list) else _shorten(str(value), _CELL)
+    if isinstance(value, list):
+        shown = _shorten(_show_list(list(map(_show_member, value))), _LIST if cell == _CELL else cell)
+    else:
+        shown = _shorten(_show_member(value), cell)
     return _MARKUP.sub(r"\\\g<0>", shown)
 
 
