@@ -9,6 +9,7 @@ from typing import Any
 from persona_assets.recipes.quantities import is_same_quantity, read_quantity
 
 _LONGEST = 200
+_PART = re.compile(r"\(([a-hA-H])\)\s*")
 _WRAPPERS = re.compile(r"\\(?:boxed|text|textbf|mathrm|mathbf|mbox|displaystyle)\s*\{([^{}]*)\}")
 _IGNORED = re.compile(
     r"\\(?:left|right|displaystyle|[,;:! ])|\$(?!\s?\d)|(?<=\d)\{,\}(?=\d)|^\W*(?:the )?(?:final )?answer(?: is)?\W*",
@@ -55,6 +56,9 @@ def equivalent(a: str, b: str) -> bool:
     Returns:
         True where both say the same; a number without a unit is the same as with one.
     """
+    parts = _split_parts(a), _split_parts(b)
+    if parts[0] and parts[0].keys() == parts[1].keys():
+        return all(equivalent(part, parts[1][label]) for label, part in parts[0].items())
     one, other = _simplify(a), _simplify(b)
     if one == other:
         return bool(one)
@@ -69,6 +73,15 @@ def equivalent(a: str, b: str) -> bool:
     if not _is_formula(one) or not _is_formula(other):
         return _words(one) == _words(other)
     return _verify(one, other)
+
+
+def _split_parts(text: str) -> dict[str, str]:
+    """The parts of "(a) 7; (b) 3/8" by their labels; nothing where there are not two of them."""
+    pieces = _PART.split(text.strip())
+    labels = [label.casefold() for label in pieces[1::2]]
+    if pieces[0] or len(labels) < 2 or len(set(labels)) < len(labels):
+        return {}
+    return dict(zip(labels, (piece.strip(" ;,.") for piece in pieces[2::2]), strict=True))
 
 
 def count_equivalent(answers: Sequence[str]) -> list[int]:
