@@ -238,12 +238,14 @@ def check_completion(body: Any) -> dict[str, Any]:
     """
     choices = body.get("choices") if isinstance(body, dict) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
-        if isinstance(body, dict) and body.get("error"):
-            # Some gateways send the error of who stands behind them under a status of 200.
-            raise ServerError(describe_error(body), _read_code(body["error"]), {})
+    message = choice.get("message") if isinstance(choice, dict) else None
+    has_content = isinstance(message, dict) and message.get("content")
+    if isinstance(body, dict) and body.get("error") and not has_content:
+        # Some gateways send the error of who stands behind them under a status of 200.
+        raise ServerError(describe_error(body), _read_code(body["error"]), {})
+    if not isinstance(choice, dict) or not isinstance(message, dict):
         raise NoCompletionError("the server's answer holds no message")
-    if choice.get("finish_reason") in {"abort", "error"}:
+    if choice.get("finish_reason") in ("abort", "error"):
         raise NoCompletionError("the server broke the answer off")
     return body  # type: ignore[no-any-return]
 
@@ -267,8 +269,8 @@ def describe_error(body: Any) -> str:
 
 
 def _read_code(error: Any) -> int:
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
+    code = str(error.get("code")) if isinstance(error, dict) else ""
+    return int(code) if re.fullmatch(r"[45]\d\d", code) else 500
 
 
 def _hide(text: str, server: ChatServer) -> str:

@@ -41,8 +41,8 @@ def read_text(body: Mapping[str, Any]) -> Answer:
     """
     choice = body["choices"][0]
     message = choice["message"]
-    reason = str(choice.get("finish_reason") or "stop")
-    reason = _FINISH_REASONS.get(reason, reason)
+    named = choice.get("finish_reason")
+    reason = _FINISH_REASONS.get(named, named) if isinstance(named, str) and named else "stop"
     content, thought = _read_content(message.get("content"))
     reasoning = next(
         filter(None, (_read_string(message, name) for name in ("reasoning_content", "reasoning"))), thought

@@ -13,6 +13,7 @@ from persona_assets.llm.request import RefusedError
 from persona_assets.settings import ModelSettings
 
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key|bearer)[-_ ][\w*.-]{8,}", re.IGNORECASE)
+_MODERATION_WORDS = ("moderation", "flagged")
 _FILTER_WORDS = ("content_policy", "content policy", "content management policy", "safety system")
 _TOO_LONG_WORDS = (
     "context length", "context size", "context window", "context limit", "prompt is too long", "maximum input length",
@@ -140,7 +141,9 @@ def _read_bad_request(text: str, model: str, call: Call | None) -> Exception:
     return RefusedError("content_filter" if _mentions(text, _FILTER_WORDS) else "bad_request", text)
 
 
-def _read_final(status: int | None, text: str, model: str, settings: ModelSettings) -> ModelError | None:
+def _read_final(status: int | None, text: str, model: str, settings: ModelSettings) -> Exception | None:
+    if status == 403 and _mentions(text, _MODERATION_WORDS):
+        return RefusedError("content_filter", text)
     at = f" at {settings.api_base}" if settings.api_base else ""
     if status in {401, 403}:
         return ModelError(

@@ -106,7 +106,7 @@ def test_a_reply_reads_the_same_either_way(response: Response, tmp_path: Path) -
             server.answer = lambda _: response
             (reply,), _ = ask(tmp_path / transport, server.url, ask_all("hi"), transport=transport)
             assert isinstance(reply, Reply)
-            read.append((reply.key, reply.text, reply.finish_reason, reply.prompt_tokens, reply.completion_tokens))
+            read.append((reply.key, reply.text, reply.finish_reason, reply.reasoning, reply.completion_tokens))
     assert read[0] == read[1]
 
 
@@ -130,8 +130,11 @@ def test_an_answer_that_the_server_broke_off_is_no_completion() -> None:
         post(server.url)
 
 
-def test_an_error_under_a_status_of_200_is_an_error() -> None:
-    error = Response(body='{"error": {"message": "upstream is busy", "code": 429}}', headers={"Retry-After": "3"})
+@pytest.mark.parametrize("beside", ["", ', "choices": [{"message": {"content": null}}]'])
+@pytest.mark.parametrize("code", ["429", '"429"'])
+def test_an_error_under_a_status_of_200_is_an_error(code: str, beside: str) -> None:
+    body = f'{{"error": {{"message": "upstream is busy", "code": {code}}}{beside}}}'
+    error = Response(body=body, headers={"Retry-After": "3"})
     with ModelServer(error) as server, pytest.raises(ServerError, match="upstream is busy") as raised:
         post(server.url)
     assert (raised.value.status_code, raised.value.headers["Retry-After"]) == (429, "3")

@@ -139,6 +139,7 @@ def test_the_key_is_nowhere_in_the_ledger_or_the_log(tmp_path: Path, caplog: pyt
         (fail(400, "maximum context length is 4096 tokens", "context_length_exceeded"), "prompt_too_long"),
         (fail(413, "too large"), "prompt_too_long"),
         (fail(400, "rejected as a result of our safety system", "content_policy_violation"), "content_filter"),
+        (fail(403, "The model requires moderation and your input was flagged for violence"), "content_filter"),
         (fail(400, "this is a bad request"), "bad_request"),
         (fail(422, "cannot be processed"), "bad_request"),
     ],

@@ -18,7 +18,7 @@ def body(content: Any, finish_reason: Any = "stop", choice: Any = None, **messag
         (body("hel", "length"), ("hel", "length")),
         (body("hello", "eos"), ("hello", "stop")),
         (body("hello", None), ("hello", "stop")),
-        (body("hello", ["stop"]), ("hello", "['stop']")),
+        (body("hello", ["stop"]), ("hello", "stop")),
         (body(None), ("", "stop")),
         ({"choices": [{"message": {}}]}, ("", "stop")),
         (body(["parts"]), ("", "stop")),
