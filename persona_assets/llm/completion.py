@@ -13,7 +13,7 @@ _FINISH_REASONS = {
 """What servers say for OpenAI's words."""
 
 _OPENING = re.compile(r"\s*(?:<(?:\w+:)?(?:think|thinking|thought)>|<\|channel\|>analysis<\|message\|>)")
-_CLOSING = re.compile(r"</(?:\w+:)?(?:think|thinking|thought)>\s*|<\|channel\|>final<\|message\|>\s*")
+_CLOSING = re.compile(r"</(?:\w+:)?(?:think|thinking|thought)>|<\|channel\|>final<\|message\|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,15 @@ def read_text(body: Mapping[str, Any]) -> Answer:
     named = choice.get("finish_reason")
     reason = _FINISH_REASONS.get(named, named) if isinstance(named, str) and named else "stop"
     content, thought = _read_content(message.get("content"))
-    reasoning = next(
-        filter(None, (_read_string(message, name) for name in ("reasoning_content", "reasoning"))), thought
-    )
+    reasoning = _read_string(message, "reasoning_content") or _read_string(message, "reasoning") or thought
     if not content:
         refusal = _read_string(message, "refusal") or _read_string(message.get("provider_specific_fields"), "refusal")
         if refusal:
             return Answer(_clean(refusal), _clean(reasoning), "content_filter")
     text, marked = _take_apart(content)
-    return Answer(_clean(text), _clean("\n".join(filter(None, (reasoning, marked)))), reason)
+    reasoning = "\n".join(filter(None, (reasoning, marked)))
+    # The blank lines between the two belong to neither.
+    return Answer(_clean(text.lstrip() if reasoning else text), _clean(reasoning.strip()), reason)
 
 
 def count_tokens(body: Mapping[str, Any]) -> tuple[int, int]:
@@ -77,9 +77,9 @@ def _take_apart(text: str) -> tuple[str, str]:
     closing = _CLOSING.search(text, start)
     # Marks that the answer itself writes of are left alone.
     if closing and not (opening is None and _OPENING.search(text, 0, closing.start())):
-        return text[closing.end() :], text[start : closing.start()].strip()
+        return text[closing.end() :], text[start : closing.start()]
     # Never closed: there was nothing after it.
-    return ("", text[start:].strip()) if opening else (text, "")
+    return ("", text[start:]) if opening else (text, "")
 
 
 def _read_string(fields: Any, name: str) -> str:

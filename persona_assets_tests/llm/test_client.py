@@ -98,6 +98,24 @@ def test_a_truncated_reply_is_sent_again_only_for_a_larger_limit(tmp_path: Path)
         assert (whole.text, whole.cached) == ("echo hi", True)
 
 
+def test_a_reply_that_the_model_itself_cut_is_sent_again_for_no_limit(tmp_path: Path) -> None:
+    with ModelServer(say("cut", "length")) as server:
+        for limit in (None, None, 20_000):
+            (reply,), _ = ask(tmp_path, server.url, ask_all("hi", max_tokens=limit))
+            assert isinstance(reply, Reply)
+            assert (reply.text, reply.finish_reason, len(server.requests)) == ("cut", "length", 1)
+    assert not {"max_tokens", "max_completion_tokens"} & set(server.requests[0])
+
+
+def test_reasoning_comes_with_the_reply_also_from_the_ledger(tmp_path: Path) -> None:
+    with ModelServer(say("<think>Hm, hm.</think>\n\nYes.")) as server:
+        for _ in range(2):
+            (reply,), _ = ask(tmp_path, server.url, ask_all("hi"))
+            assert isinstance(reply, Reply)
+            assert (reply.text, reply.reasoning, reply.finish_reason) == ("Yes.", "Hm, hm.", "stop")
+    assert len(server.requests) == 1
+
+
 def test_a_model_error_leaves_the_rest_of_the_run_to_the_next(tmp_path: Path) -> None:
     def answer(body: dict[str, Any]) -> Response:
         return fail(401, delay="0") if "last" in str(body["messages"]) else say("fine", delay=0.05)
