@@ -59,7 +59,10 @@ def equivalent(a: str, b: str) -> bool:
     parts = _split_parts(a), _split_parts(b)
     if parts[0] and parts[0].keys() == parts[1].keys():
         return all(equivalent(part, parts[1][label]) for label, part in parts[0].items())
-    one, other = _simplify(a), _simplify(b)
+    return _is_same(_simplify(a), _simplify(b))
+
+
+def _is_same(one: str, other: str) -> bool:
     if one == other:
         return bool(one)
     if not one or not other:
