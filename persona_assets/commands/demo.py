@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from persona_assets.accounting import Accounting
-from persona_assets.commands.demo_replies import NOT_RECORDED, RECORDED_MODEL, load_replies, measure_usage
+from persona_assets.commands.demo_replies import RECORDED_MODEL, load_replies, measure_usage
 from persona_assets.commands.run import RunFailedError, run_pipeline
 from persona_assets.lake import Lake
+from persona_assets.llm.provider import NOT_RECORDED
 from persona_assets.recipes.load import load_recipes
 from persona_assets.settings import PACKAGE, Settings, load_settings, packaged_settings
 from persona_assets.sft.release import scan_split

@@ -17,8 +17,6 @@ from persona_assets.settings import PACKAGE, Settings
 
 RECORDED_MODEL = "recorded/frontier"
 REPLIES = PACKAGE / "sample" / "replies.jsonl"
-NOT_RECORDED = "not_recorded"
-"""Reason under which a request without a recorded reply is accounted for."""
 
 
 @dataclass(frozen=True, slots=True)

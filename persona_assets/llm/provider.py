@@ -8,16 +8,20 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from persona_assets.errors import ModelError
 from persona_assets.llm import chat_server, price_table
 from persona_assets.llm.completion import count_tokens
 from persona_assets.llm.dialect import Call
 from persona_assets.llm.provider_errors import NotTakenError, OverloadedError, TransientError, read_error
-from persona_assets.llm.request import ChatRequest
+from persona_assets.llm.request import ChatRequest, RefusedError
 from persona_assets.settings import ModelSettings
 
 _GRACE = 5.0
 """Seconds beyond `model.timeout` in which litellm's client may notice for itself: what it says is more exact."""
+
+NOT_RECORDED = "not_recorded"
+"""Reason under which a request that a recorded model has no reply to is accounted for."""
+
+_log = logging.getLogger(__name__)
 
 _LONGEST_EXCERPT = 200
 
@@ -53,10 +57,9 @@ async def complete(request: ChatRequest, call: Call, settings: ModelSettings) ->
     Raises:
         ThrottledError: on a 429.
         TransientError: on a time-out, a 5xx, a lost connection or an answer without a message.
-        RefusedError: when this request alone cannot be answered.
+        RefusedError: when this request alone cannot be answered, or a recorded model has no reply to it.
         NotTakenError: when the provider does not take something of the call.
-        ModelError: when no request can be answered: wrong key, unknown model or provider, a recorded model that nobody
-            recorded this request of.
+        ModelError: when no request can be answered: wrong key, unknown model or provider.
     """
     provider = request.model.partition("/")[0]
     if provider == "embedded":
@@ -148,15 +151,17 @@ async def _complete_by_litellm(request: ChatRequest, call: Call, settings: Model
     return _read_response(litellm, response, request.model)
 
 
-def _say_unrecorded(request: ChatRequest) -> ModelError:
+def _say_unrecorded(request: ChatRequest) -> RefusedError:
     about = f" about {request.origin_id}" if request.origin_id else ""
     asked = " ".join(request.messages[-1]["content"].split()) if request.messages else ""
     excerpt = asked if len(asked) <= _LONGEST_EXCERPT else f"{asked[:_LONGEST_EXCERPT]}…"
-    return ModelError(
+    problem = (
         f"{request.model} has no recorded reply for a request of {request.task or 'no task'}, shard"
         f" {request.shard or 'none'},{about}: “{excerpt}”. `make record` collects what is missing; or name a model that"
         " answers (model.name)."
     )
+    _log.warning(problem)
+    return RefusedError(NOT_RECORDED, problem)
 
 
 @functools.cache

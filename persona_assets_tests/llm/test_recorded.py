@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from persona_assets.errors import ModelError
-from persona_assets.llm.request import Reply
+from persona_assets.llm.request import RefusedError, Reply
 from persona_assets_tests.llm.clients import ask, ask_all, make_request
 from persona_assets_tests.llm.server import ModelServer, fail
 
@@ -17,9 +16,10 @@ MODEL = "recorded/strong"
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     request = make_request("Who reads\n this? " + "word " * 100, model=MODEL, shard="web", origin_id="d0c")
-    with pytest.raises(ModelError) as raised:
+    with pytest.raises(RefusedError) as raised:
         ask(tmp_path, "", lambda client: client.ask(request), name=MODEL, api_base=None)
-    text = str(raised.value)
+    assert raised.value.reason == "not_recorded"
+    text = raised.value.detail
     assert text.startswith(
         "recorded/strong has no recorded reply for a request of math, shard web, about d0c: “Who reads"
     )
@@ -44,14 +44,14 @@ def test_no_setting_or_variable_leads_it_to_litellm(tmp_path: Path) -> None:
     program = """
 import sys
 from pathlib import Path
-from persona_assets.errors import ModelError
+from persona_assets.llm.request import RefusedError
 from persona_assets_tests.llm.clients import ask, ask_all
 from persona_assets_tests.llm.server import ModelServer
 model, folder = "recorded/strong", Path(sys.argv[1])
 with ModelServer() as server:
     ask(folder, server.url, ask_all("a", model=model), name=model, transport="litellm")
 (problem,), _ = ask(folder, "", ask_all("b", model=model), name=model, api_base=None, transport="litellm")
-assert isinstance(problem, ModelError)
+assert isinstance(problem, RefusedError)
 print([name for name in ("litellm", "openai", "torch") if name in sys.modules])
 """
     done = subprocess.run(
