@@ -26,7 +26,7 @@ PRICED_AS = ("openai/gpt-4o-mini", "openai/gpt-4o")
 PROFILE: Mapping[str, Any] = {
     "corpus": {"path": str(PACKAGE / "sample" / "documents")},
     "instructions": {"path": str(PACKAGE / "sample" / "instructions")},
-    "expansion": {"relatives": 3, "max_frontier": 6},
+    "expansion": {"rounds": 6, "relatives": 3, "max_frontier": 6},
     "characters": {"limit": 16},
     "dialogues": {"per_character": 2.75, "characters_per_session": 2, "own_instructions": 0.4},
     "tasks": {
@@ -173,13 +173,7 @@ def _explain(settings: Settings, result: DemoResult) -> list[str]:
             f"cost about {' or '.join(costs)}. `make demo LIVE=1` asks a model of 135M parameters in process "
             "instead: that works, but its rows are poor, and many are flagged or refused."
         )
-        missing = {asset: account.refused[NOT_RECORDED] for asset, account in result.accounts.items()}
-        if total := sum(missing.values()):
-            named = ", ".join(f"{asset} {count}" for asset, count in missing.items() if count)
-            lines.append(
-                f"{total} requests have no recorded reply ({named}), as after a prompt was edited: the log names them, "
-                "and `make record URL=...` collects what is missing."
-            )
+        lines += filter(None, [describe_missing(result.accounts)])
     example_id = result.examples[0]["example_id"] if result.examples else "ID"
     return [
         *lines,
@@ -188,6 +182,18 @@ def _explain(settings: Settings, result: DemoResult) -> list[str]:
         "persona-assets run   (`persona-assets estimate` says first what it costs)",
         f"Where a row came from: persona-assets trace {example_id}   The graph, previews and checks: make dev",
     ]
+
+
+def describe_missing(accounts: Mapping[str, Accounting]) -> str | None:
+    """Say how many requests of each asset have no recorded reply, and what to do; None where none is missing."""
+    missing = {asset: account.refused[NOT_RECORDED] for asset, account in accounts.items()}
+    named = ", ".join(f"{asset} {count}" for asset, count in missing.items() if count)
+    if not named:
+        return None
+    return (
+        f"{sum(missing.values())} requests have no recorded reply ({named}), as after a prompt was edited: the log names "
+        "them, and `make record URL=...` collects what is missing."
+    )
 
 
 def _shorten(text: str) -> str:
