@@ -191,8 +191,8 @@ def describe_missing(accounts: Mapping[str, Accounting]) -> str | None:
     if not named:
         return None
     return (
-        f"{sum(missing.values())} requests have no recorded reply ({named}), as after a prompt was edited: the log names "
-        "them, and `make record URL=...` collects what is missing."
+        f"{sum(missing.values())} requests have no recorded reply ({named}), as after a prompt was edited: the log "
+        "names them, and `make record URL=...` collects what is missing."
     )
 
 

@@ -100,7 +100,7 @@ def test_a_request_without_a_reply_is_named(
     monkeypatch.setenv("PERSONA_ASSETS__PATHS__PROMPTS", str(prompts))
     settings = choose_settings(load_settings(), live=False, record=None)
     load_replies(settings)
-    run_pipeline(settings, Console(), [SHARD], ["seed_personas"], None)
+    run_pipeline(settings, Console(), [SHARD], ["web_text", "seed_personas"], None)
     account = Lake(settings.lake).info("seed_personas", SHARD).accounting
     assert account.refused == {NOT_RECORDED: 28}
     said = describe_missing({"web_text": Accounting(), "seed_personas": account})
