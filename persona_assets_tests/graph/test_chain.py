@@ -91,6 +91,18 @@ def test_tiers_and_formats_are_metadata_of_structured_assets_alone(finished: Cha
     assert all("structured_output" not in metadata[asset] for asset in PLAIN)
 
 
+def test_one_reply_makes_several_rows_and_what_is_not_expanded_is_counted(finished: Chain) -> None:
+    lake, settings = open_lake(finished), finished.settings.expansion
+    account = lake.info("expanded_personas", SHARD).accounting
+    rows = lake.scan("expanded_personas", SHARD).collect()
+    of_one_reply = rows.group_by("response_keys").agg(pl.len(), pl.col("parent_id").n_unique())
+    assert of_one_reply["len"].max() == settings.relatives == 2
+    assert of_one_reply["parent_id"].max() == 1
+    assert account.answered == read_metadata(finished.shard)["expanded_personas"]["calls"] <= 2 * settings.max_frontier
+    could_be = lake.info("seed_personas", SHARD).rows + rows.filter(pl.col("is_new") & (pl.col("round") == 1)).height
+    assert 0 < account.refused["max_frontier"] == could_be - account.answered
+
+
 def test_every_check_says_how_many_rows_it_looked_at(finished: Chain) -> None:
     others = {"accounting", "balanced", "not_empty", "quality", "structured_output", "violations_rare"}
     lake = open_lake(finished)
