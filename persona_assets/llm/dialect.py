@@ -30,6 +30,7 @@ _SAID: Final[dict[Feature, str]] = {
     "system": "no system message: its text is put before the first user turn",
 }
 
+_LENGTHS: Final = frozenset({"minLength", "maxLength"})
 _FORMAT_SIGN = re.compile(r"response_format|json_schema|json_object|json mode|grammar|guided|structured.output", re.I)
 
 _SIGNS: Final[dict[Feature, re.Pattern[str]]] = {
@@ -199,8 +200,22 @@ def _write_format(request: ChatRequest, kind: JsonFormat | None) -> dict[str, An
         return {"type": "json_object"}
     return {
         "type": "json_schema",
-        "json_schema": {"name": request.task or "answer", "schema": dict(request.schema or {})},
+        "json_schema": {"name": request.task or "answer", "schema": _without_lengths(dict(request.schema or {}))},
     }
+
+
+def _without_lengths(part: Any) -> Any:
+    """Leave the lengths of strings out of a schema: they are checked when the answer is read.
+
+    A grammar engine writes out every character up to a `maxLength` (minutes for one of thousands), and OpenAI's
+    strict schemas have none.
+    """
+    if isinstance(part, list):
+        return [_without_lengths(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    is_text = part.get("type") == "string"
+    return {key: _without_lengths(value) for key, value in part.items() if not (is_text and key in _LENGTHS)}
 
 
 def _merge_system(messages: Sequence[Message]) -> list[Message]:

@@ -179,3 +179,30 @@ def ask_system(*texts: str, **request: Any) -> Any:
 def write(refused: set[Any] | None = None, request: dict[str, Any] | None = None) -> Call:
     asked = replace(make_request(), **{"messages": TOLD, **(request or {})})
     return Dialect("openai/m", refused or set()).write(asked, "k")
+
+
+def test_lengths_of_strings_are_not_sent_and_other_bounds_are() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "maxLength": {
+                "type": "string",
+                "maxLength": 12_000,
+                "minLength": 1,
+                "description": "A field of this name.",
+            },
+            "kinds": {"type": "array", "items": {"type": "string", "maxLength": 40, "enum": ["a"]}, "maxItems": 3},
+            "age": {"type": "integer", "maximum": 120},
+        },
+    }
+    request = replace(make_request("hi"), schema=schema)
+    sent = Dialect("hosted_vllm/x").write(request, "key", "schema").parameters["response_format"]
+    assert sent["json_schema"]["schema"] == {
+        "type": "object",
+        "properties": {
+            "maxLength": {"type": "string", "description": "A field of this name."},
+            "kinds": {"type": "array", "items": {"type": "string", "enum": ["a"]}, "maxItems": 3},
+            "age": {"type": "integer", "maximum": 120},
+        },
+    }
+    assert request.schema == schema
