@@ -64,7 +64,8 @@ class ModelSettings(Section):
 
     name: str = Field(
         PACKAGED_MODEL,
-        description="Any litellm model, or embedded/NAME, embedded/PATH.gguf, embedded/OWNER/REPO:FILE.",
+        description="Any litellm model; embedded/NAME, embedded/PATH.gguf or embedded/OWNER/REPO:FILE in process; or"
+        " recorded/NAME, whose replies are in the ledger alone.",
     )
     api_base: str | None = Field(None, description="URL of an OpenAI-compatible server, for example vLLM's.")
     api_key: SecretStr | None = Field(None, description="Key of the provider; never logged or stored.")

@@ -45,6 +45,15 @@ PROFILE: Mapping[str, Any] = {
 }
 """How much of the sample the demo asks about."""
 
+LIVE_PROFILE: Mapping[str, Any] = {
+    **PROFILE,
+    "defaults": {"max_tokens": 384},
+    "expansion": {"rounds": 2, "relatives": 2, "max_frontier": 3},
+    "characters": {"limit": 4},
+    "tasks": {asset: {"limit": 3} for asset in PROFILE["tasks"]},
+}
+"""The same for a model in process, so that it ends in minutes on a laptop."""
+
 _BEFORE_RECIPES = (
     "web_text",
     "source_instructions",
@@ -85,7 +94,9 @@ def choose_settings(settings: Settings, live: bool, record: str | None) -> Setti
         record: address of a server that writes the replies that are not recorded.
     """
     is_chosen = settings.model.name != LIVE_MODEL or bool(settings.model.api_base)
-    if live or (is_chosen and not record):
+    if live:
+        return load_settings(**LIVE_PROFILE)
+    if is_chosen and not record:
         return load_settings(**PROFILE)
     model = {**settings.model.model_dump(), "name": RECORDED_MODEL, "api_base": record}
     return load_settings(**PROFILE, model=model)
