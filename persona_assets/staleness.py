@@ -222,6 +222,8 @@ def _compare_settings(info: TableInfo, settings: Settings) -> list[str]:
 def _write_value(value: Any) -> str:
     if value is None:
         return "not set"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {one}" for name, one in value.items())
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 

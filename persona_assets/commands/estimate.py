@@ -12,9 +12,10 @@ from rich.table import Table
 
 from persona_assets.characters.suggestions import load_profile_prompt
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
+from persona_assets.commands.progress_bar import shorten_count
 from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
 from persona_assets.errors import PersonaAssetsError, SettingsError
-from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, assume_rates, forecast_shard
+from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, assume_rates, count_asked, forecast_shard
 from persona_assets.lake import Lake
 from persona_assets.llm.client import name_models, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
@@ -27,6 +28,9 @@ from persona_assets.recipes.recipe import Recipe
 from persona_assets.settings import Settings
 
 _DIALOGUE_FILES = ("dialogues_r", "dialogues_g")
+_BY_TURN = "dialogues_g"
+"""Asks once for each question of a session."""
+
 _PERSONA_CHARS = 150
 
 
@@ -40,6 +44,11 @@ class _Project:
     sizes: Mapping[str, ShardSize]
     rates: Mapping[str, Rates]
     flow: Flow
+    session_turns: float
+
+    def count_turns(self, asset: str) -> float:
+        """Questions that a row of an asset takes on average, each with its votes."""
+        return self.session_turns if asset == _BY_TURN else self.prompts[asset].content.turns_per_row
 
     def forecast(self, sizes: Mapping[str, ShardSize] | None = None) -> list[AssetForecast]:
         """All shards together, an entry for each asset."""
@@ -103,9 +112,11 @@ def _gather(settings: Settings, console: Console, wanted: Sequence[str], sample:
             name: assume_rates(prompt.content, settings, name, chars if name == "seed_personas" else _PERSONA_CHARS)
             for name, prompt in prompts.items()
         }
+        turns = _measure_turns(lake, settings)
+        assumed[_BY_TURN] = replace(assumed[_BY_TURN], calls=assumed[_BY_TURN].calls * turns)
         rates = {**assumed, **_measure_history(spending, settings, lake, prompts), **(sample.rates if sample else {})}
         flow = sample.flow if sample else measure_flow(lake, lake.shards("persona_hub"))
-    return _Project(settings, recipes, prompts, sizes, rates, flow)
+    return _Project(settings, recipes, prompts, sizes, rates, flow, turns)
 
 
 def _list_prompts(settings: Settings, recipes: Sequence[Recipe]) -> dict[str, Prompt[PromptFile]]:
@@ -146,6 +157,13 @@ def _measure_size(lake: Lake, shard: str, stored: Mapping[str, int]) -> ShardSiz
     documents = lake.info("web_text", shard).rows
     personas = 0 if documents or not lake.exists("seed_personas", shard) else lake.info("seed_personas", shard).rows
     return ShardSize(documents, personas, (instructions.len(), int(instructions.sum())), stored)
+
+
+def _measure_turns(lake: Lake, settings: Settings) -> float:
+    """Questions of a session on average; what the shard's own personas ask is one."""
+    questions = lake.scan("source_instructions").select("n_user_turns").collect()["n_user_turns"]
+    own = settings.dialogues.own_instructions
+    return own + (1 - own) * float(questions.mean() or 1)  # type: ignore[arg-type]
 
 
 def _measure_chars(lake: Lake, shards: Sequence[str]) -> int:
@@ -197,18 +215,18 @@ def _measure_history(
         model = name_models(settings.model, settings.task(asset))
         infos = [lake.info(asset, shard) for shard in lake.shards(asset)]
         infos = [info for info in infos if info.attributes.get("model") == model]
-        planned, rows = sum(info.accounting.planned for info in infos), sum(info.rows for info in infos)
+        asked, rows = sum(count_asked(info.accounting) for info in infos), sum(info.rows for info in infos)
         spent = next((row for row in spending if (row.model, row.asset) == (model, asset)), None)
-        if planned and spent and spent.calls:
-            rates[asset] = _rate(model, planned, rows, spent)
+        if asked and spent and spent.calls:
+            rates[asset] = _rate(model, asked, rows, spent)
     return rates
 
 
-def _rate(model: str, planned: int, rows: int, spent: Spending) -> Rates:
+def _rate(model: str, asked: int, rows: int, spent: Spending) -> Rates:
     read, written = spent.prompt_tokens / spent.calls, spent.completion_tokens / spent.calls
     priced = spent.calls - spent.unpriced
     cost = spent.cost / priced if priced else price_tokens(model, round(read), round(written))
-    return Rates(rows / planned, spent.calls / planned, read, written, cost, "earlier")
+    return Rates(rows / asked, spent.calls / asked, read, written, cost, "earlier")
 
 
 def _agree(console: Console, project: _Project, sample: int, agreed: bool) -> None:
@@ -251,9 +269,8 @@ def _sum_cost(forecasts: Sequence[AssetForecast]) -> float | None:
 def _measure_thrift(project: _Project, forecasts: Sequence[AssetForecast]) -> float | None:
     calls = asked = 0.0
     for one in forecasts:
-        prompt = project.prompts[one.asset].content
-        calls += one.calls / (prompt.candidates or 1)
-        asked += one.rows * prompt.turns_per_row
+        calls += one.calls / (project.prompts[one.asset].content.candidates or 1)
+        asked += one.rows * project.count_turns(one.asset)
     return calls / asked if asked else None
 
 
@@ -272,8 +289,8 @@ def _tabulate(forecasts: Sequence[AssetForecast]) -> Table:
 
 
 def _write_counts(one: AssetForecast) -> list[str]:
-    numbers = (one.tasks, one.calls, one.stored, one.read, one.written)
-    return [*(f"{number:,}" for number in numbers), _write_cost(one.cost)]
+    numbers = (f"{number:,}" for number in (one.tasks, one.calls, one.stored))
+    return [*numbers, shorten_count(one.read), shorten_count(one.written), _write_cost(one.cost)]
 
 
 def _write_cost(cost: float | None) -> str:

@@ -107,7 +107,7 @@ def describe_counts(accounting: Accounting, usage: Usage | None) -> str:
         return f"{calls}, slowed {usage.throttled:,}x to {usage.limit}, {describe_cost(usage)}"
     if usage.budget_left is not None:
         return f"{calls}, {describe_cost(usage)}, ${usage.budget_left:,.2f} left"
-    return f"{calls}, {_shorten(tokens)} tok, {describe_cost(usage)}"
+    return f"{calls}, {shorten_count(tokens)} tok, {describe_cost(usage)}"
 
 
 def describe_cost(usage: Usage) -> str:
@@ -117,7 +117,8 @@ def describe_cost(usage: Usage) -> str:
     return f"${usage.cost:,.4f} + unknown" if usage.cost else "cost unknown"
 
 
-def _shorten(number: int) -> str:
+def shorten_count(number: int) -> str:
+    """A count in about five characters: 1,234, 123k, 12.3M."""
     if number < 10_000:
         return f"{number:,}"
     return f"{number / 1_000:,.0f}k" if number < 10_000_000 else f"{number / 1_000_000:,.1f}M"

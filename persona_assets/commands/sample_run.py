@@ -15,7 +15,7 @@ from persona_assets.accounting import Accounting
 from persona_assets.commands.execution import JobReport
 from persona_assets.commands.pipeline import INSTRUCTIONS, open_pipeline
 from persona_assets.errors import PersonaAssetsError
-from persona_assets.forecast import Flow, Rates
+from persona_assets.forecast import Flow, Rates, count_asked
 from persona_assets.lake import Lake
 from persona_assets.llm import price_table
 from persona_assets.llm.client import asks_in_batches
@@ -133,14 +133,15 @@ def _raise_failure(shard: str, report: JobReport) -> None:
 def _measure(recorder: Recorder, asset: str, settings: Settings) -> Rates | None:
     account, usages = recorder.accounts[asset], recorder.usages[asset]
     calls = sum(usage.calls + usage.cached for usage in usages)
-    if not account.planned or not calls:
+    asked = count_asked(account)
+    if not asked or not calls:
         return None
     is_priced = not any(usage.unpriced for usage in usages)
     # The sample is asked at once, at list price, and the whole shard perhaps in batches.
     share = price_table.BATCH_SHARE if asks_in_batches(settings.batch, settings.task(asset)) else 1.0
     return Rates(
-        account.rows / account.planned,
-        calls / account.planned,
+        account.rows / asked,
+        calls / asked,
         sum(usage.prompt_tokens + usage.stored_prompt_tokens for usage in usages) / calls,
         sum(usage.completion_tokens + usage.stored_completion_tokens for usage in usages) / calls,
         share * sum(usage.cost + usage.stored_cost for usage in usages) / calls if is_priced else None,

@@ -119,7 +119,7 @@ def _print_table(console: Console, state: TableState) -> None:
 def _print_line(console: Console, name: str, rows: int | None, reasons: Sequence[str], flagged: int = 0) -> None:
     symbol = _MISSING if rows is None else _STALE if reasons else _FRESH
     count = "" if rows is None else f"{rows:,} rows"
-    head = f"{symbol} {name:<20} {count:>12} {_write_flagged(flagged):>14}  "
+    head = f"{symbol} {name:<20} {count:>12}  " + (f"{_write_flagged(flagged)}  " if flagged else "")
     _print_wrapped(console, head, "; ".join(reasons), len(head))
 
 

@@ -103,8 +103,8 @@ def describe_row(row: Mapping[str, Any], row_id: str) -> list[str]:
     turns = row.get("messages") or row.get("turns") or []
     lines += [f"{turn['role']}: {_shorten(turn['content'])}" for turn in turns]
     for name, value in row.items():
-        if name not in _HIDDEN and value not in {None, "", row_id} and not name.endswith(_IDS):
-            lines.append(f"{name}: {_shorten(str(value))}")
+        if name not in _HIDDEN and value not in (None, "", [], row_id) and not name.endswith(_IDS):
+            lines.append(f"{name}: {_shorten(', '.join(value) if name == 'flags' else str(value))}")
     return lines
 
 

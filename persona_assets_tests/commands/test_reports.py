@@ -69,6 +69,7 @@ _COSINE, _EMBEDDING = "hub.cosine was 0.9, now 0.8", "embedding.model was all-Mi
 _MODEL = "model was scripted/plain, now openai/x"
 _HUB = ("expanded_personas", "persona_hub", "hub_duplicates")
 _MODEL_BACKED = ("character_profiles", "dialogues_r", "dialogues_g", "math_problems", "math_solutions")
+_ASKED = ("seed_personas", "expanded_personas", *_MODEL_BACKED)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +83,12 @@ _MODEL_BACKED = ("character_profiles", "dialogues_r", "dialogues_g", "math_probl
             '["like", "read"]',
             {"seed_personas": "seed_personas.relations was read, write, like, dislike, now like, read"},
         ),
-        ("EXPANSION__CHILDREN", "2", {"expanded_personas": "expansion.children was 1, now 2"}),
+        ("EXPANSION__RELATIVES", "5", {"expanded_personas": "expansion.relatives was 3, now 5"}),
+        ("HUB__EXCLUDE_FLAGS", "[]", dict.fromkeys(_HUB, "hub.exclude_flags was *, now none")),
+        ("DEFAULTS__EXCLUDE_FLAGS", "[]", dict.fromkeys(_ASKED, "defaults.exclude_flags was *, now none")),
+        ("CHECKS__REFUSAL", "flag", dict.fromkeys(_ASKED, "checks.refusal was not set, now level flag")),
         ("HUB__COSINE", "0.8", dict.fromkeys(_HUB, _COSINE)),
-        ("EMBEDDING__MODEL", "other", dict.fromkeys(("seed_personas", *_HUB, "math_problems"), _EMBEDDING)),
+        ("EMBEDDING__MODEL", "other", dict.fromkeys(_HUB, _EMBEDDING)),
         ("CHARACTERS__LIMIT", "9", {"character_profiles": "characters.limit was 2, now 9"}),
         (
             "TASKS__DIALOGUES_R__CANDIDATES",
