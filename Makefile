@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 export LITELLM_LOCAL_MODEL_COST_MAP ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo record test test-long trainers bench-calls bench-peers bench-dedup bench-dedup-peers api-docs dev lint format clean
+.PHONY: help install demo record test test-long trainers bench-calls bench-peers bench-dedup bench-dedup-peers bench-checks api-docs dev lint format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ bench-dedup-peers: ## environments of the tools that bench-dedup compares with, 
 
 bench-dedup: $(VENV)/.stamp ## deduplication beside peers: labelled pairs, and hubs of ROWS="100000"
 	@$(BIN)/python -m benchmarks.bench_dedup --labelled --rows $(or $(ROWS),100000)
+
+bench-checks: $(VENV)/.stamp ## how often each check of rows hits good and bad replies; WRITE=1 renews docs/checks.md
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.bench_checks $(if $(WRITE),--write)
 
 api-docs: $(VENV)/.stamp ## pages of every module's docstrings, in docs/api
 	@HF_HUB_OFFLINE=1 $(BIN)/pdoc --docformat google --output-directory docs/api persona_assets

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from persona_assets.cli import app
+from persona_assets.row_checks import CHECKS
 from persona_assets.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,13 @@ def test_records_page_is_made_from_the_schemas() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (ROOT / "docs" / "records.md").read_text(encoding="utf-8") == module.describe_records()
+
+
+def test_the_page_of_checks_has_each_with_its_level_and_meaning() -> None:
+    page = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
+    for name, check in CHECKS.items():
+        (line,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` | {check.level} |"))
+        assert check.description in line
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

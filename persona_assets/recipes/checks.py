@@ -48,11 +48,14 @@ def doubt_row(
         detail = NAMED[name](values, source) if name in NAMED else None
         if detail:
             yield Doubt(name, detail)
-    given = list_texts(source)
+    given, world = list_texts(source), list_texts(source.get("world"))
     for field, spec in fields.items():
         for text in spec.iter_prose(values[field]):
             yield from doubt_prose(text, checks, given, read_language(source), shown)
             yield from doubt_voice(text)
+            # A row is to be used with what it was made from, but the lore of a world is no row's text.
+            if copied := find_copied(text, world, int(checks.parameter("copies_source", "words"))):
+                yield Doubt("copies_source", copied)
 
 
 def doubt_prose(
