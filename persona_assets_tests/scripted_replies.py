@@ -26,8 +26,8 @@ from persona_assets_tests.scripted_words import (
 
 REFUSAL = "I'm sorry, but I can't help with that."
 _JSON = "JSON object"
-_SHORT = 160
-"""Characters up to which a field holds a name rather than a sentence."""
+_SHORT = frozenset({"name", "title"})
+"""Fields that hold a few words."""
 _SIGNATURE = re.compile(r"^([a-z_0-9]+)\((.*?)\) ->", re.MULTILINE)
 
 
@@ -166,7 +166,7 @@ def _write_talk(question: Question) -> str:
     )
 
 
-def _fill(question: Question, schema: Mapping[str, Any]) -> Any:
+def _fill(question: Question, schema: Mapping[str, Any], field: str = "") -> Any:
     draw = question.draw
     if "enum" in schema:
         return draw.choice(list(schema["enum"]))
@@ -174,7 +174,7 @@ def _fill(question: Question, schema: Mapping[str, Any]) -> Any:
         return f"{draw.choice(GOODS)}_{draw.randint(1, 999)}"
     kind = schema.get("type", "string")
     if kind == "object":
-        return {name: _fill(question, part) for name, part in schema.get("properties", {}).items()}
+        return {name: _fill(question, part, name) for name, part in schema.get("properties", {}).items()}
     if kind == "array":
         return [_fill(question, schema.get("items", {})) for _ in range(schema.get("minItems", 1))]
     if kind in {"integer", "number"}:
@@ -182,20 +182,11 @@ def _fill(question: Question, schema: Mapping[str, Any]) -> Any:
         return draw.randint(least, max(least, int(schema.get("maximum", least + 99))))
     if kind == "boolean":
         return draw.random() < 0.5
-    return _write_text(question, schema)
-
-
-def _write_text(question: Question, schema: Mapping[str, Any]) -> str:
-    draw, longest = question.draw, schema.get("maxLength", 10 * _SHORT)
-    if longest <= _SHORT:
-        text = f"{draw.choice(QUALITIES)} {draw.choice(THINGS)}".capitalize()
-    elif "Language: 中文" in question.user:
+    if field in _SHORT:
+        return f"{draw.choice(QUALITIES)} {draw.choice(THINGS)}".capitalize()
+    if "Language: 中文" in question.user:
         return f"我家住在城{draw.choice('东西南北')}边第{draw.randint(2, 99)}号，那边没有门是不是我就没有家？"
-    else:
-        text = _write_talk(question)
-    while len(text) < schema.get("minLength", 0):
-        text += f" {_write_talk(question)}"
-    return text[:longest]
+    return _write_talk(question)
 
 
 _WRITERS: Mapping[tuple[str, ...], Callable[[Question, Mapping[str, Any]], Any]] = {
