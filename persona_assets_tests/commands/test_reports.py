@@ -83,7 +83,7 @@ _ASKED = ("seed_personas", "expanded_personas", *_MODEL_BACKED)
             '["like", "read"]',
             {"seed_personas": "seed_personas.relations was read, write, like, dislike, now like, read"},
         ),
-        ("EXPANSION__RELATIVES", "5", {"expanded_personas": "expansion.relatives was 3, now 5"}),
+        ("EXPANSION__RELATIVES", "5", {"expanded_personas": "expansion.relatives was 2, now 5"}),
         ("HUB__EXCLUDE_FLAGS", "[]", dict.fromkeys(_HUB, "hub.exclude_flags was *, now none")),
         ("DEFAULTS__EXCLUDE_FLAGS", "[]", dict.fromkeys(_ASKED, "defaults.exclude_flags was *, now none")),
         ("CHECKS__REFUSAL", "flag", dict.fromkeys(_ASKED, "checks.refusal was not set, now level flag")),
