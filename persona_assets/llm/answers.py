@@ -9,15 +9,25 @@ _CANNOT = (
     r"|unable)"
 )
 _DO = (
-    r"(?:to )?(?:\w+ly )?(?:assist|help|provide|fulfil|complete|comply|answer|create|generate|write|engage|continue"
-    r"|discuss|support)"
+    r"(?:to )?(?:be )?(?:\w+ly )?(?:assist|help|provid|fulfil|complet|comply|answer|creat|generat|writ(?:e|ing)|rewrit"
+    r"|engag|continu|discuss|support|describ|infer|pretend|produc|portray|role-?play|speculat)"
 )
+_LEAD = r"(?:thank you for your \w+[.!,]? |(?:unfortunately|regrettably|sadly),? |(?:but|however),? )?"
 _REFUSAL = re.compile(
-    rf"^\W*(?:(?:i['’]?m|i am)? ?(?:really |very |so |deeply )?(?:sorry|afraid)\b[^.!?]{{0,60}}\b{_CANNOT}\b"
+    rf"^\W*{_LEAD}(?:(?:i['’]?m|i am)? ?(?:really |very |so |deeply )?(?:sorry|afraid)\b[^.!?]{{0,60}}\b{_CANNOT}\b"
     rf"|(?:my |i )?apologi(?:[sz]e|es)\b[^.!?]{{0,80}}\b{_CANNOT}\b"
-    rf"|(?:unfortunately,? )?i ?{_CANNOT} {_DO}"
-    r"|as an? (?:ai|artificial|language model|large language)\b"
-    r"|(?:i['’]?m|i am) (?:just |only )?an? (?:ai|artificial intelligence|language model|large language)\b)",
+    rf"|i ?{_CANNOT} {_DO}"
+    r"|i (?:must|have to|need to|will have to) (?:respectfully )?(?:decline|refuse)\b"
+    r"|(?:i['’]?m|i am) not (?:comfortable|in a position|allowed|permitted|willing)\b"
+    r"|as an? (?:ai|artificial intelligence|language model|large language)\b"
+    r"|(?:i['’]?m|i am) (?:just |only )?an? (?:ai|artificial intelligence|language model|large language)\b"
+    # The same in other languages.
+    r"|lo siento,? pero no (?:puedo|me es posible)|no puedo (?:ayudar|cumplir|proporcionar|generar|describir)"
+    r"|(?:je suis )?désolée?,? (?:mais )?je ne (?:peux|puis)|je ne (?:peux|suis) pas (?:vous aider|en mesure)"
+    r"|(?:es )?tut mir (?:sehr )?leid\b[^.!?]{0,60}\bnicht\b"
+    r"|(?:leider|entschuldigung,?)\b[^.!?]{0,30}\bkann ich\b[^.!?]{0,60}\bnicht\b"
+    r"|mi dispiace,? (?:ma )?non posso|(?:desculpe|sinto muito),? mas não (?:posso|consigo)"
+    r"|(?:非常|很|十分)?(?:抱歉|对不起)[，,]?.{0,12}(?:无法|不能|没办法)|申し訳.{0,20}(?:できません|いたしかね))",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")

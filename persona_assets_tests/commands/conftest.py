@@ -65,6 +65,8 @@ name = "scripted/plain"
 pictures = false
 [expansion]
 rounds = 2
+relatives = 2
+max_frontier = 100
 [characters]
 limit = 2
 [dialogues]

@@ -283,6 +283,19 @@ def test_answers_to_what_a_persona_asked_go_and_nothing_is_stale(project: SmallP
     assert "changed" not in status, status
 
 
+def test_others_of_the_same_reply_stay(project: SmallProject, call: Call) -> None:
+    lake = project.lake
+    rows = lake.scan("expanded_personas", "one").filter(round=2).collect()
+    of_one_reply = rows.group_by("response_keys", maintain_order=True).agg("persona_id")["persona_id"].to_list()
+    gone, kept = next(ids for ids in of_one_reply if len(ids) == 2)
+    forget(call, "--persona", gone)
+    left = lake.scan("expanded_personas", "one").collect()
+    assert left.height == lake.info("expanded_personas", "one").rows
+    assert set(rows["persona_id"]) - set(left["persona_id"]) == {gone}
+    assert kept in left["persona_id"].to_list()
+    assert find_left(project.data, rows.filter(persona_id=gone)["persona"].to_list()) == set()
+
+
 def test_a_model_that_says_a_persona_again_is_not_heard(project: SmallProject, call: Call) -> None:
     lake = project.lake
     gone = [lake.scan(table, "one").collect().row(0, named=True) for table in ("seed_personas", "expanded_personas")]
@@ -344,8 +357,10 @@ def test_a_mistake_is_named(options: tuple[str, ...], message: str, project: Sma
 
 def test_trace_down_lists_what_was_made_and_the_releases(project: SmallProject, call: Call) -> None:
     document = choose_document(project)
+    splits = {path.stem: pl.read_parquet(path) for path in (project.data / "sft_dataset" / "default").glob("*.parquet")}
+    (split,) = (split for split, rows in splits.items() if document in rows["doc_id"].to_list())
     called = call("trace", document, "--down")
     assert called.code == 0, called.err
-    for word in ("web_text", "seed_personas", "sft_mix", "release default, train", document):
+    for word in ("web_text", "seed_personas", "sft_mix", f"release default, {split}", document):
         assert word in called.out
     assert call("trace", "doc_nowhere", "--down").code == 1

@@ -98,7 +98,7 @@ INTRODUCING = teach("expand-introducing", introduce)
 
 
 def test_each_round_asks_those_that_were_new_in_the_one_before(tmp_path: Path) -> None:
-    made, reports = expand(tmp_path, ExpansionSettings(rounds=3, relatives=2), INTRODUCING)
+    made, reports = expand(tmp_path, ExpansionSettings(rounds=3, relatives=2, max_frontier=100), INTRODUCING)
     rows = ExpandedPersonas.validate(made.rows)
     assert [(report.round, report.made) for report in reports] == [(0, 12), (1, 22), (2, 44), (3, 88)]
     # The twelfth seed says what the first says, so it is not asked about.
@@ -110,7 +110,7 @@ def test_each_round_asks_those_that_were_new_in_the_one_before(tmp_path: Path) -
 
 
 def test_no_persona_is_expanded_twice_and_roots_are_kept(tmp_path: Path) -> None:
-    rows = expand(tmp_path, ExpansionSettings(rounds=3, relatives=2), INTRODUCING)[0].rows
+    rows = expand(tmp_path, ExpansionSettings(rounds=3, relatives=2, max_frontier=100), INTRODUCING)[0].rows
     assert set(rows.group_by("parent_id").len()["len"]) == {2}
     assert rows["persona_id"].is_unique().all()
     roots = {**dict.fromkeys(SEEDS["persona_id"]), **dict(rows.select("persona_id", "root_id").iter_rows())}
