@@ -1,6 +1,7 @@
 """Flagged rows: they stay in their tables, are not passed on, and come back by a setting without a call."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -28,7 +29,7 @@ def read_ids(settings: Settings, asset: str, *keep: pl.Expr) -> set[str]:
 
 
 def test_a_flagged_persona_comes_into_the_hub_by_a_setting_alone(empty: Settings, tmp_path: Path) -> None:
-    sections = {"tasks": {"seed_personas": DOUBTFUL}, "expansion": {"rounds": 0}}
+    sections: dict[str, Any] = {"tasks": {"seed_personas": DOUBTFUL}, "expansion": {"rounds": 0}}
     strict = make_settings(tmp_path, **sections)
     assert list_failures(materialise_shard(strict, SHARD, *HUB)) == {}
     flagged = read_ids(strict, "seed_personas", IS_FLAGGED)
