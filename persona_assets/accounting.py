@@ -5,7 +5,8 @@ Two equations hold for every table of the lake, and a blocking asset check asser
     planned = answered + refused                     tasks: what was asked of a model, or rows read
     parsed  = rows + dropped + quarantined           items: what the answers held
 
-Beside them stands how JSON answers came about, and which checks flag rows, which no equation binds.
+Beside them stand the rows that no task was planned for, how JSON answers came about, and which checks flag rows; no
+equation binds them.
 """
 
 from collections import Counter
@@ -26,6 +27,7 @@ class Accounting:
         rows: items that became rows.
         dropped: items left out on purpose, by reason; they can be made again from the ledger or the corpus.
         quarantined: items refused, by reason; each lies in the quarantine table.
+        skipped: rows that could have been asked about and were not, by the setting that says so; they are no tasks.
         tiers: JSON answers by how they were read: clean, repaired, asked_again, malformed.
         formats: replies to requests for JSON by how it was asked for: schema, json, none; unknown where the ledger
             does not say.
@@ -40,6 +42,7 @@ class Accounting:
     rows: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
     tiers: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
     flagged: int = 0
@@ -54,6 +57,7 @@ class Accounting:
         self.refused.update(other.refused)
         self.dropped.update(other.dropped)
         self.quarantined.update(other.quarantined)
+        self.skipped.update(other.skipped)
         self.tiers.update(other.tiers)
         self.formats.update(other.formats)
         self.flagged += other.flagged
@@ -87,6 +91,7 @@ class Accounting:
             "rows": self.rows,
             "dropped": dict(sorted(self.dropped.items())),
             "quarantined": dict(sorted(self.quarantined.items())),
+            "skipped": dict(sorted(self.skipped.items())),
             "tiers": dict(sorted(self.tiers.items())),
             "formats": dict(sorted(self.formats.items())),
             "flagged": self.flagged,

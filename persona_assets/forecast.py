@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from persona_assets.accounting import Accounting
 from persona_assets.characters.sessions import count_dialogues
 from persona_assets.llm.asker import count_candidates
 from persona_assets.llm.client import asks_in_batches, name_models, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
-from persona_assets.personas.expand import BEYOND
 from persona_assets.prompts import PromptFile
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.settings import Settings
@@ -99,11 +97,6 @@ class Flow:
 
     new: float = 1.0
     kept: float = 1.0
-
-
-def count_asked(account: Accounting) -> int:
-    """Count the tasks that a model was asked about; what was beyond the frontier of a round was never to be."""
-    return account.planned - account.refused[BEYOND]
 
 
 def assume_rates(prompt: PromptFile, settings: Settings, asset: str, input_chars: int) -> Rates:

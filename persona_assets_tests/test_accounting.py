@@ -1,6 +1,7 @@
 """The two equations of the accounting, and the way to JSON and back."""
 
 import json
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -63,3 +64,12 @@ def test_an_imbalance_is_said(account: Accounting, message: str) -> None:
 def test_reasons_are_in_alphabetical_order() -> None:
     account = Accounting.of_rows(3, 0, {"short": 1, "long": 1, "empty": 1}, {})
     assert list(account.to_dict()["dropped"]) == ["empty", "long", "short"]  # type: ignore[arg-type]
+
+
+def test_rows_that_a_setting_leaves_out_are_no_tasks() -> None:
+    account = Accounting(planned=2, answered=2)
+    account.add(Accounting(skipped=Counter(max_frontier=3)))
+    assert account.planned == 2
+    assert account.refused.total() == 0
+    assert account.find_imbalance() is None
+    assert Accounting.from_dict(account.to_dict()).skipped == {"max_frontier": 3}  # type: ignore[arg-type]

@@ -1,13 +1,11 @@
 """The arithmetic of a forecast."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from persona_assets.accounting import Accounting
-from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, assume_rates, count_asked, forecast_shard
+from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, assume_rates, forecast_shard
 from persona_assets.prompts import PromptFile
 from persona_assets.recipes.load import load_recipes
 from persona_assets.settings import PACKAGE, load_settings
@@ -55,10 +53,6 @@ def test_limits_and_shares_hold() -> None:
     assert found["character_profiles"].tasks == 10
     assert (found["dialogues_r"].tasks, found["dialogues_g"].tasks) == (10, 4)
     assert found["math_problems"].tasks == 7
-
-
-def test_who_is_beyond_the_frontier_was_never_asked_about() -> None:
-    assert count_asked(Accounting(planned=9, answered=5, refused=Counter(max_frontier=3, timeout=1))) == 6
 
 
 def test_a_call_for_several_rows_is_one_call() -> None:

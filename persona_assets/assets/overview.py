@@ -78,7 +78,8 @@ def _draw_yield(axes: Any, accounting: Accounting) -> None:
     rows = [("rows", accounting.rows, _BLUE)]
     rows += [("of them flagged", accounting.flagged, _YELLOW)] if accounting.flagged else []
     others: list[tuple[str, int, str]] = []
-    for counts, color in ((accounting.dropped, _GREY), (accounting.quarantined, _RED), (accounting.refused, _RED)):
+    left = ((accounting.dropped, _GREY), (accounting.skipped, _GREY))
+    for counts, color in (*left, (accounting.quarantined, _RED), (accounting.refused, _RED)):
         others += [(reason.replace("_", " "), count, color) for reason, count in counts.most_common(_BARS)]
     shown = [*rows, *sorted(others, key=lambda bar: -bar[1])[: _BARS - len(rows)]]
     _draw_bars(axes, [(name, count) for name, count, _ in shown], [color for _, _, color in shown])

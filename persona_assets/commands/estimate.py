@@ -15,7 +15,7 @@ from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.progress_bar import shorten_count
 from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
 from persona_assets.errors import PersonaAssetsError, SettingsError
-from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, assume_rates, count_asked, forecast_shard
+from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, assume_rates, forecast_shard
 from persona_assets.lake import Lake
 from persona_assets.llm.client import name_models, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
@@ -215,7 +215,7 @@ def _measure_history(
         model = name_models(settings.model, settings.task(asset))
         infos = [lake.info(asset, shard) for shard in lake.shards(asset)]
         infos = [info for info in infos if info.attributes.get("model") == model]
-        asked, rows = sum(count_asked(info.accounting) for info in infos), sum(info.rows for info in infos)
+        asked, rows = sum(info.accounting.planned for info in infos), sum(info.rows for info in infos)
         spent = next((row for row in spending if (row.model, row.asset) == (model, asset)), None)
         if asked and spent and spent.calls:
             rates[asset] = _rate(model, asked, rows, spent)

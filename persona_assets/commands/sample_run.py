@@ -15,7 +15,7 @@ from persona_assets.accounting import Accounting
 from persona_assets.commands.execution import JobReport
 from persona_assets.commands.pipeline import INSTRUCTIONS, open_pipeline
 from persona_assets.errors import PersonaAssetsError
-from persona_assets.forecast import Flow, Rates, count_asked
+from persona_assets.forecast import Flow, Rates
 from persona_assets.lake import Lake
 from persona_assets.llm import price_table
 from persona_assets.llm.client import asks_in_batches
@@ -133,7 +133,7 @@ def _raise_failure(shard: str, report: JobReport) -> None:
 def _measure(recorder: Recorder, asset: str, settings: Settings) -> Rates | None:
     account, usages = recorder.accounts[asset], recorder.usages[asset]
     calls = sum(usage.calls + usage.cached for usage in usages)
-    asked = count_asked(account)
+    asked = account.planned
     if not asked or not calls:
         return None
     is_priced = not any(usage.unpriced for usage in usages)

@@ -17,8 +17,9 @@ _REFUSAL = re.compile(
     rf"^\W*{_LEAD}(?:(?:i['’]?m|i am)? ?(?:really |very |so |deeply )?(?:sorry|afraid)\b[^.!?]{{0,60}}\b{_CANNOT}\b"
     rf"|(?:my |i )?apologi(?:[sz]e|es)\b[^.!?]{{0,80}}\b{_CANNOT}\b"
     rf"|i ?{_CANNOT} {_DO}"
-    r"|i (?:must|have to|need to|will have to) (?:respectfully )?(?:decline|refuse)\b"
-    r"|(?:i['’]?m|i am) not (?:comfortable|in a position|allowed|permitted|willing)\b"
+    r"|i (?:must|have to|need to|will have to) (?:respectfully )?(?:decline|refuse)"
+    rf" (?:this (?:request|task|prompt)\b|{_DO})"
+    rf"|(?:i['’]?m|i am) not (?:comfortable (?:with )?|in a position |allowed |permitted |willing ){_DO}"
     r"|as an? (?:ai|artificial intelligence|language model|large language)\b"
     r"|(?:i['’]?m|i am) (?:just |only )?an? (?:ai|artificial intelligence|language model|large language)\b"
     # The same in other languages.

@@ -150,7 +150,7 @@ def _ends(report: RoundReport, settings: ExpansionSettings) -> bool:
 
 
 def _account_beyond(number: int) -> Batch:
-    accounting = Accounting(planned=number, refused=Counter({BEYOND: number}))
+    accounting = Accounting(skipped=Counter({BEYOND: number}))
     return Batch(pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=QUARANTINE_COLUMNS), accounting)
 
 

@@ -24,7 +24,7 @@ _GROUPS = (
     r"|university|hospital|society|association|charity|club|ensemble|orchestra|choir|collection|list|set|series)"
 )
 _A_GROUP = re.compile(
-    rf"(?:(?!(?:i|an?|the)\b)\w[^,.]{{0,60}}, )?(?:an?|the)\s+{_BEFORE}{_GROUPS}\s+"
+    rf"(?:an?|the)\s+{_BEFORE}{_GROUPS}\s+"
     r"(?:(?:that|which|of|for|with|to|by|has|have|is|are|offers|provides|was|were|looking|aiming|seeking|dedicated"
     r"|speciali[sz]ing|based|committed|designed|operating)\b(?!\s+\w+(?:\s\w+){0,2}\s+(?:administrator|professor"
     r"|graduate|student|employee|alum\w*|researcher|librarian|member|fan|resident|supporter)\b)"
@@ -32,10 +32,9 @@ _A_GROUP = re.compile(
     re.IGNORECASE,
 )
 _MANY = re.compile(
-    r"the two (?:are|have|of)\b|both (?:are|have|of)\b"
-    r"|(?:people|those|anyone|anybody|everyone|everybody|individuals|readers|users|consumers|customers|fans|students"
+    r"(?:people|those|anyone|anybody|everyone|everybody|individuals|readers|users|consumers|customers|fans|students"
     r"|parents|teachers|researchers|developers|residents|citizens|families|members of the public)\s+"
-    r"(?:who|whose|with|interested|living|looking|in|of|from|and|seeking|curious)\b",
+    r"(?:who|whose|with|interested|looking|in|of|from|and|seeking|curious)\b",
     re.IGNORECASE,
 )
 # The same in other languages, by the words that begin most of such sentences.
@@ -48,17 +47,6 @@ _A_GROUP_ELSEWHERE = re.compile(
     r"|företag|grupp|familj|förening|webbplats)\s)|(?:一家公司|一个(?:团队|家庭|组织|网站)|一群|شركة |مجموعة من )",
     re.IGNORECASE,
 )
-# Plural verbs, after people who are many.
-_THEY = re.compile(
-    r"(?!an?\b|one\b|the\b)(?:[\w'’-]+,? ){0,4}?[\w'’-]{3,}s\b[^.,;]{0,40},? who (?:are|have|enjoy|love|like|want"
-    r"|seek|need|share|prefer|value)\b",
-    re.IGNORECASE,
-)
-# English says who somebody is with an article or a pronoun; bare nouns are topics.
-_SOMEBODY = re.compile(
-    r"\b(?:an?|the|someone|somebody|one|i|my|he|she|his|her|him|they|their|who|whose|whom|with|of|at|in|from|for|to|on)\b",
-    re.IGNORECASE,
-)
 _COMMAS = regex.compile(r"[,;、，；،]")
 
 _TEXT = r"(?:text|passage|excerpt|document|article|paragraph|prompt|persona|page|post)"
@@ -68,7 +56,6 @@ _ABOUT_THE_TASK = re.compile(
     rf"|(?:this|above|provided) {_TEXT}s?\b|the (?:given|above|following|provided) (?:{_TEXT}|person)\b"
     r"|(?:reads?|writes?|likes?|dislikes?|wrote|reading|in) this\b(?=[.,;]|$)|author of this\b|this person\b"
     r"|(?:the|to|of|with|for) (?:first|original|given|described) person\b|in an? close relationship with\b"
-    r"|(?:mentioned|described|quoted) above\b|^the (?:author|writer|reader) of (?:the|this)\b"
     r"|(?:is )?likely to (?:have )?(?:read|write|written|like|dislike) (?:this|the|such|it)\b)"
     r"|\b(?:este|dicho) (?:texto|artículo|documento)\b|\bce(?:t|tte)? (?:texte|article|document|page)\b"
     r"|\bdiese[rsnm]? (?:text|textes|artikels?|dokuments?)\b|\bquest(?:o|['’]) ?(?:testo|articolo|documento)\b"
@@ -147,10 +134,8 @@ def doubt_relative(persona: str, parent: str, checks: RowChecks, language: str |
 
 def _doubt_persona(persona: str, checks: RowChecks, language: str | None) -> Iterator[Doubt]:
     yield from doubt_voice(persona)
-    doubts = list(doubt_text(persona, checks, language=language))
-    yield from doubts
-    is_english = language == "en" and all(doubt.check != "other_language" for doubt in doubts)
-    if found := find_no_person(persona, is_english=is_english):
+    yield from doubt_text(persona, checks, language=language)
+    if found := find_no_person(persona):
         yield Doubt("no_person", found)
     if about := _ABOUT_THE_TASK.search(persona):
         yield Doubt("about_the_task", about.group())
@@ -158,13 +143,11 @@ def _doubt_persona(persona: str, checks: RowChecks, language: str | None) -> Ite
         yield Doubt("too_long", f"{words} words")
 
 
-def find_no_person(persona: str, *, is_english: bool) -> str | None:
+def find_no_person(persona: str) -> str | None:
     """Find words by which a text describes no single person: a group, a thing, a list, or nothing."""
-    patterns = (_A_GROUP, _MANY, _THEY, _A_GROUP_ELSEWHERE)
+    patterns = (_A_GROUP, _MANY, _A_GROUP_ELSEWHERE)
     if found := _NOTHING.fullmatch(persona) or next(filter(None, (one.match(persona) for one in patterns)), None):
         return found.group()
-    if is_english and not _SOMEBODY.search(persona):
-        return "a topic"
     if len(_LIST.findall(persona)) > 1:
         return "a list"
     commas = len(_COMMAS.findall(persona))

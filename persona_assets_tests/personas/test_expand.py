@@ -78,8 +78,8 @@ def check(reports: Sequence[RoundReport], made: Made, settings: ExpansionSetting
     for earlier, later in itertools.pairwise(reports):
         assert later.asked == earlier.expanded * settings.relatives
         assert later.made == made.rows.filter(round=later.round).height
-    assert made.accounting.planned == sum(report.expanded + report.beyond for report in reports)
-    assert made.accounting.refused.get("max_frontier", 0) == sum(report.beyond for report in reports)
+    assert made.accounting.planned == sum(report.expanded for report in reports)
+    assert made.accounting.skipped["max_frontier"] == sum(report.beyond for report in reports)
 
 
 def say(*personas: str, relationship: str = "neighbour") -> str:
@@ -178,7 +178,7 @@ def test_the_frontier_is_drawn_and_the_others_are_accounted_for(tmp_path: Path) 
     asked = made.rows.filter(round=1)["parent_id"].unique(maintain_order=True).to_list()
     assert asked != SEEDS["persona_id"].head(4).to_list()
     assert asked == [one for one in SEEDS["persona_id"] if one in asked]
-    assert made.accounting.refused == {"max_frontier": 15}
+    assert made.accounting.skipped == {"max_frontier": 15}
 
 
 def test_a_persona_that_was_forgotten_is_refused_and_not_expanded(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_good_persona_raises_no_doubt(language: str, persona: str) -> None:
     ],
 )
 def test_what_is_no_single_person_is_found(persona: str) -> None:
-    assert find_no_person(persona, is_english=False)
+    assert find_no_person(persona)
 
 
 @pytest.mark.parametrize(
