@@ -2,13 +2,18 @@
 
 import gc
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from filelock import FileLock
+from sqlalchemy.engine import Engine
 
 from persona_assets.embedding.encoder import Encoder
+from persona_assets.llm.dialect import find_dialect
+from persona_assets.llm.reply_length import forget_lengths
 from persona_assets.settings import EmbeddingSettings
 from persona_assets_tests.scripted import install_scripted_provider
 
@@ -16,6 +21,20 @@ from persona_assets_tests.scripted import install_scripted_provider
 @pytest.fixture(scope="session", autouse=True)
 def _scripted_model() -> None:
     install_scripted_provider()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_learned() -> None:
+    """What a process has learned of models is forgotten before each test."""
+    find_dialect.cache_clear()
+    forget_lengths()
+
+
+@sa.event.listens_for(Engine, "connect")
+def _write_without_waiting(connection: object, _: object) -> None:
+    # No test outlives the power: waiting for the disk is half the time of Dagster's event log.
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 # Their first tests make what many others start from: each is begun by one worker, while nobody waits for it.

@@ -28,10 +28,13 @@ def test_settings_take_a_level_or_a_table() -> None:
     assert settings.row_checks().level("lint") == "off"
     assert settings.row_checks().level("copies_source") == "refuse"
     assert settings.row_checks().parameter("copies_source", "words") == 9
-    assert settings.pick("checks") == {
+    picked = settings.pick("checks")
+    assert {name: value for name, value in picked.items() if value is not None} == {
         "checks.lint": {"level": "off"},
         "checks.copies_source": {"level": None, "words": 9},
     }
+    # One that is not set is recorded as well, so that setting it later is a change.
+    assert set(picked) == {f"checks.{name}" for name in CHECKS}
 
 
 @pytest.mark.parametrize(

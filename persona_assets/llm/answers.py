@@ -4,31 +4,44 @@ import re
 import zlib
 from collections import Counter
 
+# A refusal names the help that is not given: "I'm sorry that I cannot come" and "Sorry you couldn't get through" are none.
 _CANNOT = (
     r"(?:can(?:no|['’])?t|can not|could(?: not|n['’]t)|won['’]t|will not|(?:am|['’]m) (?:not able|(?:not )?unable)"
-    r"|unable)"
+    r"|unable)(?: to)?(?: be)?(?: \w+ly)?"
 )
 _DO = (
-    r"(?:to )?(?:be )?(?:\w+ly )?(?:assist|help|provid|fulfil|complet|comply|answer|creat|generat|writ(?:e|ing)|rewrit"
-    r"|engag|continu|discuss|support|describ|infer|pretend|produc|portray|role-?play|speculat)"
+    r" (?:assist(?:ing)?|comply|help(?:ing)?(?! but)|(?:fulfil|provid|answer|creat|generat|writ|rewrit|complet|engag"
+    r"|continu|discuss|support|describ|infer|produc|portray|role-?play|speculat|respond|translat|shar|offer)\w*"
+    r"|do (?:this|that|so|it))\b"
 )
+_DO_WHAT = (
+    r" (?:assist(?:ing)?|comply|help(?:ing)?(?! but)|fulfil\w*"
+    r"|(?:provid|answer|creat|generat|writ|rewrit|complet|engag|continu|discuss|support|describ|infer|produc|portray"
+    r"|role-?play|speculat|respond|translat)\w*[^.!?]{0,30}?\b(?:this|that|these|those|such|any|content|request\w*|persona"
+    r"|information|description|response|prompt))\b"
+)
+_MODEL = r"an? (?:ai|artificial intelligence|(?:large )?language model)(?: (?:language )?model| assistant| system)?"
 _LEAD = r"(?:thank you for your \w+[.!,]? |(?:unfortunately|regrettably|sadly),? |(?:but|however),? )?"
 _REFUSAL = re.compile(
-    rf"^\W*{_LEAD}(?:(?:i['’]?m|i am)? ?(?:really |very |so |deeply )?(?:sorry|afraid)\b[^.!?]{{0,60}}\b{_CANNOT}\b"
-    rf"|(?:my |i )?apologi(?:[sz]e|es)\b[^.!?]{{0,80}}\b{_CANNOT}\b"
-    rf"|i ?{_CANNOT} {_DO}"
+    rf"^\W*{_LEAD}(?:(?:i['’]?m |i am )?(?:really |very |so |deeply )?(?:sorry|afraid)\b[^.!?]{{0,60}}\bi ?{_CANNOT}{_DO}"
+    rf"|(?:my |i )?apologi(?:[sz]e|es)\b[^.!?]{{0,80}}\bi ?{_CANNOT}{_DO}"
+    rf"|i ?{_CANNOT}{_DO_WHAT}"
     r"|i (?:must|have to|need to|will have to) (?:respectfully )?(?:decline|refuse)"
-    rf" (?:this (?:request|task|prompt)\b|{_DO})"
-    rf"|(?:i['’]?m|i am) not (?:comfortable (?:with )?|in a position |allowed |permitted |willing ){_DO}"
-    r"|as an? (?:ai|artificial intelligence|language model|large language)\b"
-    r"|(?:i['’]?m|i am) (?:just |only )?an? (?:ai|artificial intelligence|language model|large language)\b"
+    rf" (?:(?:this|your) (?:request|task|prompt)\b|to{_DO})"
+    rf"|(?:i['’]?m|i am) not (?:comfortable(?: with)?|in a position to|allowed to|permitted to|willing to){_DO}"
+    rf"|as {_MODEL}(?:,| i\b)"
+    rf"|(?:i['’]?m|i am) (?:just |only )?{_MODEL}(?:[,.;]| (?:and|so|without|that|who|which|developed|created|trained)\b)"
     # The same in other languages.
-    r"|lo siento,? pero no (?:puedo|me es posible)|no puedo (?:ayudar|cumplir|proporcionar|generar|describir)"
-    r"|(?:je suis )?désolée?,? (?:mais )?je ne (?:peux|puis)|je ne (?:peux|suis) pas (?:vous aider|en mesure)"
-    r"|(?:es )?tut mir (?:sehr )?leid\b[^.!?]{0,60}\bnicht\b"
-    r"|(?:leider|entschuldigung,?)\b[^.!?]{0,30}\bkann ich\b[^.!?]{0,60}\bnicht\b"
-    r"|mi dispiace,? (?:ma )?non posso|(?:desculpe|sinto muito),? mas não (?:posso|consigo)"
-    r"|(?:非常|很|十分)?(?:抱歉|对不起)[，,]?.{0,12}(?:无法|不能|没办法)|申し訳.{0,20}(?:できません|いたしかね))",
+    r"|lo siento,? pero no (?:puedo|me es posible) (?:ayudar|cumplir|proporcionar|generar|describir|responder|crear"
+    r"|escribir)|no puedo (?:ayudar(?:te|le) con est|cumplir|proporcionar|generar)"
+    r"|(?:(?:je suis )?désolée?,? (?:mais )?)?je ne (?:peux|puis|suis) pas (?:en mesure de |vous aider|t['’]aider|répondre"
+    r"|fournir|générer|créer|rédiger|traiter)"
+    r"|(?:(?:es )?tut mir (?:sehr )?leid\b[^.!?]{0,20}|leider |entschuldigung,? (?:aber )?)(?:ich kann|kann ich)\b"
+    r"[^.!?]{0,60}\bnicht (?:weiter)?(?:helfen|beantworten|erfüllen|bearbeiten|erstellen|schreiben|bereitstellen)"
+    r"|mi dispiace,? (?:ma )?non posso (?:aiutar|fornire|generare|rispondere|creare|scrivere|soddisfare)"
+    r"|(?:desculpe|sinto muito),? mas não (?:posso|consigo) (?:ajudar|fornecer|gerar|responder|criar|escrever|atender)"
+    r"|(?:非常|很|十分)?(?:抱歉|对不起)[，,]?.{0,12}(?:无法|不能|没办法).{0,8}(?:提供|帮|协助|回答|完成|满足|生成|描述|撰写|编写)"
+    r"|申し訳.{0,20}(?:お答え|お手伝い|対応|提供|生成|作成|回答).{0,8}(?:できません|いたしかね))",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")

@@ -1,4 +1,4 @@
-"""The databases of a ledger, opened once for all tests, and what a process remembers of models, forgotten each time."""
+"""The databases of a ledger, opened once for all tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,17 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from persona_assets.llm import batch_table  # noqa: F401 - its tables are dropped, too
-from persona_assets.llm.dialect import find_dialect
 from persona_assets.llm.ledger_table import METADATA
-from persona_assets.llm.reply_length import forget_lengths
 from persona_assets_tests.llm import clients
 from persona_assets_tests.llm.postgres import run_postgres
-
-
-@pytest.fixture(autouse=True)
-def _nothing_learned() -> None:
-    find_dialect.cache_clear()
-    forget_lengths()
 
 
 @pytest.fixture(scope="session")

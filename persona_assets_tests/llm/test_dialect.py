@@ -82,7 +82,10 @@ def test_a_refusal_costs_one_request_a_process(name: str, tmp_path: Path, caplog
 
 
 @pytest.mark.usefixtures("transport")
-def test_several_refusals_are_learned_one_after_the_other(tmp_path: Path) -> None:
+def test_several_refusals_are_learned_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Loading litellm may take longer than the others wait.
+    monkeypatch.setattr(dialect, "_ALONE_SECONDS", 60.0)
+
     def answer(body: dict[str, Any]) -> Response:
         refused = next((detail for _, is_refused, detail in REFUSALS.values() if is_refused(body)), None)
         return fail(400, refused) if refused else say("{}")
