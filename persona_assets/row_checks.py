@@ -26,11 +26,12 @@ class Check:
 
 CHECKS: Mapping[str, Check] = {
     "refusal": Check("refuse", "The reply declines to answer."),
-    "contact_data": Check("refuse", "It holds an e-mail address, a web address or a telephone number of its own."),
+    "contact_data": Check("refuse", "It holds an e-mail address or a telephone number that its source lacks."),
     "copies_source": Check("refuse", "It copies a passage of the text that it was made from.", {"words": 14}),
     "sexual_minor": Check("refuse", "It has sexual content with a minor."),
-    "bad_interface": Check("refuse", "Names, types or packages of a tool's interface are none."),
+    "bad_interface": Check("refuse", "The tool's interface has an invalid name, type or package."),
     "broken_code": Check("refuse", "The code does not parse, or lacks the function of its interface."),
+    "web_address": Check("flag", "It holds a web address that its source lacks."),
     "lint": Check("flag", "The code uses names or packages that are not there, or does nothing."),
     "no_person": Check("flag", "It describes no single person but a company, a group, a thing or a list."),
     "about_the_task": Check("flag", "It speaks of the text, its reader or the task."),
@@ -42,7 +43,7 @@ CHECKS: Mapping[str, Check] = {
     "assistant_voice": Check("flag", "It speaks as an assistant or a language model where a person speaks."),
     "copies_demonstration": Check("flag", "It repeats a demonstration of the prompt.", {"words": 12}),
     "copies_parent": Check("flag", "It repeats the persona that it was expanded from.", {"words": 8}),
-    "declines": Check("flag", "A character's answer reads as a model's refusal."),
+    "declines": Check("flag", "A text of the row reads as a model's refusal."),
     "facts_lost": Check("flag", "A rewritten answer has lost code or most numbers of the original.", {"share": 0.5}),
     "unchanged": Check("flag", "A rewritten answer is the original.", {"share": 0.8}),
     "recites_profile": Check("flag", "The answer recites the character's profile.", {"words": 10}),
@@ -116,7 +117,13 @@ class RowChecks:
 
     def change(self, settings: Mapping[str, CheckSettings]) -> Self:
         """Change some checks further, as a recipe file does."""
-        return type(self)({**self.settings, **settings})
+        changed = {
+            name: self.settings[name].model_copy(update=one.model_dump(exclude_none=True))
+            if name in self.settings
+            else one
+            for name, one in settings.items()
+        }
+        return type(self)({**self.settings, **changed})
 
     def level(self, check: str) -> Level:
         """The level of a check."""

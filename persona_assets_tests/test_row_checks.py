@@ -7,6 +7,10 @@ from persona_assets.row_checks import CHECKS, CheckSettings, Doubt, Rejected, Ro
 from persona_assets.settings import load_settings
 
 
+def limit_words(number: int) -> CheckSettings:
+    return CheckSettings.model_validate({"words": number})
+
+
 def test_a_doubt_does_what_its_level_says() -> None:
     checks = RowChecks({"too_long": CheckSettings(level="off"), "lint": CheckSettings(level="refuse")})
     assert checks.settle([Doubt("too_long"), Doubt("no_person", "a firm"), Doubt("no_person")]) == ["no_person"]
@@ -21,6 +25,13 @@ def test_a_recipe_changes_levels_further_and_parameters_stay() -> None:
     assert stricter.level("copies_source") == "flag"
     assert stricter.parameter("copies_source", "words") == 20
     assert RowChecks().parameter("copies_source", "words") == CHECKS["copies_source"].parameters["words"]
+
+
+def test_a_recipe_changes_what_it_names_and_leaves_the_rest_of_a_check() -> None:
+    strict = RowChecks({"copies_demonstration": CheckSettings(level="refuse"), "too_long": limit_words(9)})
+    mine = strict.change({"copies_demonstration": limit_words(20), "too_long": CheckSettings(level="refuse")})
+    assert (mine.level("copies_demonstration"), mine.parameter("copies_demonstration", "words")) == ("refuse", 20)
+    assert (mine.level("too_long"), mine.parameter("too_long", "words")) == ("refuse", 9)
 
 
 def test_settings_take_a_level_or_a_table() -> None:

@@ -31,15 +31,10 @@ def doubt_answer(session: Session, turn: int, answer: str, checks: RowChecks) ->
         checks: for their parameters.
     """
     told = [*session.user_turns, *session.answers]
-    for doubt in doubt_text(answer, checks, told, find_wanted_language(session, turn)):
-        # What the session says may be said again, at length.
-        if doubt.check != "copies_source":
-            yield doubt
+    yield from doubt_text(answer, checks, told, find_wanted_language(session, turn))
     for doubt in doubt_voice(answer):
-        if doubt.check != "refusal":
+        if doubt.check != "declines" or not _CANNOT_KNOW.match(answer):
             yield doubt
-        elif not _CANNOT_KNOW.match(answer):
-            yield Doubt("declines", doubt.detail)
     profile = [str(session.character[name]) for name in _TOLD]
     if recited := find_copied(answer, profile, int(checks.parameter("recites_profile", "words"))):
         yield Doubt("recites_profile", recited)

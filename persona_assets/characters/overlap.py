@@ -2,12 +2,13 @@
 
 import re
 
+from persona_assets.llm.answers import split_words
+
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 # The numbers of the points of a list, and of steps, are no facts.
 _POINT = re.compile(r"^[ \t>#*_-]*(?:step |question |part )?\(?\d+[.):]+(?!\d)", re.IGNORECASE | re.MULTILINE)
 _CODE = re.compile(r"```.*?```", re.DOTALL)
 _FENCE = re.compile(r"^```[^\n]*\n?|```$")
-_TOKEN = re.compile(r"\w+")
 _RUN = 5
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
@@ -59,11 +60,9 @@ def share_of_code_kept(answer: str, original: str) -> float:
 
 def share_copied(answer: str, original: str) -> float:
     """Share of an answer's words that stand in runs of five as in the original; code blocks do not count."""
-    words = _TOKEN.findall(strip_code(answer).casefold())
-    source = _TOKEN.findall(strip_code(original).casefold())
+    words, source = split_words(strip_code(answer)), split_words(strip_code(original))
     if words and words == source:
-        # Too short for a run, or in a script without spaces between words.
-        return 1.0
+        return 1.0  # perhaps too short for a run
     runs = {tuple(source[i : i + _RUN]) for i in range(len(source) - _RUN + 1)}
     copied = [tuple(words[i : i + _RUN]) in runs for i in range(len(words) - _RUN + 1)]
     inside = [any(copied[max(0, i - _RUN + 1) : i + 1]) for i in range(len(words))]

@@ -109,8 +109,6 @@ def judge_profile(checks: RowChecks, context: PersonaContext, values: Values) ->
         for text in texts
         for doubts in (doubt_text(text, checks, [context.persona], context.language), doubt_voice(text))
         for doubt in doubts
-        # The persona is the character's own.
-        if doubt.check != "copies_source"
     )
     if isinstance(flags, Rejected):
         return flags

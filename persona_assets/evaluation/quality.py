@@ -12,18 +12,16 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-import regex
 
 from persona_assets.accounting import Accounting
 from persona_assets.corpus.language import detect_language
 from persona_assets.embedding.encoder import TextEncoder, Vectors
 from persona_assets.lake import Lake
-from persona_assets.llm.answers import measure_compression
+from persona_assets.llm.answers import measure_compression, split_words
 from persona_assets.recipes.draws import Draws, Option
 from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.settings import Settings
 
-_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{L}\p{N}]+")
 _STRANGERS: Final = 9
 """Other personas that a row is compared with beside its own; by chance a tenth of the rows is nearest to its own."""
 
@@ -96,7 +94,7 @@ def measure_quality(
     parsed = max(1, accounting.parsed)
     vectors = encoder.encode(texts) if texts else np.empty((0, 1), dtype=np.float32)
     of_personas = encoder.encode(personas) if texts else vectors
-    words = [_WORD.findall(text.casefold()) for text in texts]
+    words = [split_words(text) for text in texts]
     return Quality(
         rows=rows.height,
         sampled=sample.height,

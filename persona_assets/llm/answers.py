@@ -4,7 +4,9 @@ import re
 import zlib
 from collections import Counter
 
-# A refusal names the help that is not given: "I'm sorry that I cannot come" and "Sorry you couldn't get through" are none.
+import regex
+
+# A refusal names the help that is not given: "I'm sorry that I cannot come" is none.
 _CANNOT = (
     r"(?:can(?:no|['’])?t|can not|could(?: not|n['’]t)|won['’]t|will not|(?:am|['’]m) (?:not able|(?:not )?unable)"
     r"|unable)(?: to)?(?: be)?(?: \w+ly)?"
@@ -18,24 +20,26 @@ _DO_WHAT = (
     r" (?:assist(?:ing)?|comply|help(?:ing)?(?! but)|fulfil\w*"
     r"|(?:provid|answer|creat|generat|writ|rewrit|complet|engag|continu|discuss|support|describ|infer|produc|portray"
     r"|role-?play|speculat|respond|translat)\w*[^.!?]{0,30}?\b(?:this|that|these|those|such|any|content|request\w*|persona"
-    r"|information|description|response|prompt))\b"
+    r"|information|description|response|prompt|advice|guidance|assistance|instructions|details|opinions?))\b"
 )
 _MODEL = r"an? (?:ai|artificial intelligence|(?:large )?language model)(?: (?:language )?model| assistant| system)?"
 _LEAD = r"(?:thank you for your \w+[.!,]? |(?:unfortunately|regrettably|sadly),? |(?:but|however),? )?"
 _REFUSAL = re.compile(
-    rf"^\W*{_LEAD}(?:(?:i['’]?m |i am )?(?:really |very |so |deeply )?(?:sorry|afraid)\b[^.!?]{{0,60}}\bi ?{_CANNOT}{_DO}"
+    rf"^\W*{_LEAD}(?:(?:i['’]?m |i am )?(?:really |very |so |deeply )?(?:sorry|afraid)\b"
+    rf"[^.!?]{{0,60}}\bi ?{_CANNOT}{_DO}"
     rf"|(?:my |i )?apologi(?:[sz]e|es)\b[^.!?]{{0,80}}\bi ?{_CANNOT}{_DO}"
     rf"|i ?{_CANNOT}{_DO_WHAT}"
     r"|i (?:must|have to|need to|will have to) (?:respectfully )?(?:decline|refuse)"
     rf" (?:(?:this|your) (?:request|task|prompt)\b|to{_DO})"
     rf"|(?:i['’]?m|i am) not (?:comfortable(?: with)?|in a position to|allowed to|permitted to|willing to){_DO}"
     rf"|as {_MODEL}(?:,| i\b)"
-    rf"|(?:i['’]?m|i am) (?:just |only )?{_MODEL}(?:[,.;]| (?:and|so|without|that|who|which|developed|created|trained)\b)"
+    rf"|(?:i['’]?m|i am) (?:just |only )?{_MODEL}"
+    r"(?:[,.;]| (?:and|so|without|that|who|which|developed|created|trained)\b)"
     # The same in other languages.
     r"|lo siento,? pero no (?:puedo|me es posible) (?:ayudar|cumplir|proporcionar|generar|describir|responder|crear"
     r"|escribir)|no puedo (?:ayudar(?:te|le) con est|cumplir|proporcionar|generar)"
-    r"|(?:(?:je suis )?désolée?,? (?:mais )?)?je ne (?:peux|puis|suis) pas (?:en mesure de |vous aider|t['’]aider|répondre"
-    r"|fournir|générer|créer|rédiger|traiter)"
+    r"|(?:(?:je suis )?désolée?,? (?:mais )?)?je ne (?:peux|puis|suis) pas (?:en mesure de |vous aider|t['’]aider"
+    r"|répondre|fournir|générer|créer|rédiger|traiter)"
     r"|(?:(?:es )?tut mir (?:sehr )?leid\b[^.!?]{0,20}|leider |entschuldigung,? (?:aber )?)(?:ich kann|kann ich)\b"
     r"[^.!?]{0,60}\bnicht (?:weiter)?(?:helfen|beantworten|erfüllen|bearbeiten|erstellen|schreiben|bereitstellen)"
     r"|mi dispiace,? (?:ma )?non posso (?:aiutar|fornire|generare|rispondere|creare|scrivere|soddisfare)"
@@ -46,8 +50,9 @@ _REFUSAL = re.compile(
 )
 _WORD = re.compile(r"\w+")
 # Scripts without spaces between words: each character counts as a word, or a page would be one.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-_TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_TOKEN = regex.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_ONE_UNSPACED = regex.compile(rf"[{_UNSPACED}]")
 _TAIL = 100
 _STUTTER = 5
 """Equal words in a row by which a text stutters."""
@@ -58,11 +63,21 @@ def is_refusal(text: str) -> bool:
     return bool(_REFUSAL.match(text))
 
 
+def split_words(text: str) -> list[str]:
+    """Split a text into words in lower case; in a script without spaces each character is one."""
+    words: list[str] = _TOKEN.findall(text.casefold())
+    return words
+
+
+def count_unspaced(text: str) -> int:
+    """Count the characters of scripts without spaces between words."""
+    return len(_ONE_UNSPACED.findall(text))
+
+
 def is_degenerate(text: str) -> bool:
     """Whether a text repeats itself as small models do: a phrase over and over, or at its end hardly any word new."""
-    plain = text.casefold()
-    tokens = _TOKEN.findall(plain)
-    if _has_stutter(_WORD.findall(plain)):
+    tokens = split_words(text)
+    if _has_stutter(_WORD.findall(text.casefold())):
         return True
     if len(tokens) < 12:
         return False

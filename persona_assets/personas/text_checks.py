@@ -1,23 +1,33 @@
 """Doubts that hold for a text of any artifact: contact data, copies, another language, repetition, a broken end."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import regex
 
 from persona_assets.corpus.language import UNKNOWN, detect_language
-from persona_assets.llm.answers import is_degenerate, is_refusal
+from persona_assets.llm.answers import count_unspaced, is_degenerate, is_refusal, split_words
 from persona_assets.row_checks import Doubt, RowChecks
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w{2,}")
+# Not what a code calls so: git@github.com:name, W@inputs.transpose().
+_EMAIL = re.compile(r"(?<![\w.+/-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b(?![(:/])")
 _WEB = re.compile(r"(?:https?://|www\.)[^\s)>\]]+", re.IGNORECASE)
 # With a country's code, with the 0 of a trunk call and a gap, or grouped as in North America: other digits are sums.
 _PHONE = re.compile(
-    r"(?<![\w.,/*^=])(\+\d(?:[ .()/–-]{0,2}\d){7,}|(?=[\d()]*[ ./–-]{1,2}\(?\d)\(?0\d(?:[ .()/–-]{0,2}\d){6,}"
+    r"(?<![\w.,/*^=])(\+[1-9](?:[ .()/–-]{0,2}\d){7,}|(?=[\d()]*[ ./–-]{1,2}\(?\d)\(?0[1-9](?:[ .()/–-]{0,2}\d){7,9}"
     r"|\([2-9]\d{2}\) ?\d{3}[ .-]\d{4}|[2-9]\d{2}[.-]\d{3}[.-]\d{4})(?![\w/]|\s*[=*×^])"
 )
-_NO_PHONE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}(?:\s*[-–]\s*[\d./-]+)?|\d+\.\d+")  # dates, decimal fractions
-_EXAMPLE_DOMAIN = re.compile(r"(?:@|//|\.)(?:example|localhost|test)\b|127\.0\.0\.1", re.IGNORECASE)
+# Dates, decimal fractions, round sums, bits, and the 555 of films.
+_NO_PHONE = re.compile(
+    r"\d{1,2}([./-])\d{1,2}\1(?:19|20)\d{2}\b.*|\+?\d+\.\d+|\+?\d{1,3}(?:[ .]\d{3})*[ .]000|[01\W]+"
+    r"|\D*(?:1\D)?\(?555\b.*|\(?\d{3}\)?\W{1,2}555\b.*"
+)
+# Nobody is reached there: names that are kept for examples, one's own machine or network, and names of formats.
+_NO_ADDRESS = re.compile(
+    r"(?:@|//|\.)(?:example|localhost|test|invalid)\b|//(?:127|10|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.|//(?:www\.)?"
+    r"(?:w3\.org|schemas\.|json-schema\.org)",
+    re.IGNORECASE,
+)
 _ASSISTANT = re.compile(
     r"^\W*(?:(?:sure|certainly|absolutely|of course)[!,.:]? (?:here|i can|i['’]d|i would|let me)\b"
     r"|(?:what an? |that['’]s an? )?(?:great|excellent|good|wonderful|fantastic) (?:question|request|choice)\b"
@@ -31,23 +41,29 @@ _ASSISTANT = re.compile(
     re.IGNORECASE,
 )
 _A_MINOR = (
-    r"(?:\b(?:girl|boy|child|children|toddler|pupil|schoolgirl|schoolboy|kid)s?\b|\bunderage\b"
+    r"(?:\b(?:girl|boy|child|children|toddler|schoolgirl|schoolboy|kid)s?\b|\bunderage\b"
     r"|\b(?:[1-9]|1[0-7])[- ]years?[- ]old\b)"
 )
-# Who teaches, heals or protects is somebody else; a former girlfriend is no girl.
 _SEXUAL = (
-    r"\b(?:erotic\w*|porn\w*|nudes?|having sex|sexually explicit|sexual (?:acts?|content|fantas\w+|pleasure|arousal)"
+    r"\b(?:erotic\w*|porn\w*|having sex|sexually explicit|sexual (?:acts?|content|fantas\w+|pleasure|arousal)"
     r"|sexual(?:ly)? (?:aroused|attracted|desir\w+))\b"
 )
 _SEXUAL_MINOR = re.compile(
     rf"{_A_MINOR}[^.!?\n]{{0,80}}?{_SEXUAL}|{_SEXUAL}[^.!?\n]{{0,80}}?{_A_MINOR}",
     re.IGNORECASE,
 )
+# Who prosecutes, teaches, heals or keeps it away writes of it, too.
+_PROTECTS = re.compile(
+    r"prosecut|investigat|detectiv|polic|offic|judge|lawyer|attorney|law\b|legal|crim|abus|victim|surviv|exploit|traffick"
+    r"|protect|prevent|against|combat|fight|filter|block|moderat|remov|report|detect|safe|educat|teach|counsel|therap"
+    r"|psych|nurse|doctor|pediatr|paediatr|social work|campaign|activis|advoca|research|harm|risk|concern|worr",
+    re.IGNORECASE,
+)
 _ENDS = re.compile(r"[.!?…。！？؟।:;)\u0e00-\u0eff\]\"'”’»」』`*_~|}>\d%=]\s*$")
-# A sentence may well end in "of." or "with.", and in vitamin A.
+# A sentence may well end in "of." or "with.", in vitamin A, or in the value of y.
 _DANGLES = re.compile(
-    r"(?:,|\b(?:an?|the|and|or|but|whose|their|its|than|because|y|e|et|und|de))\s*[.…]?\s*$"
-    r"|\b(?:with|of|for|who|which|that is)\s*…?\s*$"
+    r"(?:,|\b(?:an|the|and|or|but|whose|their|its|than|because|et|und|de)\s*…?|(?<=\w )a(?:\s*…)?"
+    r"|\b(?:with|of|for|who|which|that is)\s*…?)\s*$"
 )
 _CODE = re.compile(r"```.*?(?:```|$)", re.DOTALL)
 _SENTENCE = re.compile(r"\w{3}[.!?…]\s|[。！？؟।]")
@@ -56,9 +72,6 @@ _LONG_ENOUGH = 120
 short ones, are often written without."""
 _SURE = 60
 """Characters from which the language of a text can be told."""
-_UNSPACED_SCRIPTS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_UNSPACED = regex.compile(rf"[{_UNSPACED_SCRIPTS}]")
-_TOKEN = regex.compile(rf"[{_UNSPACED_SCRIPTS}]|[^\W{_UNSPACED_SCRIPTS}]+")
 _SCRIPTS = {
     "Latin": regex.compile(r"\p{Latin}"), "Han": regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]"),
     "Arabic": regex.compile(r"\p{Arabic}"), "Cyrillic": regex.compile(r"\p{Cyrillic}"),
@@ -88,19 +101,20 @@ def doubt_text(
 
     Args:
         text: what a model wrote.
-        checks: for their parameters.
-        sources: what it was made from: contact data of theirs is theirs to keep, and no long passage may be copied.
+        checks: whose levels decide what is looked for.
+        sources: what it was made from: contact data and addresses of theirs are theirs to keep.
         language: ISO 639-1 code that was asked for; None: any.
     """
-    if contact := find_contact(text, sources):
+    prose = _CODE.sub(" ", text)
+    if contact := find_contact(prose, sources):
         yield Doubt("contact_data", contact)
-    if copied := find_copied(text, sources, int(checks.parameter("copies_source", "words"))):
-        yield Doubt("copies_source", copied)
-    if found := _SEXUAL_MINOR.search(text):
-        yield Doubt("sexual_minor", found.group())
+    if found := _find_sexual_minor(text):
+        yield Doubt("sexual_minor", found)
+    if address := find_address(prose, sources):
+        yield Doubt("web_address", address)
     if language and not is_in_language(text, language):
         yield Doubt("other_language", f"{detect_language(text)} in place of {language}")
-    if is_degenerate(_CODE.sub(" ", text)):
+    if is_degenerate(prose):
         yield Doubt("repetition")
     if breaks_off(text):
         yield Doubt("breaks_off", text[-40:])
@@ -109,30 +123,32 @@ def doubt_text(
 def doubt_voice(text: str) -> Iterator[Doubt]:
     """Doubt a text in which a person should speak, or a person is described."""
     if is_refusal(text):
-        yield Doubt("refusal", text[:80])
+        yield Doubt("declines", text[:80])
     if found := _ASSISTANT.search(text):
         yield Doubt("assistant_voice", found.group())
 
 
 def find_contact(text: str, sources: Sequence[str] = ()) -> str | None:
-    """Find an e-mail address, a web address or a telephone number that no source has."""
-    for found in (*_EMAIL.findall(text), *_WEB.findall(text), *filter(_is_phone, _PHONE.findall(text))):
-        # The mark that ends the sentence is not part of the address.
-        address = found.rstrip(".,;:!?'\"’”»*`")
-        if not _EXAMPLE_DOMAIN.search(address) and not any(address in source for source in sources):
-            return str(address)
-    return None
+    """Find an e-mail address or a telephone number that no source has."""
+    numbers = (number.strip() for number in _PHONE.findall(text))
+    found = [*_EMAIL.findall(text), *(number for number in numbers if not _NO_PHONE.fullmatch(number))]
+    return next(_list_new(found, sources), None)
+
+
+def find_address(text: str, sources: Sequence[str] = ()) -> str | None:
+    """Find a web address that no source has: made up, or somebody's."""
+    return next(_list_new(_WEB.findall(text), sources), None)
 
 
 def find_copied(text: str, sources: Sequence[str], words: int) -> str | None:
     """Find a run of so many words that a text has in common with a source; two characters of Han or Thai are a word."""
-    mine = _TOKEN.findall(text.casefold())
-    if len(_UNSPACED.findall(text)) > len(mine) / 2:
+    mine = split_words(text)
+    if count_unspaced(text) > len(mine) / 2:
         words *= 2
     if len(mine) < words:
         return None
     for source in sources:
-        theirs = _TOKEN.findall(source.casefold())
+        theirs = split_words(source)
         runs = {tuple(theirs[i : i + words]) for i in range(len(theirs) - words + 1)}
         for i in range(len(mine) - words + 1):
             if tuple(mine[i : i + words]) in runs:
@@ -142,8 +158,8 @@ def find_copied(text: str, sources: Sequence[str], words: int) -> str | None:
 
 def count_words(text: str) -> int:
     """Words, where a script has them; else one for two characters of Han, kana, Thai and the like."""
-    spaced, unspaced = _UNSPACED.subn(" ", text)
-    return len(re.findall(r"\w+", spaced)) + int(unspaced) // 2
+    unspaced = count_unspaced(text)
+    return len(split_words(text)) - unspaced + unspaced // 2
 
 
 def is_in_language(text: str, language: str) -> bool:
@@ -173,5 +189,16 @@ def _ends_in_list_or_code(text: str) -> bool:
     return "\n" in text and (len(last) < _SURE or bool(re.match(r"\s*(?:[-*•#|]|\d+[.)])", last)))
 
 
-def _is_phone(number: str) -> bool:
-    return not _NO_PHONE.fullmatch(number.strip())
+def _list_new(found: Iterable[str], sources: Sequence[str]) -> Iterator[str]:
+    for one in found:
+        # The mark that ends the sentence is not part of the address.
+        address = one.rstrip(".,;:!?'\"’”»*`")
+        if not _NO_ADDRESS.search(address) and not any(address in source for source in sources):
+            yield address
+
+
+def _find_sexual_minor(text: str) -> str | None:
+    found = _SEXUAL_MINOR.search(text)
+    if found is None or _PROTECTS.search(text[max(0, found.start() - 200) : found.end() + 200]):
+        return None
+    return found.group()

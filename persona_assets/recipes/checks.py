@@ -71,9 +71,8 @@ def doubt_prose(
         shown: answers of the demonstrations that the model was shown.
     """
     for doubt in doubt_text(text, checks, given):
-        if doubt.check == "copies_source" or (doubt.check == "breaks_off" and len(text) < _SENTENCE):
-            continue
-        yield doubt
+        if doubt.check != "breaks_off" or len(text) >= _SENTENCE:
+            yield doubt
     plain = _FORMULA.sub(" ", text)
     if language and sum(map(str.isalpha, plain)) >= _LETTERS and not is_in_language(plain, language):
         yield Doubt("other_language", f"not in {language}")
@@ -99,8 +98,7 @@ def doubt_turn(
         yield from doubts
         return
     yield from (doubt for doubt in doubts if doubt.check != "breaks_off")
-    for doubt in doubt_voice(text):
-        yield Doubt("declines", doubt.detail) if doubt.check == "refusal" else doubt
+    yield from doubt_voice(text)
 
 
 def read_language(source: Row) -> str | None:

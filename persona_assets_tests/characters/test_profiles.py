@@ -116,22 +116,17 @@ def test_what_a_strong_model_writes_is_no_flaw(changes: dict[str, Any]) -> None:
     assert set(verdict.values["flags"]) <= ({"repetition"} if "loud" in str(changes) else set())
 
 
-@pytest.mark.parametrize(
-    ("reason", "changes"),
-    [
-        ("contact_data", {"experience": "He sells ferry tickets at captain@ferry-lines.com since the flood."}),
-        ("refusal", {"personality": "I'm sorry, but I can't help with that."}),
-    ],
-)
-def test_what_must_not_be_a_row_is_refused(reason: str, changes: dict[str, str]) -> None:
-    verdict = judge_profile(RowChecks(), CONTEXT, {**VALUES, **changes})
+def test_contact_data_refuses_the_row() -> None:
+    changed = {**VALUES, "experience": "He sells ferry tickets at captain@ferry-lines.com since the flood."}
+    verdict = judge_profile(RowChecks(), CONTEXT, changed)
     assert isinstance(verdict, Rejected)
-    assert verdict.reason == reason
+    assert verdict.reason == "contact_data"
 
 
 @pytest.mark.parametrize(
     ("flag", "changes"),
     [
+        ("declines", {"personality": "I'm sorry, but I can't help with that."}),
         ("assistant_voice", {"personality": "Patient with children, as I am an AI language model."}),
         (
             "other_language",

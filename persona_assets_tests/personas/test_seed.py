@@ -122,7 +122,6 @@ def test_the_same_replies_give_the_same_rows(tmp_path: Path) -> None:
     [
         ("copies_source", "A man with letter 0 of the harbour office on the fees for boats, with thanks."),
         ("contact_data", "A harbour master who can be asked at office@harbour.org."),
-        ("refusal", "I'm sorry, but I can't help with that."),
         ("empty", ' "" '),
     ],
 )

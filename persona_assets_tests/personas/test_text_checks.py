@@ -2,7 +2,16 @@
 
 import pytest
 
-from persona_assets.personas.text_checks import breaks_off, count_words, find_copied, is_in_language
+from persona_assets.personas.text_checks import (
+    breaks_off,
+    count_words,
+    doubt_text,
+    find_address,
+    find_contact,
+    find_copied,
+    is_in_language,
+)
+from persona_assets.row_checks import RowChecks
 
 
 @pytest.mark.parametrize(
@@ -49,6 +58,10 @@ ONE_SENTENCE = (
         ("A clerk who needs somebody to talk with.", False),
         ("A chemist who studies vitamin A", False),
         ("A clerk and the", True),
+        ("A clerk who is a", True),
+        ("Find the value of y.", False),
+        ("Given b and c, find a.", False),
+        ("Wer schreibt, dem wird geantwortet.", False),
         ("A clerk,", True),
     ],
 )
@@ -61,3 +74,59 @@ def test_two_characters_of_an_unspaced_script_count_as_a_word() -> None:
     assert find_copied(f"一位在{name}工作的经济学家", [f"据{name}消息"], 14) is None
     assert find_copied(name * 2, [name * 2], 14)
     assert count_words("一位 economist 老师") == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write to tam@ferry.org.",
+        "Mail ann.lee+jobs@mail.bread.co.uk today",
+        "Call +49 30 901820 after six.",
+        "Ring 01 23 45 67 89, please.",
+        "Phone 0161 496 0991.",
+        "Call (212) 736-5000 or 415.362.9012.",
+    ],
+)
+def test_an_address_or_a_number_by_which_somebody_is_reached_is_contact_data(text: str) -> None:
+    assert find_contact(text)
+    assert not find_contact(text, [text])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The ward sleeps 0800-1600, the shop is open 08.00-17.00.",
+        "The bits are 00 01 10 11 and then 01 10 11 00 01.",
+        "From 2024-01-05 to 2024-02-01, or 05-06-2024 10:00.",
+        "At +51.5074000, -0.1278000 the budget is +10 000 000.",
+        "Call (555) 123-4567 or 212-555-0142, said the film.",
+        "Clone git@github.com:tam/ferry.git, then compute W@inputs.transpose(0, 1).",
+        "Write to me at tam@example.org.",
+        "3 + 0.25 = 3.25, and 07 / 12 = 0.5833333333",
+    ],
+)
+def test_other_digits_and_signs_are_no_contact_data(text: str) -> None:
+    assert find_contact(text) is None
+
+
+def test_a_web_address_is_doubted_unless_it_is_the_sources_or_nobodys() -> None:
+    assert find_address("See www.ferry-lines.com/times.") == "www.ferry-lines.com/times"
+    assert find_address("See www.ferry-lines.com.", ["Times: www.ferry-lines.com."]) is None
+    assert find_address("At http://192.168.1.1, xmlns='http://www.w3.org/2000/svg', https://example.com/a") is None
+    in_code = "Run it:\n```\ncurl https://ferry-lines.com -u tam@ferry.org\n```\nThen look."
+    assert list(doubt_text(in_code, RowChecks())) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A prosecutor who tries the makers of child pornography.",
+        "An educator who answers a boy's questions about sexual desire.",
+        "A content moderator who removes sexual content of children.",
+        "A guide who tells children about the nudes of the Uffizi.",
+        "A novelist who writes erotic fiction and teaches adults.",
+        "Pupils dilate with sexual arousal.",
+    ],
+)
+def test_who_protects_or_teaches_has_no_sexual_content_with_a_minor(text: str) -> None:
+    assert [doubt.check for doubt in doubt_text(text, RowChecks())] == []

@@ -97,7 +97,7 @@ def test_a_short_answer_may_end_anywhere(answer: str) -> None:
 
 def test_a_text_that_breaks_off_declines_or_copies_a_demonstration_is_doubted() -> None:
     assert doubt(f"{ENGLISH} Each of them pays for the crossing, and then the captain counts the") == ["breaks_off"]
-    assert doubt("I'm sorry, but I can't help with that.") == ["refusal"]
+    assert doubt("I'm sorry, but I can't help with that.") == ["declines"]
     assert doubt(f"On Monday {ENGLISH}", shown=("Nothing.", f"{ENGLISH} And then?")) == []
     long = "The ferry takes nine cars and twelve bicycles and a van across the river."
     assert doubt(f"Here it comes. {long}", shown=(f"{long} And then?",)) == ["copies_demonstration"]

@@ -72,7 +72,6 @@ def test_a_recipe_without_a_pattern_takes_the_whole_text(tmp_path: Path) -> None
     [
         ("malformed", "What has keys?"),
         ("contact_data", "Riddle: What has keys? Ask ann@keys.org!"),
-        ("refusal", "Riddle: I'm sorry, but I can't help with that."),
     ],
 )
 def test_a_bad_answer_is_quarantined_with_its_reason(reason: str, answer: str, tmp_path: Path) -> None:
