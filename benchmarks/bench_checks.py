@@ -62,6 +62,7 @@ NO_CHECKS = {
     "empty": "There is nothing in it.",
     "malformed": "It is not the JSON, or the pattern, that was asked for.",
     "no_agreement": "Too few answers to one question agree.",
+    "refusal": "The model, or its provider's filter, declines to answer.",
     "truncated": "The provider cut it off at the limit of tokens.",
 }
 """What refuses a reply before any check, and cannot be changed."""

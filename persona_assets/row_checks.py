@@ -6,7 +6,7 @@ refused by default. `[checks]` and recipe files change levels and parameters. Ho
 rows stands in docs/checks.md.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
@@ -25,7 +25,6 @@ class Check:
 
 
 CHECKS: Mapping[str, Check] = {
-    "refusal": Check("refuse", "The reply declines to answer."),
     "contact_data": Check("refuse", "It holds an e-mail address or a telephone number that its source lacks."),
     "copies_source": Check("refuse", "It copies a passage of the text that it was made from.", {"words": 14}),
     "sexual_minor": Check("refuse", "It has sexual content with a minor."),
@@ -40,6 +39,7 @@ CHECKS: Mapping[str, Check] = {
     "too_long": Check("flag", "It has more words than a short description.", {"words": 120}),
     "repetition": Check("flag", "It says the same again and again."),
     "breaks_off": Check("flag", "It ends in the middle of a sentence."),
+    "cut_short": Check("flag", "A turn was refused, and the conversation ends before it."),
     "assistant_voice": Check("flag", "It speaks as an assistant or a language model where a person speaks."),
     "copies_demonstration": Check("flag", "It repeats a demonstration of the prompt.", {"words": 12}),
     "copies_parent": Check("flag", "It repeats the persona that it was expanded from.", {"words": 8}),
@@ -87,6 +87,18 @@ def require_checks(checks: Mapping[str, CheckSettings]) -> Mapping[str, CheckSet
             if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
                 raise ValueError(f"{name}.{key} is a number of at least 0, not {value!r}")
     return checks
+
+
+def require_flags(names: Sequence[str] | None) -> Sequence[str] | None:
+    """Give names of flags back: those of checks, or `*` for any.
+
+    Raises:
+        ValueError: for a name that no check has, with which nothing would ever be left out.
+    """
+    for name in names or ():
+        if name != "*" and name not in CHECKS:
+            raise ValueError(f"{name} is no check; there are *, {', '.join(sorted(CHECKS))}")
+    return names
 
 
 @dataclass(frozen=True, slots=True)

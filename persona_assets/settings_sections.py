@@ -1,15 +1,18 @@
 """The tables of `pipeline.toml`, one model each: what can be set, its default and its bounds."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from persona_assets.row_checks import require_flags
 
 PACKAGE = Path(__file__).resolve().parent
 
 Method = Literal["zero_shot", "few_shot", "persona_few_shot"]
 Choice = Literal["random", "nearest", "first"]
 ANY_FLAG = ("*",)
+Flags = Annotated[tuple[str, ...], AfterValidator(require_flags)]
 
 
 class Section(BaseModel):
@@ -110,7 +113,7 @@ class DefaultSettings(Section):
     )
     max_tokens: int | None = Field(None, ge=1, description="Limit of a reply, in tokens; none: the prompt file's.")
     temperature: float | None = Field(None, ge=0, le=2, description="Of every task; none: the prompt file's.")
-    exclude_flags: tuple[str, ...] = Field(
+    exclude_flags: Flags = Field(
         ANY_FLAG, description="Rows that an asset reads are left out when they have one of these flags; *: any flag."
     )
 
@@ -124,7 +127,7 @@ class TaskSettings(Section):
     top_p: float | None = Field(None, gt=0, le=1)
     max_tokens: int | None = Field(None, ge=1)
     candidates: int | None = Field(None, ge=1, le=64, description="Replies drawn for a row.")
-    exclude_flags: tuple[str, ...] | None = Field(None, description="In place of defaults.exclude_flags.")
+    exclude_flags: Flags | None = Field(None, description="In place of defaults.exclude_flags.")
     limit: int | None = Field(None, ge=0, description="Rows asked for in a shard at most, drawn by their ids.")
     batch: bool | None = Field(None, description="Ask by batches, or not; none: what batch.enabled says.")
     method: Method | None = Field(None, description="Of a recipe: what of its demonstrations the model is shown.")
@@ -215,8 +218,16 @@ class SeedSettings(Section):
     )
     per_document: int = Field(1, ge=1, le=16, description="Different personas asked for in the one call of a document.")
     language: str = Field(
-        "en", description="Language of personas: same (the document's), or an ISO 639-1 code such as en."
+        "en", description="Language of personas: same (the document's), or an ISO 639-1 code such as en or pt-BR."
     )
+
+    @field_validator("language")
+    @classmethod
+    def _check_language(cls, language: str) -> str:
+        code, _, region = language.strip().replace("_", "-").partition("-")
+        if code.lower() != "same" and not (code.isascii() and code.isalpha() and len(code) in {2, 3}):
+            raise ValueError(f"{language} is no code of a language: write same, or an ISO 639-1 code such as en")
+        return f"{code.lower()}-{region.upper()}" if region else code.lower()
 
 
 class ExpansionSettings(Section):
@@ -241,7 +252,7 @@ class ExpansionSettings(Section):
 class HubSettings(Section):
     """The rule of deduplication."""
 
-    exclude_flags: tuple[str, ...] = Field(
+    exclude_flags: Flags = Field(
         ANY_FLAG, description="Personas with one of these flags stay out of the hub; *: any flag, []: none stays out."
     )
     jaccard: float = Field(0.9, gt=0, le=1, description="Token-set Jaccard from which two personas are one.")

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from persona_assets.assets.character_preview import describe_characters, describe_dialogues
-from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
+from persona_assets.assets.materialise import TaskConfig, find_excluded, materialise_with_model, read_versions
 from persona_assets.assets.pools import PoolOf
 from persona_assets.assets.specs import model_asset
 from persona_assets.characters.answer import answer_sessions
@@ -55,9 +55,9 @@ def _build_profiles(prompt: Prompt[ProfilePrompt], pool: PoolOf) -> dg.AssetsDef
         persona_hub: pl.LazyFrame,
     ) -> dg.MaterializeResult[TableInfo]:
         settings, shard = project.settings.characters, context.partition_key
-        hub = without_flags(persona_hub, _list_excluded(project, "character_profiles"))
-        personas = hub.select(pl.len()).collect().item()
-        planned = personas if settings.limit is None else min(settings.limit, personas)
+        hub = without_flags(persona_hub, find_excluded(project, "character_profiles", config))
+        limits = (settings.limit, config.merge(project.settings.task("character_profiles")).limit)
+        planned = min([hub.select(pl.len()).collect().item(), *(limit for limit in limits if limit is not None)])
         return materialise_with_model(
             context,
             project,
@@ -86,7 +86,7 @@ def _build_dialogues(
         source_instructions: pl.LazyFrame,
     ) -> dg.MaterializeResult[TableInfo]:
         shard, settings = context.partition_key, project.settings.dialogues
-        excluded = _list_excluded(project, name)
+        excluded = find_excluded(project, name, config)
         usable = source_instructions.filter("has_answers") if needs_answers else source_instructions
         characters = without_flags(character_profiles, excluded).collect()
         takes_own = own and settings.own_instructions > 0
@@ -112,8 +112,3 @@ def _build_dialogues(
         )
 
     return dialogues
-
-
-def _list_excluded(project: Project, task: str) -> Sequence[str]:
-    chosen = project.settings.task(task).exclude_flags
-    return project.settings.defaults.exclude_flags if chosen is None else chosen

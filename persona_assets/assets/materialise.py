@@ -94,6 +94,12 @@ def read_versions(project: Project, shard: str, *assets: str, whole: tuple[str, 
     return {asset: project.lake.info(asset, at).data_version for asset, at in shards.items()}
 
 
+def find_excluded(project: Project, asset: str, config: TaskConfig) -> Sequence[str]:
+    """The flags with which a row is not read by an asset."""
+    own = config.merge(project.settings.task(asset)).exclude_flags
+    return project.settings.defaults.exclude_flags if own is None else own
+
+
 def materialise_with_model(
     context: dg.AssetExecutionContext,
     project: Project,

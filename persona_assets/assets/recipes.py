@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from persona_assets.assets.materialise import TaskConfig, materialise_with_model, read_versions
+from persona_assets.assets.materialise import TaskConfig, find_excluded, materialise_with_model, read_versions
 from persona_assets.assets.pools import PoolOf
 from persona_assets.assets.quality_preview import describe_quality
 from persona_assets.assets.specs import model_asset
@@ -55,7 +55,7 @@ def _build_recipe(recipe: Recipe, seed_prompt: Prompt[SeedPrompt], pool: PoolOf)
     ) -> dg.MaterializeResult[TableInfo]:
         shard = context.partition_key
         task = config.merge(project.settings.task(content.asset))
-        excluded = project.settings.defaults.exclude_flags if task.exclude_flags is None else task.exclude_flags
+        excluded = find_excluded(project, content.asset, config)
         source = without_flags(project.lake.scan(content.reads, shard), excluded)
         rows = source.select(pl.len()).collect().item()
         make = make_conversations if content.conversation else make_items

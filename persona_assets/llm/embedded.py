@@ -112,8 +112,8 @@ class Engine:
                 " It runs GGUF files of the Llama and Qwen families, as Q8_0, Q4_0, Q4_1 or F16."
             )
         for job in itertools.chain(jobs, iter(self._inbox.get, None)):
-            if job and job.future.set_running_or_notify_cancel():
-                job.future.set_exception(failure)
+            if job:
+                _settle(job.future, failure)
 
     def _serve(self, jobs: list[Any]) -> None:
         genai, config = self._genai, self._genai.SchedulerConfig()
@@ -127,8 +127,9 @@ class Engine:
             job = self._inbox.get()
             if job is None:
                 break
-            if not job.future.cancelled() and _begin(genai, pipeline, job, number):
-                jobs.append(job)
+            jobs.append(job)  # before it is begun: what breaks the engine there must reach who waits for it
+            if job.future.cancelled() or not _begin(genai, pipeline, job, number):
+                jobs.pop()
         for job in jobs:
             job.handle.cancel()
         if jobs:
@@ -149,8 +150,8 @@ def _begin(genai: Any, pipeline: Any, job: _Job, number: int) -> bool:
         tokens = tokenizer.encode(prompt, add_special_tokens=False).input_ids
         job.prompt_tokens = int(tokens.shape[1])
         job.handle = pipeline.add_request(number, tokens, _configure(genai, tokenizer, job.parameters))
-    except RuntimeError as error:
-        job.future.set_exception(RefusedError("bad_request", f"the embedded engine says: {shorten(error)}"))
+    except (RuntimeError, TypeError, ValueError) as error:
+        _settle(job.future, RefusedError("bad_request", f"the embedded engine says: {shorten(error)}"))
     return job.handle is not None
 
 
@@ -175,12 +176,20 @@ def _finish(genai: Any, tokenizer: Any, job: _Job) -> bool:
         job.handle.cancel()
     elif status == genai.GenerationStatus.RUNNING:
         return False
-    elif job.future.set_running_or_notify_cancel():
-        if status == genai.GenerationStatus.FINISHED:
-            job.future.set_result(_read(genai, tokenizer, job))
-        else:
-            job.future.set_exception(RefusedError("prompt_too_long", "the embedded model has no room for it"))
+    elif status == genai.GenerationStatus.FINISHED:
+        _settle(job.future, _read(genai, tokenizer, job))
+    else:
+        _settle(job.future, RefusedError("prompt_too_long", "the embedded model has no room for it"))
     return True
+
+
+def _settle(future: "Future[dict[str, Any]]", result: dict[str, Any] | Exception) -> None:
+    if future.done() or not future.set_running_or_notify_cancel():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
 
 def _read(genai: Any, tokenizer: Any, job: _Job) -> dict[str, Any]:

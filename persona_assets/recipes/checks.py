@@ -129,6 +129,14 @@ NAMED: Mapping[str, Callable[[Row, Row], str | None]] = {
 }
 """The checks that are made where a recipe file names them; each finds what is wrong, or nothing."""
 
+OWN_FIELDS: Mapping[str, Sequence[str]] = {"bad_interface": ("function_name", "input_args", "return", "depend")}
+"""Fields of the recipe that a named check looks at."""
+
+SOURCE_COLUMNS: Mapping[str, Sequence[str]] = dict.fromkeys(
+    ("broken_code", "lint"), ("function_name", "input_args", "depend")
+)
+"""Columns of the row read that a named check looks at."""
+
 
 def _first(values: Row) -> str:
     return str(next(iter(values.values())))

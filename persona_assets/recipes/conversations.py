@@ -24,7 +24,7 @@ from persona_assets.recipes.recipe import RecipeFile, strip_quotes
 from persona_assets.recipes.recipe_parts import AssistantPrompt, Conversation
 from persona_assets.recipes.sources import SourceRow, iter_sources
 from persona_assets.records import content_id, polars_schema
-from persona_assets.row_checks import Rejected, RowChecks
+from persona_assets.row_checks import Doubt, Rejected, RowChecks
 from persona_assets.tables import Batch
 
 Role = Literal["user", "assistant"]
@@ -138,7 +138,12 @@ async def _converse(talk: _Talk, task: Task[SourceRow]) -> Outcome[SourceRow]:
         total.refusals += outcome.refusals
         total.dropped.update(outcome.dropped)
         if outcome.values is None:
-            return total.abandon(outcome.refused, "unfinished_conversation" if keys else None)
+            del turns[len(turns) // 2 * 2 :]  # what nobody answers
+            short = talk.checks.settle([Doubt("cut_short")])
+            if not keys or not turns or isinstance(short, Rejected):
+                return total.abandon(outcome.refused, "unfinished_conversation" if keys else None)
+            flags |= dict.fromkeys(short)
+            break
         turns.append({"role": role, "content": outcome.values["text"]})
         flags |= dict.fromkeys(outcome.values["flags"])
         keys += outcome.keys

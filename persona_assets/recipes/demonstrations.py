@@ -129,8 +129,7 @@ def find_method_flaw(recipe: RecipeFile, method: Method, choose: Choice, has_poo
 
 def decides_by_embedding(recipe: RecipeFile, settings: TaskSettings) -> bool:
     """Whether the rows depend on the embedding model: it chooses demonstrations."""
-    is_shown = (settings.method or recipe.method) != "zero_shot" and (settings.shown or recipe.shown) is not None
-    return is_shown and (settings.choose or recipe.choose) == "nearest"
+    return (settings.method or recipe.method) != "zero_shot" and (settings.choose or recipe.choose) == "nearest"
 
 
 async def _infer_persona(

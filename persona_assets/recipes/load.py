@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field
 from persona_assets.errors import PromptError
 from persona_assets.personas.persona_prompts import SEED_PROMPT_FILE
 from persona_assets.prompts import Demonstration, Prompt, hash_files
+from persona_assets.recipes.checks import SOURCE_COLUMNS
 from persona_assets.recipes.draws import Option
 from persona_assets.recipes.recipe import HUB, Recipe, RecipeFile
 from persona_assets.recipes.worlds import World
+from persona_assets.records import SCHEMAS
 from persona_assets.yaml_files import find_line, read_yaml, validate_yaml
 
 
@@ -93,7 +95,9 @@ def load_demonstrations(path: Path, recipe: RecipeFile) -> list[Demonstration]:
                 recipe.read_demonstration(one)
         except ValueError as error:
             problem = " ".join(str(error).split())[:300]
-            raise PromptError(f"{path}: demonstration {number} is none of recipe {recipe.asset}: {problem}.") from None
+            raise PromptError(
+                f"{path}: demonstration {number} does not fit recipe {recipe.asset}: {problem}."
+            ) from None
         read.append(one.model_copy(update={"values": {**unsaid, **one.values}}))
     return read
 
@@ -128,6 +132,7 @@ def _add_in_order(
             raise PromptError(f"Recipe {recipe.name} reads {source}; it may read {HUB} or another recipe's asset.")
         _add_in_order(by_name[source], by_name, ordered, (*path, name))
         _require_own(recipe, by_name[source])
+    _require_columns(recipe, by_name.get(source))
     ordered[name] = recipe
 
 
@@ -138,6 +143,17 @@ def _require_own(recipe: Recipe, source: Recipe) -> None:
             f"Recipe {recipe.name} compares answers with {own} (agreement.own), which is no column of"
             f" {source.content.asset}."
         )
+
+
+def _require_columns(recipe: Recipe, source: Recipe | None) -> None:
+    columns = source.content.schema_class().column_names() if source else SCHEMAS[HUB].column_names()
+    for name, needed in SOURCE_COLUMNS.items():
+        missing = [one for one in needed if one not in columns]
+        if name in recipe.content.checks and missing:
+            raise PromptError(
+                f"Recipe {recipe.name}: the check {name} looks at {', '.join(missing)} of the row that was read, which"
+                f" {recipe.content.reads} does not have. Leave the check out, or read a recipe that makes interfaces."
+            )
 
 
 def _read_jsonl(path: Path) -> list[Any]:

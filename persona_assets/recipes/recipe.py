@@ -14,6 +14,7 @@ import polars as pl
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from persona_assets.prompts import Demonstration, Prompt, PromptFile, list_variables
+from persona_assets.recipes.checks import NAMED, OWN_FIELDS
 from persona_assets.recipes.derive import DERIVED
 from persona_assets.recipes.draws import Draws, Option, require_draws
 from persona_assets.recipes.fields import NAME, FieldSpec, build_model
@@ -84,8 +85,21 @@ class RecipeFile(PromptFile):
     def _read_checks(cls, checks: Any) -> Any:
         if isinstance(checks, list | tuple):
             return {name: {} for name in checks}
+        if not isinstance(checks, dict):
+            return checks or {}
         # A bare off is false in YAML.
-        return {name: "off" if level is False else level for name, level in dict(checks).items()}
+        return {name: "off" if level is False else level for name, level in checks.items()}
+
+    @field_validator("checks")
+    @classmethod
+    def _check_named(cls, checks: dict[str, CheckSettings]) -> dict[str, CheckSettings]:
+        idle = [name for name, one in checks.items() if name not in NAMED and not (one.level or one.parameters)]
+        if idle:
+            raise ValueError(
+                f"{', '.join(idle)} is made of every row anyway: give it a level, or leave it out; a file may name"
+                f" {', '.join(NAMED)}"
+            )
+        return checks
 
     @field_validator("derive")
     @classmethod
@@ -107,6 +121,9 @@ class RecipeFile(PromptFile):
             raise ValueError(f"draws: {WORLD} is drawn of the worlds already")
         if self.agreement:
             self._check_agreement(self.agreement)
+        for name, needed in OWN_FIELDS.items():
+            if name in self.checks and (missing := [one for one in needed if one not in self.fields]):
+                raise ValueError(f"checks: {name} looks at the fields {', '.join(missing)}, which the recipe lacks")
         return self
 
     def _check_pattern(self) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from persona_assets.errors import PromptError
 from persona_assets.llm.asker import Asker
-from persona_assets.llm.outcomes import Accepted, Outcome, Refusal, Task, Values, Verdict, Voter
+from persona_assets.llm.outcomes import Accepted, Outcome, Refusal, Values, Verdict, Voter
 from persona_assets.llm.tasks import answer_task
 from persona_assets.prompts import Prompt
 from persona_assets.recipes.answers import count_equivalent, equivalent
@@ -53,8 +54,8 @@ async def ask_program(asker: Asker[RecipeFile], source: SourceRow, sandbox: Sand
     async def judge(_: SourceRow, values: Values) -> Verdict:
         return await _run(values["text"], sandbox)
 
-    request = by_program.make_request(source.values, source.sample)
-    return await answer_task(asker.client, Task(source.row_id, request, source), judge)
+    task = by_program.make_task(source.row_id, source, source.values, source.sample)
+    return await answer_task(asker.client, replace(task, candidates=1), judge)
 
 
 def make_voter(agreement: Agreement, program: Outcome[SourceRow] | None) -> Voter[SourceRow]:

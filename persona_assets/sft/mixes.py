@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from persona_assets.errors import PromptError
+from persona_assets.row_checks import require_flags
 from persona_assets.yaml_files import read_yaml, validate_yaml
 
 Format = Literal["sharegpt", "alpaca", "preference"]
@@ -69,7 +70,7 @@ class Mix(BaseModel):
     weights: dict[str, float] = Field(min_length=1)
     counts: dict[str, int] = Field(default_factory=dict)
     filters: Filters = Filters()
-    exclude_flags: tuple[str, ...] = ("*",)
+    exclude_flags: Annotated[tuple[str, ...], AfterValidator(require_flags)] = ("*",)
     max_per_persona: int | None = Field(None, ge=1)
     max_per_family: int | None = Field(None, ge=1)
     tokenizer: str | None = None

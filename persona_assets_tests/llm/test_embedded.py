@@ -5,12 +5,13 @@ import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
 from persona_assets.errors import ModelError
 from persona_assets.llm import embedded
-from persona_assets.llm.embedded import find_file, identify_file
+from persona_assets.llm.embedded import Engine, find_file, identify_file
 from persona_assets.llm.request import Reply
 from persona_assets_tests.llm.clients import ask, ask_all
 
@@ -86,6 +87,22 @@ def test_a_file_that_the_engine_cannot_load_is_named(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(ModelError, match=r"the embedded engine fails with .*text\.gguf.*Llama and Qwen"):
             ask_once(tmp_path, f"embedded/{tmp_path / 'text.gguf'}")
+
+
+@pytest.mark.parametrize("breaks", ["encode", "add_request", "step", "read_all"])
+def test_an_engine_that_breaks_says_so_to_everybody_who_waits(breaks: str, tmp_path: Path) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("out of memory")
+
+    genai = MagicMock()
+    pipeline = genai.ContinuousBatchingPipeline.return_value
+    pipeline.add_request.return_value.get_status.return_value = genai.GenerationStatus.FINISHED
+    places = {"encode": pipeline.get_tokenizer.return_value, "read_all": pipeline.add_request.return_value}
+    getattr(places.get(breaks, pipeline), breaks).side_effect = fail
+    engine = Engine(tmp_path / "a.gguf", genai)
+    for future in [engine.submit([], {}) for _ in range(3)]:
+        with pytest.raises(ModelError, match="out of memory"):
+            future.result(timeout=20)
 
 
 def test_the_packaged_model_answers(tmp_path: Path) -> None:

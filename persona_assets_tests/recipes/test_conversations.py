@@ -107,8 +107,17 @@ def test_whoever_has_nobody_to_talk_to_costs_nothing(tmp_path: Path) -> None:
     assert dict(talk(tmp_path, recipe, "talk-none", speaker, HUB.head(0)).accounting.refused) == {"no_partner": 3}
 
 
-def test_a_turn_that_is_none_ends_the_row_and_is_accounted_for(tmp_path: Path) -> None:
+def test_a_conversation_ends_before_a_turn_that_is_refused(tmp_path: Path) -> None:
     made = talk(tmp_path, write(tmp_path), "talk-c", Speaker(["-", "Three days.", "Mail me: ann@rye.org"]))
+    assert [[turn["content"] for turn in turns] for turns in made.rows["turns"]] == [[OPENING, "Three days."]] * 3
+    assert made.rows["flags"].to_list() == [["cut_short"]] * 3
+    assert made.reasons() == {"contact_data": 3}
+    assert not made.accounting.dropped
+
+
+def test_a_conversation_without_a_whole_answer_is_no_row(tmp_path: Path) -> None:
+    speaker = Speaker(["Is this seat taken?", "Mail me: ann@rye.org"])
+    made = talk(tmp_path, write(tmp_path, "persona"), "talk-e", speaker)
     assert made.rows.is_empty()
     assert made.reasons() == {"contact_data": 3}
     assert dict(made.accounting.dropped) == {"unfinished_conversation": 3}

@@ -176,8 +176,8 @@ def test_the_fields_of_an_answer_may_stand_beside_the_persona(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"persona": "A vet."}\n', "demonstration 1 is none of recipe riddles: .*answer"),
-        ('{"persona": "A vet.", "answer": ""}\n', "demonstration 1 is none of recipe riddles"),
+        ('{"persona": "A vet."}\n', "demonstration 1 does not fit recipe riddles: .*answer"),
+        ('{"persona": "A vet.", "answer": ""}\n', "demonstration 1 does not fit recipe riddles"),
         ("", "holds no list of demonstrations"),
         ("{\n", "cannot be read as JSON lines"),
     ],

@@ -53,6 +53,9 @@ def test_the_packaged_recipes_are_well_formed_and_in_order() -> None:
         ({"fields": {"license": {"description": "x"}}}, r"fields \(line \d+\): .*license are columns"),
         ({"fields": {"two words": {"description": "x"}}}, r"fields \(line \d+\): .*two words must be"),
         ({"checks": ["is_funny"]}, r"checks \(line \d+\): .*is_funny is no check; there are .*lint"),
+        ({"checks": ["breaks_off"]}, r"checks \(line \d+\): .*breaks_off is made of every row anyway: give it a level"),
+        ({"checks": ["bad_interface"]}, r"checks: bad_interface looks at the fields function_name, .*recipe lacks"),
+        ({"checks": ["lint"]}, r"Recipe riddles_file: the check lint looks at function_name, .*persona_hub does not"),
         ({"checks": {"lint": "warn"}}, r"checks\.lint\.level \(line \d+\): "),
         ({"checks": {"lint": {"words": 3}}}, r"checks \(line \d+\): .*lint has no parameter words"),
         ({"draws": {"tone": {"dark": 0}}}, r"draws \(line \d+\): .*tone has no option with a weight"),
@@ -85,6 +88,11 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("asset: [", encoding="utf-8")
     with pytest.raises(PromptError, match=r"broken\.yaml is no valid YAML"):
         load_recipes(tmp_path)
+
+
+def test_a_recipe_without_checks_may_say_so(tmp_path: Path) -> None:
+    write(tmp_path, "one", checks="")
+    assert load_recipes(tmp_path)[0].content.checks == {}
 
 
 def test_two_recipes_of_one_asset_are_refused(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,10 @@ def test_a_program_is_one_more_answer_and_never_the_row(
     if answers:
         assert made.rows.select("solution", "n_agree", "n_answers").row(0) == ("4 * 5 = 20", 2, 2)
         assert dict(made.accounting.dropped) == {"program": 1}
+    # By their origin the replies are found when the persona is forgotten.
+    (ledger,) = tmp_path.glob("*.sqlite")
+    with closing(sqlite3.connect(ledger)) as connection:
+        assert connection.execute("SELECT DISTINCT origin_id FROM responses").fetchall() == [("itm_1",)]
 
 
 def test_no_program_is_asked_for_where_the_sandbox_is_off(tmp_path: Path) -> None:
