@@ -122,7 +122,7 @@ def test_a_failed_check_says_what_is_wrong(page: Any, services: Services) -> Non
         },
     )
     wait_for(lambda: any(run["status"] == "FAILURE" for run in list_runs(services)), "the checks", 120)
-    page.goto(f"{services.url}/assets/seed_personas?view=checks&checkDetail=unique_ids")
-    page.get_by_text("unique_ids").first.wait_for()
+    page.goto(f"{services.url}/assets/seed_personas?view=checks&checkDetail=schema")
+    page.get_by_text("schema").first.wait_for()
     page.get_by_text("Failed").or_(page.get_by_text("ids occur more than once")).first.wait_for()
     take_picture(page, "failed_check")

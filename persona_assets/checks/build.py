@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
+import dataframely as dy
 
 from persona_assets.checks.answers import check_structured_output
 from persona_assets.checks.characters import check_balance
@@ -14,10 +15,8 @@ from persona_assets.checks.tables import (
     TableCheck,
     check_accounting,
     check_last_turn,
-    check_links,
-    check_not_empty,
+    check_origins,
     check_schema,
-    check_unique_ids,
     check_user_turns,
 )
 from persona_assets.partitions import corpus_shard
@@ -25,6 +24,8 @@ from persona_assets.recipes.recipe import Recipe
 from persona_assets.records import SCHEMAS
 from persona_assets.resources import Project
 from persona_assets.tables import WHOLE
+
+_ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 ProjectCheck = Callable[[Project, str], Finding]
 
@@ -39,57 +40,40 @@ class CheckSpec:
 
 
 _DESCRIPTIONS = {
-    "accounting": "Every task and every item is a row or has a reason, and the file has as many rows as the account.",
+    "accounting": "Every task and every item is a row or has a reason, and the file has as many rows as the account. A"
+    " table without rows is a warning, which stops nothing.",
     "balanced": "No name, country or gender is had by more of the characters than [quality] allows. Its failure"
     " stops nothing.",
-    "characters_exist": "Every dialogue is one of a character of character_profiles.",
-    "documents_exist": "Every persona's document is a row of web_text.",
     "ends_with_answer": "The last message of every example is the assistant's, and no message is empty.",
-    "instructions_exist": "Every dialogue starts from a row of source_instructions, or of the shard's instructions.",
     "no_near_duplicates": "No two personas of the hub are at or above a threshold of the deduplication rule.",
-    "not_empty": "There are rows, or a reason why there can be none. Its failure stops nothing.",
-    "parents_exist": "Every parent is a row of seed_personas or expanded_personas.",
-    "personas_exist": "Every persona is a row of persona_hub.",
+    "origins": "The documents, personas, characters, instructions and rows that the rows were made from are all there.",
     "quality": "Enough replies are valid, and the rows are different and each of its own persona, by [quality]. Its"
     " failure stops nothing.",
-    "schema": "Columns and types are those of the record, and every row keeps its rules.",
+    "schema": "Columns and types are those of the record, every row keeps its rules, and no id occurs twice.",
     "structured_output": "JSON was asked for as `model.structured_output` says, and at most a tenth of the answers is"
     " malformed. Its failure stops nothing.",
-    "source_exists": "Every row was made from a row of the recipe that it reads.",
-    "unique_ids": "No id occurs twice.",
     "violations_rare": "At most one in 10,000 kept personas is one that an approximate search should have found to be a"
     " duplicate.",
     "user_turns_kept": "The user's turns of every dialogue are those of its instruction, to the letter.",
 }
 _STRUCTURED = {"seed_personas", "expanded_personas", "character_profiles", "dialogues_r"}
 """Assets that ask a model for JSON; of the recipes, those that say so."""
-_LINKS: Mapping[str, Sequence[tuple[str, str, Mapping[str, str]]]] = {
-    "seed_personas": [("documents_exist", "doc_id", {"web_text": "doc_id"})],
-    "expanded_personas": [
-        (
-            "parents_exist",
-            "parent_id",
-            {"seed_personas": "persona_id", "expanded_personas": "persona_id"},
-        )
-    ],
-    "persona_hub": [
-        (
-            "parents_exist",
-            "parent_id",
-            {"seed_personas": "persona_id", "expanded_personas": "persona_id"},
-        )
-    ],
-    "character_profiles": [("personas_exist", "persona_id", {"persona_hub": "persona_id"})],
-    "dialogues_r": [
-        ("characters_exist", "character_id", {"character_profiles": "character_id"}),
-        ("instructions_exist", "instruction_id", {"source_instructions": "instruction_id"}),
-    ],
-    "dialogues_g": [
-        ("characters_exist", "character_id", {"character_profiles": "character_id"}),
-        ("instructions_exist", "instruction_id", {"source_instructions": "instruction_id", "instructions": "item_id"}),
-    ],
-    "sft_mix": [("personas_exist", "persona_id", {"persona_hub": "persona_id"})],
+_PARENTS = {"parent_id": {"seed_personas": "persona_id", "expanded_personas": "persona_id"}}
+_PERSONAS = {"persona_id": {"persona_hub": "persona_id"}}
+_CHARACTERS = {"character_id": {"character_profiles": "character_id"}}
+_ORIGINS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "seed_personas": {"doc_id": {"web_text": "doc_id"}},
+    "expanded_personas": _PARENTS,
+    "persona_hub": _PARENTS,
+    "character_profiles": _PERSONAS,
+    "dialogues_r": {**_CHARACTERS, "instruction_id": {"source_instructions": "instruction_id"}},
+    "dialogues_g": {
+        **_CHARACTERS,
+        "instruction_id": {"source_instructions": "instruction_id", "instructions": "item_id"},
+    },
+    "sft_mix": _PERSONAS,
 }
+_MAY_BE_EMPTY = {"hub_duplicates"}
 
 
 def build_checks(recipes: Sequence[Recipe]) -> list[dg.AssetChecksDefinition]:
@@ -101,14 +85,7 @@ def build_checks(recipes: Sequence[Recipe]) -> list[dg.AssetChecksDefinition]:
 
 
 def _list_checks(asset: str) -> list[CheckSpec]:
-    schema = SCHEMAS[asset]
-    checks = [
-        *_list_common(asset),
-        CheckSpec("schema", _bind(check_schema(asset, schema))),
-        CheckSpec("unique_ids", _bind(check_unique_ids(asset, schema.primary_key()[0]))),
-    ]
-    for name, column, targets in _LINKS.get(asset, ()):
-        checks.append(CheckSpec(name, _bind(check_links(asset, column, targets))))
+    checks = _list_common(asset, SCHEMAS[asset], _ORIGINS.get(asset, {}))
     if asset.startswith("dialogues_"):
         checks.append(CheckSpec("user_turns_kept", _bind(check_user_turns(asset))))
     if asset in _STRUCTURED:
@@ -125,14 +102,8 @@ def _list_checks(asset: str) -> list[CheckSpec]:
 
 def _list_recipe_checks(recipe: Recipe) -> list[CheckSpec]:
     asset, source = recipe.content.asset, recipe.content.reads
-    checks = [
-        *_list_common(asset),
-        CheckSpec("schema", _bind(check_schema(asset, recipe.content.schema_class()))),
-        CheckSpec("unique_ids", _bind(check_unique_ids(asset, "item_id"))),
-        CheckSpec("personas_exist", _bind(check_links(asset, "persona_id", {"persona_hub": "persona_id"}))),
-    ]
-    if source != "persona_hub":
-        checks.append(CheckSpec("source_exists", _bind(check_links(asset, "source_item_id", {source: "item_id"}))))
+    origins = _PERSONAS if source == "persona_hub" else {**_PERSONAS, "source_item_id": {source: "item_id"}}
+    checks = _list_common(asset, recipe.content.schema_class(), origins)
     if recipe.content.answer == "json":
         checks.append(_check_answers(asset))
     # Not blocking: each row passed; it is the set that wants looking at.
@@ -140,12 +111,13 @@ def _list_recipe_checks(recipe: Recipe) -> list[CheckSpec]:
     return checks
 
 
-def _list_common(asset: str) -> list[CheckSpec]:
-    may_be_empty = {"hub_duplicates"}
-    checks = [CheckSpec("accounting", _bind(check_accounting(asset)))]
-    if asset not in may_be_empty:
-        # Not blocking: a shard may yield nothing of one kind and still be of use for the others.
-        checks.append(CheckSpec("not_empty", _bind(check_not_empty(asset)), blocking=False))
+def _list_common(asset: str, schema: type[dy.Schema], origins: Mapping[str, Mapping[str, str]]) -> list[CheckSpec]:
+    checks = [
+        CheckSpec("accounting", _bind(check_accounting(asset, asset in _MAY_BE_EMPTY))),
+        CheckSpec("schema", _bind(check_schema(asset, schema))),
+    ]
+    if origins:
+        checks.append(CheckSpec("origins", _bind(check_origins(asset, origins))))
     return checks
 
 
@@ -184,7 +156,7 @@ def _build(asset: str, checks: Sequence[CheckSpec]) -> dg.AssetChecksDefinition:
                 passed=finding.problem is None,
                 asset_key=asset,
                 check_name=check.name,
-                severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
+                severity=_ERROR if check.blocking and finding.stops else _WARN,
                 description=finding.problem,
                 metadata=dict(finding.facts),
             )

@@ -25,18 +25,20 @@ class Finding:
     Attributes:
         problem: what is wrong, or None.
         facts: numbers for the metadata: `rows` looked at, and what is wrong of them.
+        stops: whether the problem stops the run where the check is one that may.
     """
 
     problem: str | None
     facts: Mapping[str, str | int | float]
+    stops: bool = True
 
 
 TableCheck = Callable[[Lake, str], Finding]
 """Takes the lake and the shard; the asset is bound when the check is made."""
 
 
-def check_accounting(asset: str) -> TableCheck:
-    """Every task and item is accounted for, and the rows are those of the file."""
+def check_accounting(asset: str, may_be_empty: bool = False) -> TableCheck:
+    """Every task and item is accounted for, and the rows are those of the file; a table without rows is a warning."""
 
     def check(lake: Lake, shard: str) -> Finding:
         info = lake.info(asset, shard)
@@ -44,19 +46,31 @@ def check_accounting(asset: str) -> TableCheck:
         problem = account.find_imbalance()
         if problem is None and account.rows != info.rows:
             problem = f"the account says {account.rows} rows, the file has {info.rows}"
-        return Finding(problem, {"planned": account.planned, "parsed": account.parsed, "rows": info.rows})
+        facts = {"planned": account.planned, "parsed": account.parsed, "rows": info.rows}
+        if problem or info.rows or may_be_empty or info.attributes.get("kind") == "persona":
+            return Finding(problem, facts)
+        # It stops nothing: a shard may yield nothing of one kind and still be of use for the others.
+        reasons = {**account.refused, **account.dropped, **account.quarantined}
+        why = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "nothing was planned"
+        return Finding(f"the table is empty: {why}", facts, stops=False)
 
     return check
 
 
 def check_schema(asset: str, schema: type[dy.Schema]) -> TableCheck:
-    """Columns, types and the rules of the schema hold for every row."""
+    """Columns, types and the rules of the schema hold for every row, and no id occurs twice."""
 
     def check(lake: Lake, shard: str) -> Finding:
         table = lake.scan(asset, shard)
         expected, actual = pl.Schema(polars_schema(schema)), table.collect_schema()
         if dict(expected) != dict(actual):
             return Finding("columns or types differ", {"expected": str(dict(expected)), "actual": str(dict(actual))})
+        [key] = schema.primary_key()
+        repeated = table.group_by(key).len().filter(pl.col("len") > 1).collect()
+        if repeated.height:
+            examples = ", ".join(repeated[key].head(_EXAMPLES))
+            facts = {"rows": lake.info(asset, shard).rows, "wrong": int(repeated["len"].sum())}
+            return Finding(f"{repeated.height} ids occur more than once: {examples}", facts)
         broken: Counter[str] = Counter()
         rows = wrong = 0
         for frame in iter_frames(table, _ROWS):
@@ -69,59 +83,32 @@ def check_schema(asset: str, schema: type[dy.Schema]) -> TableCheck:
     return check
 
 
-def check_not_empty(asset: str) -> TableCheck:
-    """There is at least one row, or a reason why there can be none."""
-
-    def check(lake: Lake, shard: str) -> Finding:
-        info = lake.info(asset, shard)
-        if info.rows or info.attributes.get("kind") == "persona":
-            return Finding(None, {"rows": info.rows})
-        account = info.accounting
-        reasons = {**account.refused, **account.dropped, **account.quarantined}
-        why = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "nothing was planned"
-        return Finding(f"the table is empty: {why}", {"rows": 0})
-
-    return check
-
-
-def check_unique_ids(asset: str, column: str) -> TableCheck:
-    """No id occurs twice."""
-
-    def check(lake: Lake, shard: str) -> Finding:
-        info = lake.info(asset, shard)
-        counted = lake.scan(asset, shard).group_by(column).len().filter(pl.col("len") > 1).collect()
-        examples = ", ".join(counted[column].head(_EXAMPLES).to_list())
-        return Finding(
-            f"{counted.height} ids occur more than once: {examples}" if counted.height else None,
-            {"rows": info.rows, "wrong": int(counted["len"].sum())},
-        )
-
-    return check
-
-
-def check_links(asset: str, column: str, targets: Mapping[str, str]) -> TableCheck:
-    """Every id of a column is the id of a row of one of the target tables.
+def check_origins(asset: str, links: Mapping[str, Mapping[str, str]]) -> TableCheck:
+    """What a row was made from is there: every id of some columns is that of a row of one of their target tables.
 
     Args:
         asset: the table that is checked.
-        column: the column with the links; null is no link.
-        targets: id column by target asset; one that is not there has no row.
+        links: for each column with ids, the id column by target asset. A null is no link; a table that is not there
+            has no row.
     """
 
     def check(lake: Lake, shard: str) -> Finding:
-        known = pl.concat(
-            [
-                lake.scan(target, place).select(id=name)
-                for target, name in targets.items()
-                if lake.exists(target, place := WHOLE if target == _SESSIONS else shard)
-            ]
-        )
-        links = lake.scan(asset, shard).select(id=column).drop_nulls()
-        lost = links.join(known, on="id", how="anti").group_by("id").len().sort("id").collect()
-        examples = ", ".join(lost["id"].head(_EXAMPLES))
-        problem = f"{lost.height} values of {column} are in no row of {' or '.join(targets)}: {examples}"
-        facts = {"rows": lake.info(asset, shard).rows, "wrong": int(lost["len"].sum())}
-        return Finding(problem if lost.height else None, facts)
+        problems, wrong = [], 0
+        for column, targets in links.items():
+            known = pl.concat(
+                [
+                    lake.scan(target, place).select(id=name)
+                    for target, name in targets.items()
+                    if lake.exists(target, place := WHOLE if target == _SESSIONS else shard)
+                ]
+            )
+            ids = lake.scan(asset, shard).select(id=column).drop_nulls()
+            lost = ids.join(known, on="id", how="anti").group_by("id").len().sort("id").collect()
+            wrong += int(lost["len"].sum())
+            if lost.height:
+                examples = ", ".join(lost["id"].head(_EXAMPLES))
+                problems.append(f"{lost.height} values of {column} are in no row of {' or '.join(targets)}: {examples}")
+        return Finding("; ".join(problems) or None, {"rows": lake.info(asset, shard).rows, "wrong": wrong})
 
     return check
 

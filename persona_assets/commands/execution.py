@@ -46,7 +46,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How an asset check ended."""
+    """How an asset check ended, and whether its failure stopped the run."""
 
     asset: str
     name: str
@@ -143,12 +143,14 @@ def _list_materialised(result: "dg.ExecuteInProcessResult") -> Iterator[tuple[st
 
 
 def _list_checks(result: "dg.ExecuteInProcessResult") -> Iterator[CheckResult]:
+    import dagster as dg
+
     for found in result.get_asset_check_evaluations():
         yield CheckResult(
             found.asset_key.path[-1],
             found.check_name,
             found.description or "no reason given",
-            bool(found.blocking),
+            bool(found.blocking) and found.severity == dg.AssetCheckSeverity.ERROR,
             found.passed,
         )
 

@@ -77,7 +77,7 @@ def test_checks_are_run_as_a_table_with_an_exit_code(project: SmallProject, call
     good = call("check", "--shard", "one")
     assert good.code == 0, good.out + good.err
     assert "checks passed." in good.out
-    assert "unique_ids" in good.out
+    assert "schema" in good.out
     path = Path(project.lake.path("dialogues_g", "one"))
     table = pl.read_parquet(path)
     import pyarrow.parquet as pq
@@ -87,7 +87,7 @@ def test_checks_are_run_as_a_table_with_an_exit_code(project: SmallProject, call
     bad = call("check", "--shard", "one")
     assert bad.code == 1
     assert "FAILED" in bad.out
-    assert "dialogues_g, unique_ids" in bad.err
+    assert "dialogues_g, schema" in bad.err
     assert call("check", "--shard", "nowhere").code == 1
 
 

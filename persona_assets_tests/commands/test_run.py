@@ -96,7 +96,7 @@ def test_failed_blocking_check_is_shown_and_fails_the_command(project: SmallProj
     orphans.write_parquet(path, metadata={"persona_assets": facts})
     called = call("run", "--shard", "one", "--asset", "persona_hub")
     assert called.code == 1
-    assert "Check failed: persona_hub, parents_exist:" in called.out
+    assert "Check failed: persona_hub, origins:" in called.out
     assert "per_00000000000000000000" in called.out
     assert "Traceback" not in called.out + called.err
 
@@ -137,7 +137,7 @@ def test_failed_check_that_stops_nothing_is_a_warning(project: SmallProject, cal
     (project.folder / "corpus" / "one.jsonl").write_text('{"text": "Too short."}\n', encoding="utf-8")
     called = call("run", "--shard", "one", "--asset", "web_text")
     assert called.code == 0
-    assert "Warning: web_text, not_empty: the table is empty: too_short 1" in called.out
+    assert "Warning: web_text, accounting: the table is empty: too_short 1" in called.out
 
 
 def test_wrong_setting_is_one_paragraph(project: SmallProject, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ def test_one_reply_makes_several_rows_and_what_is_not_expanded_is_counted(finish
 
 
 def test_every_check_says_how_many_rows_it_looked_at(finished: Chain) -> None:
-    others = {"accounting", "balanced", "not_empty", "quality", "structured_output", "violations_rare"}
+    others = {"accounting", "balanced", "quality", "structured_output", "violations_rare"}
     lake = open_lake(finished)
     for check in finished.shard.get_asset_check_evaluations():
         facts = {name: value.value for name, value in check.metadata.items()}

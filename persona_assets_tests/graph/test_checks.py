@@ -68,15 +68,15 @@ CASES = [
         None,
     ),
     Case("schema", Spoiler("character_profiles", set_first("age", 200)), "rows break age|max in 1 rows", "dialogues_g"),
-    Case("unique_ids", Spoiler("math_problems", repeat_first), "1 ids occur more than once: ", "math_solutions", 2),
+    Case("schema", Spoiler("math_problems", repeat_first), "1 ids occur more than once: ", "math_solutions", 2),
     Case(
-        "documents_exist",
+        "origins",
         Spoiler("seed_personas", set_first("doc_id", "doc_x")),
         "in no row of web_text: doc_x",
         "expanded_personas",
     ),
     Case(
-        "parents_exist",
+        "origins",
         Spoiler("expanded_personas", set_first("parent_id", NOWHERE)),
         f"1 values of parent_id are in no row of seed_personas or expanded_personas: {NOWHERE}",
         "persona_hub",
@@ -85,19 +85,19 @@ CASES = [
         "no_near_duplicates", Spoiler("persona_hub", repeat_a_persona), "1 pairs are at or above", "character_profiles"
     ),
     Case(
-        "personas_exist",
+        "origins",
         Spoiler("character_profiles", set_first("persona_id", NOWHERE)),
         "in no row of persona_hub",
         "dialogues_r",
     ),
     Case(
-        "characters_exist",
+        "origins",
         Spoiler("dialogues_g", set_first("character_id", "chr_x")),
         "character_profiles: chr_x",
         "sft_mix",
     ),
     Case(
-        "instructions_exist",
+        "origins",
         Spoiler("dialogues_g", set_first("instruction_id", "ins_x")),
         "source_instructions or instructions: ins_x",
         "sft_mix",
@@ -109,7 +109,7 @@ CASES = [
         "sft_mix",
     ),
     Case(
-        "source_exists",
+        "origins",
         Spoiler("math_solutions", set_first("source_item_id", "itm_x")),
         "math_problems: itm_x",
         "sft_mix",
@@ -141,9 +141,9 @@ def test_an_empty_table_is_reported_with_its_reasons_and_stops_nothing(empty: Se
     strict = make_settings(tmp_path, corpus={"min_chars": 5_000, "max_chars": 9_000})
     result = materialise_shard(strict, SHARD, "web_text", "seed_personas")
     failed = list_failed_checks(result)
-    assert failed["web_text", "not_empty"] == "the table is empty: too_short 6"
-    assert failed["seed_personas", "not_empty"] == "the table is empty: nothing was planned"
-    assert set(failed) == {("web_text", "not_empty"), ("seed_personas", "not_empty")}
+    assert failed["web_text", "accounting"] == "the table is empty: too_short 6"
+    assert failed["seed_personas", "accounting"] == "the table is empty: nothing was planned"
+    assert set(failed) == {("web_text", "accounting"), ("seed_personas", "accounting")}
     assert list_materialised(result) == {"web_text", "seed_personas"}
     assert result.success
     assert empty.data.is_dir()
@@ -155,7 +155,6 @@ def test_no_kind_of_check_is_left_out(empty: Settings) -> None:
     }
     assert names == {case.check for case in CASES} | {
         "balanced",
-        "not_empty",
         "quality",
         "structured_output",
         "violations_rare",

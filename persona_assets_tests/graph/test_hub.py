@@ -62,7 +62,7 @@ def test_a_persona_is_dropped_for_one_of_another_shard_by_its_meaning_alone(tmp_
     settings = make_project(tmp_path)
     results = decide_both(settings)
     assert list_failures(*results) == {}
-    assert set(list_failed_checks(*results)) == {("expanded_personas", "not_empty")}
+    assert set(list_failed_checks(*results)) == {("expanded_personas", "accounting")}
     assert read_personas(settings, "first") == [NURSE, BEEKEEPER]
     # Nearer in words than the nurse, and farther in meaning: 0.86 is not 0.9.
     assert read_personas(settings, "second") == [GARDENER]
