@@ -49,6 +49,7 @@ class Budget:
         self._ledger = ledger
         self._spent = 0.0
         self._unpriced = 0
+        self._guessed = 0.0
         self._held: list[float] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._stop: str | None = None
@@ -81,7 +82,10 @@ class Budget:
             if held.expected:
                 self._release(held.expected)
             self._spent += held.cost or 0.0
-        self._unpriced += held.cost is None
+        if held.cost is None:
+            # Not known is not free: of what it cost there is the expectation.
+            self._unpriced += 1
+            self._guessed += held.expected or 0.0
 
     async def _reserve(self, request: ChatRequest, in_batch: bool) -> float | None:
         # Foretold anew after each wait: what has come meanwhile says more.
@@ -112,8 +116,8 @@ class Budget:
         """Name, limit, spend and calls of unknown price, for each limit that is set."""
         everywhere, settings = self._ledger.spend, self._settings
         limits = [
-            ("per_run", settings.per_run, self._spent, self._unpriced),
-            ("total", settings.total, everywhere.cost, everywhere.unpriced),
+            ("per_run", settings.per_run, self._spent + self._guessed, self._unpriced),
+            ("total", settings.total, everywhere.cost + self._guessed, everywhere.unpriced),
         ]
         return [(name, limit, spent, unpriced) for name, limit, spent, unpriced in limits if limit is not None]
 
@@ -126,7 +130,7 @@ class Budget:
 
 def _describe_stop(name: str, limit: float, spent: float, unpriced: int, expected: float) -> str:
     where = "in this run" if name == "per_run" else "in all runs on this ledger"
-    unknown = f" Not counted: {unpriced:,} calls {where} whose price is unknown." if unpriced else ""
+    unknown = f" Of {unpriced:,} calls {where} the cost is unknown." if unpriced else ""
     again = " or just give it again, for each run has this budget anew" if name == "per_run" else ""
     return (
         f"budget.{name}: ${spent:,.4f} of ${limit:,.4f} are spent {where}, and the next request is expected to cost"

@@ -62,6 +62,11 @@ def count_tokens(body: Mapping[str, Any]) -> tuple[int, int]:
     return _read_count(fields.get("prompt_tokens")), _read_count(fields.get("completion_tokens"))
 
 
+def has_usage(body: Mapping[str, Any]) -> bool:
+    """Whether the server says how many tokens it read and wrote; an answer of no tokens was not counted."""
+    return all(count_tokens(body))
+
+
 def _read_content(content: Any) -> tuple[str, str]:
     """The text and the thinking of a message's content, which may come in parts."""
     if isinstance(content, str):

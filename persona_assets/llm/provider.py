@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from persona_assets.llm import chat_server, price_table
-from persona_assets.llm.completion import count_tokens
+from persona_assets.llm.completion import count_tokens, has_usage
 from persona_assets.llm.dialect import Call
 from persona_assets.llm.provider_errors import NotTakenError, OverloadedError, TransientError, read_error
 from persona_assets.llm.request import ChatRequest, RefusedError
@@ -34,7 +34,7 @@ class RawReply:
         body: the whole response.
         prompt_tokens: tokens read.
         completion_tokens: tokens written.
-        cost: in US dollars; None where the model's price is unknown.
+        cost: in US dollars; None where the model's price or the number of tokens is unknown.
     """
 
     body: dict[str, Any]
@@ -217,7 +217,7 @@ def _to_raw_reply(body: dict[str, Any], cost: float | None) -> RawReply:
 
 def _compute_cost(model: str, body: dict[str, Any]) -> float | None:
     prices = price_table.find_prices(model)
-    if prices is None:
+    if prices is None or not has_usage(body):
         return None
     if price_table.is_plain(prices):
         return price_table.compute_cost(prices, body)

@@ -43,8 +43,9 @@ def expect_tokens(request: ChatRequest) -> int:
 
 
 def note_tokens(request: ChatRequest, tokens: int) -> None:
-    """Note how many tokens the reply to a request had, in this run or when it was sent."""
-    _find(request.model, request.task).note(tokens)
+    """Note how many tokens the reply to a request had, in this run or when it was sent; 0 says nothing."""
+    if tokens:
+        _find(request.model, request.task).note(tokens)
 
 
 def forget_lengths() -> None:

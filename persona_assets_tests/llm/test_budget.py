@@ -1,11 +1,13 @@
 """The budget: a hard stop that sends nothing more, stores what was in flight, and can be resumed."""
 
 import asyncio
+import json
 import math
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +129,20 @@ def test_unknown_prices_do_not_count_and_are_named(tmp_path: Path, server: Model
     assert count(results) == (40, 0)
     assert usage.unpriced == 40
     (stopped,), _ = ask(tmp_path, server.url, ask_all("hi"), budget=nothing)
-    assert "Not counted: 40 calls in all runs on this ledger whose price is unknown" in str(stopped)
+    assert "Of 40 calls in all runs on this ledger the cost is unknown" in str(stopped)
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None}, {"input_tokens": 9, "output_tokens": 5}])
+@pytest.mark.parametrize("limit", ["per_run", "total"])
+def test_a_server_that_counts_no_tokens_is_not_free(
+    limit: str, usage: dict[str, int] | None, tmp_path: Path, server: ModelServer
+) -> None:
+    uncounted = replace(say("fine"), body=json.dumps({**json.loads(say("fine").body), "usage": usage}))
+    server.answer = lambda _: uncounted
+    results, used = ask(tmp_path, server.url, ask_all(*TEXTS), budget=BudgetSettings(**{limit: 2.0}))
+    # Each is taken to have cost its whole limit.
+    assert count(results) == (3, 37)
+    assert (used.cost, used.unpriced) == (0.0, 3)
 
 
 def test_what_the_ledger_holds_costs_nothing(tmp_path: Path, server: ModelServer) -> None:
