@@ -201,7 +201,7 @@ class ModelClient:
                 return result
             except NotTakenError as error:
                 # No count of attempts: the next one leaves it out.
-                find_dialect(request.model, self.settings.api_base).learn(error.feature, str(error))
+                find_dialect(request.model, self.settings.api_base).learn(error.call, error.feature, str(error))
                 continue
             except RefusedError as error:
                 self._note_bad_request(error)

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 import logging
 import re
 import zlib
@@ -52,7 +53,12 @@ _REFUSAL = re.compile(
     r"|unknown|unrecogni[sz]ed|unexpected|deprecated|must alternate|extra (?:field|input)",
     re.IGNORECASE,
 )  # fmt: skip
-"""Told from a value that is out of range, which is for the user to correct."""
+"""Words of a refusal, told from those of `_RANGE`."""
+
+_RANGE = re.compile(
+    r"between|(?:less|greater|more|higher|lower) than|at (?:most|least)|range|too \w+|m(?:ax|in)imum", re.I
+)
+"""A value that is out of range is for the user to correct."""
 
 _SEEDED = frozenset({"embedded", "hosted_vllm", "ollama", "ollama_chat", "recorded", "scripted"})
 """Providers that take a seed; elsewhere an unknown parameter can be an error."""
@@ -72,16 +78,18 @@ class Call:
         parameters: those that are set, by OpenAI's names.
         features: what of it a server may refuse.
         asked_by: how JSON is asked for, if it is.
+        schema: what tells its JSON schema from others.
     """
 
     messages: list[Message]
     parameters: dict[str, Any]
     features: frozenset[Feature]
     asked_by: JsonFormat | None = None
+    schema: str = ""
 
     def find_refused(self, problem: str) -> Feature | None:
         """Find the feature of this call that a server's error says it does not take."""
-        is_refusal = _REFUSAL.search(problem) is not None
+        is_refusal = _REFUSAL.search(problem) is not None and not _RANGE.search(problem)
         for feature, sign in _SIGNS.items():
             if feature in self.features and sign.search(problem) and (is_refusal or feature == self.asked_by):
                 return feature
@@ -96,11 +104,13 @@ class Dialect:
         model: name of the model.
         refused: features that it does not take.
         taken: features that stood in a request that it answered.
+        refused_schemas: JSON schemas that it does not take, while it takes others.
     """
 
     model: str
     refused: set[Feature] = field(default_factory=set)
     taken: set[Feature] = field(default_factory=set)
+    refused_schemas: set[str] = field(default_factory=set)
 
     def write(self, request: ChatRequest, key: str, structured_output: Literal["auto"] | JsonFormat = "auto") -> Call:
         """Write a request as the server takes it.
@@ -110,7 +120,8 @@ class Dialect:
             key: its key, from which the seed is derived.
             structured_output: the strongest way of asking for JSON.
         """
-        asked_by = self._choose_format(structured_output) if request.schema is not None else None
+        schema = "" if request.schema is None else json.dumps(request.schema, sort_keys=True)
+        asked_by = self._choose_format(structured_output, schema) if schema else None
         parameters: dict[str, Any] = {
             "temperature": request.temperature,
             "top_p": request.top_p,
@@ -129,11 +140,15 @@ class Dialect:
                 messages = _merge_system(messages)
             else:
                 features.add("system")
-        return Call(messages, sent, frozenset(features), asked_by)
+        return Call(messages, sent, frozenset(features), asked_by, schema)
 
-    def learn(self, feature: Feature, detail: str) -> None:
-        """Note, and log, what the server does not take."""
-        if feature not in self.refused:
+    def learn(self, call: Call, feature: Feature, detail: str) -> None:
+        """Note, and log, what of a call the server does not take: of JSON schemas this one alone, if it took others."""
+        if feature == "schema" and feature in self.taken:
+            if call.schema not in self.refused_schemas:
+                self.refused_schemas.add(call.schema)
+                _log.warning("%s does not take one of the JSON schemas. It said: %s", self.model, detail)
+        elif feature not in self.refused:
             self.refused.add(feature)
             _log.warning("%s takes %s. It said: %s", self.model, _SAID[feature], detail)
 
@@ -169,9 +184,10 @@ class Dialect:
             if goes_ahead:
                 alone.release()
 
-    def _choose_format(self, strongest: Literal["auto"] | JsonFormat) -> JsonFormat:
+    def _choose_format(self, strongest: Literal["auto"] | JsonFormat, schema: str) -> JsonFormat:
         ways = _FORMATS if strongest == "auto" else _FORMATS[_FORMATS.index(strongest) :]
-        return next(way for way in ways if way == "none" or way not in self.refused)
+        refused = {*self.refused, *(["schema"] if schema in self.refused_schemas else [])}
+        return next(way for way in ways if way == "none" or way not in refused)
 
 
 @functools.cache

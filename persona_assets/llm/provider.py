@@ -126,7 +126,7 @@ async def _complete_by_litellm(request: ChatRequest, call: Call, settings: Model
 
     if call.asked_by in {"schema", "json"} and not _takes_format(litellm, request.model):
         raise NotTakenError(
-            call.asked_by, "litellm knows of no response_format for this provider, and would leave it out"
+            call.asked_by, call, "litellm knows of no response_format for this provider, and would leave it out"
         )
     # An HTTP client may count the time between two bytes only: a server that sends one now and then would hold a
     # slot for ever.

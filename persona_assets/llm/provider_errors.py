@@ -61,11 +61,13 @@ class NotTakenError(Exception):
 
     Attributes:
         feature: what it does not take.
+        call: what was sent.
     """
 
-    def __init__(self, feature: Feature, detail: str) -> None:
+    def __init__(self, feature: Feature, call: Call, detail: str) -> None:
         super().__init__(detail)
         self.feature = feature
+        self.call = call
 
 
 def read_error(error: Exception, model: str, settings: ModelSettings, call: Call | None = None) -> Exception:
@@ -136,8 +138,8 @@ def _read_bad_request(text: str, model: str, call: Call | None) -> Exception:
     if _mentions(text, _TOO_LONG_WORDS):
         return RefusedError("prompt_too_long", text)
     feature = call.find_refused(text) if call else None
-    if feature:
-        return NotTakenError(feature, text)
+    if call and feature:
+        return NotTakenError(feature, call, text)
     return RefusedError("content_filter" if _mentions(text, _FILTER_WORDS) else "bad_request", text)
 
 

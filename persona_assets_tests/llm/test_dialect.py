@@ -101,6 +101,28 @@ def test_several_refusals_are_learned_one_after_the_other(tmp_path: Path, monkey
     assert not {"temperature", "top_p", "max_tokens", "seed", "response_format"} & set(sent)
 
 
+@pytest.mark.usefixtures("transport")
+def test_a_schema_that_is_refused_leaves_the_others_theirs(tmp_path: Path) -> None:
+    odd = {**SCHEMA, "properties": {"persona": {"type": "string", "pattern": "^a"}}}
+
+    def answer(body: dict[str, Any]) -> Response:
+        if has_format("json_schema")(body) and "pattern" in str(body["response_format"]):
+            return fail(400, "Invalid schema for response_format: 'pattern' is not permitted")
+        return say("{}")
+
+    async def work(client: Any) -> Any:
+        for schema in (SCHEMA, odd, SCHEMA, odd):
+            asked = (make_request(f"{text} {len(server.requests)}", schema=schema) for text in ROWS[:3])
+            assert all(isinstance(reply, Reply) for reply in await asyncio.gather(*map(client.ask, asked)))
+
+    with ModelServer() as server:
+        server.answer = answer
+        ask(tmp_path, server.url, work)
+    # Refused are at most those that were sent at once, and odd alone is asked for in another way.
+    assert 12 < len(server.requests) <= 12 + 3
+    assert [body["response_format"]["type"] for body in server.bill] == (["json_schema"] * 3 + ["json_object"] * 3) * 2
+
+
 def test_what_was_learned_changes_no_key_and_is_noted(tmp_path: Path) -> None:
     refusal = fail(400, REFUSALS["temperature"][2])
     with ModelServer(refusal) as server:
@@ -133,6 +155,8 @@ def test_a_slow_first_answer_does_not_hold_the_others_for_long(tmp_path: Path, m
     "problem",
     [
         "temperature: Input should be less than or equal to 1",
+        "temperature must be between 0 and 1; 1.5 is not supported",
+        "'top_p' of 2 is not allowed: at most 1",
         "max_tokens is too large: 99999. This model supports at most 16384 completion tokens",
         "the seed of the data set was not found",
         "this is a bad request",
