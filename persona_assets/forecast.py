@@ -154,14 +154,15 @@ def forecast_shard(
     expanded = add("expanded_personas", _count_expansions(seeds, rates["expanded_personas"].rows, flow.new, settings))
     hub = (seeds + expanded) * flow.kept
     characters = add("character_profiles", _cut(hub, settings.characters.limit, settings, "character_profiles"))
-    everything, answered = size.instructions
-    for asset, usable in (("dialogues_r", answered), ("dialogues_g", everything)):
-        dialogues = count_dialogues(round(characters), usable, settings.dialogues)
-        add(asset, _cut(dialogues, None, settings, asset))
     made = {"persona_hub": hub}
     for recipe in recipes:
         asset, source = recipe.content.asset, made[recipe.content.reads]
         made[asset] = add(asset, _cut(source, None, settings, asset) * recipe.content.per_row)
+    everything, answered = size.instructions
+    own = round(made.get("instructions", 0.0))
+    for asset, usable, asked in (("dialogues_r", answered, 0), ("dialogues_g", everything, own)):
+        dialogues = count_dialogues(round(characters), usable, settings.dialogues, asked)
+        add(asset, _cut(dialogues, None, settings, asset))
     return forecasts
 
 
@@ -186,7 +187,7 @@ def _forecast(asset: str, tasks: float, rates: Rates, size: ShardSize, settings:
 def _count_expansions(seeds: float, rows: float, new: float, settings: Settings) -> float:
     expansion = settings.expansion
     frontier, tasks = _cut(seeds, None, settings, "expanded_personas"), 0.0
-    most = expansion.max_frontier or seeds
+    most = expansion.max_frontier or frontier
     for _ in range(expansion.rounds):
         asked = min(frontier, most)
         tasks += asked

@@ -34,8 +34,8 @@ def test_rows_go_from_asset_to_asset() -> None:
     # 50 + 37.5 in the hub, half of them characters.
     assert found["character_profiles"].tasks == found["math_problems"].tasks == 88
     assert found["math_solutions"].tasks == 44
-    # No more sessions than there are, three characters each.
-    assert (found["dialogues_r"].tasks, found["dialogues_g"].tasks) == (30, 120)
+    # No more sessions than there are, three characters each; G answers what 44 personas ask, too.
+    assert (found["dialogues_r"].tasks, found["dialogues_g"].tasks) == (30, 3 * (40 + 44))
     assert all(one.calls == pytest.approx(2 * one.tasks, abs=1) for one in found.values())
 
 
@@ -53,6 +53,27 @@ def test_limits_and_shares_hold() -> None:
     assert found["character_profiles"].tasks == 10
     assert (found["dialogues_r"].tasks, found["dialogues_g"].tasks) == (10, 4)
     assert found["math_problems"].tasks == 7
+
+
+def test_what_the_shard_s_own_personas_ask_is_asked_where_there_are_too_few_sessions() -> None:
+    found = forecast(
+        ShardSize(100, 0, (10, 10)),
+        expansion={"rounds": 0},
+        dialogues={"per_character": 1, "characters_per_session": 1, "own_instructions": 0.5},
+    )
+    # 50 in the hub, 25 characters, 25 instructions: half of 25 dialogues are about those, and of the rest 10 are there.
+    assert found["dialogues_g"].tasks == 12 + 10
+    assert found["dialogues_r"].tasks == 10
+
+
+def test_no_more_are_expanded_in_a_round_than_seeds_are_taken() -> None:
+    found = forecast(
+        ShardSize(0, 100, (4, 4)),
+        rates={**RATES, "expanded_personas": Rates(3.0, 1.0, 1.0, 1.0, 0.0, "sample")},
+        expansion={"rounds": 3},
+        tasks={"expanded_personas": {"limit": 10}},
+    )
+    assert found["expanded_personas"].tasks == 30
 
 
 def test_a_call_for_several_rows_is_one_call() -> None:

@@ -161,18 +161,20 @@ def make_own_sessions(instructions: pl.LazyFrame, personas: pl.LazyFrame) -> pl.
     )
 
 
-def count_dialogues(characters: int, instructions: int, settings: DialogueSettings) -> int:
-    """Count the dialogues that `draw_sessions` gives.
+def count_dialogues(characters: int, instructions: int, settings: DialogueSettings, own: int = 0) -> int:
+    """Count the dialogues that `draw_sessions` gives, or `draw_with_own`.
 
     Args:
         characters: of the shard.
         instructions: sessions of use.
-        settings: characters a session, dialogues a character.
+        settings: characters a session, dialogues a character, and the share that is to be the shard's own.
+        own: sessions that the shard's own personas ask for.
     """
     if not characters:
         return 0
     per_session, wanted = _count_wanted(characters, settings)
-    return min(wanted, instructions) * per_session
+    mine = min(own, round(wanted * settings.own_instructions))
+    return (min(wanted - mine, instructions) + mine) * per_session
 
 
 def _count_wanted(characters: int, settings: DialogueSettings) -> tuple[int, int]:

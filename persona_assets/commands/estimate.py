@@ -17,10 +17,11 @@ from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
 from persona_assets.errors import PersonaAssetsError, SettingsError
 from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, assume_rates, forecast_shard
 from persona_assets.lake import Lake
-from persona_assets.llm.client import name_models, resolve_task
+from persona_assets.llm.client import asks_in_batches, name_models, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
 from persona_assets.llm.ledger import LEDGER_FILE
 from persona_assets.llm.ledger_upkeep import Spending, open_upkeep
+from persona_assets.llm.price_table import BATCH_SHARE
 from persona_assets.personas.persona_prompts import load_expansion_prompt, load_seed_prompt
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
 from persona_assets.recipes.load import load_recipes
@@ -202,9 +203,8 @@ def _count_stored(
 
 def _is_drawn(asset: str, settings: Settings) -> bool:
     is_cut = settings.task(asset).limit is not None
-    return (
-        is_cut or asset.startswith("dialogues") or (asset == "character_profiles" and bool(settings.characters.limit))
-    )
+    is_cut |= asset == "character_profiles" and settings.characters.limit is not None
+    return is_cut or asset.startswith(("dialogues", "expanded_personas"))
 
 
 def _measure_history(
@@ -234,7 +234,7 @@ def _agree(console: Console, project: _Project, sample: int, agreed: bool) -> No
         shard: replace(size, documents=min(size.documents, sample), personas=min(size.personas, sample), stored={})
         for shard, size in project.sizes.items()
     }
-    forecasts = project.forecast(sizes)
+    forecasts = [_price_at_once(one, project.settings) for one in project.forecast(sizes)]
     cost = _write_cost(_sum_cost(forecasts))
     console.print(
         f"A sample of {sample} rows of each of {len(sizes)} shards asks about {sum(f.calls for f in forecasts):,} times"
@@ -246,6 +246,12 @@ def _agree(console: Console, project: _Project, sample: int, agreed: bool) -> No
     if not sys.stdin.isatty():
         raise SettingsError("--sample: nobody is there to agree to this. Give --yes to buy it.")
     typer.confirm("Buy it?", abort=True)
+
+
+def _price_at_once(one: AssetForecast, settings: Settings) -> AssetForecast:
+    # A sample is asked at once, at list price, also where the whole shard will be asked in batches.
+    in_batch = asks_in_batches(settings.batch, settings.task(one.asset))
+    return replace(one, cost=one.cost / BATCH_SHARE) if in_batch and one.cost is not None else one
 
 
 def _add(forecasts: Sequence[AssetForecast]) -> AssetForecast:

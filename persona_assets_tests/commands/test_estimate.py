@@ -131,6 +131,10 @@ def test_a_sample_of_batches_is_asked_at_once_and_forecast_at_half(
     called = call(*SAMPLE)
     assert called.code == 0, called.err
     assert read_cost(called.out) == pytest.approx(read_cost(sampled.out) / 2, rel=0.02, abs=0.0002)
+    # What is agreed to is the price of asking at once.
+    agreed = [re.search(r"costs about \$([\d.]+)", text) for text in (called.out, sampled.out)]
+    assert all(agreed)
+    assert len({found[1] for found in agreed if found}) == 1
 
 
 def test_an_unknown_price_is_unknown(project: SmallProject, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ _ASKED = ("seed_personas", "expanded_personas", *_MODEL_BACKED)
         ("EXPANSION__RELATIVES", "5", {"expanded_personas": "expansion.relatives was 2, now 5"}),
         ("HUB__EXCLUDE_FLAGS", "[]", dict.fromkeys(_HUB, "hub.exclude_flags was *, now none")),
         ("DEFAULTS__EXCLUDE_FLAGS", "[]", dict.fromkeys(_ASKED, "defaults.exclude_flags was *, now none")),
-        ("CHECKS__REFUSAL", "flag", dict.fromkeys(_ASKED, "checks.refusal was not set, now level flag")),
+        ("CHECKS__CONTACT_DATA", "flag", dict.fromkeys(_ASKED, "checks.contact_data was not set, now level flag")),
         ("HUB__COSINE", "0.8", dict.fromkeys(_HUB, _COSINE)),
         ("EMBEDDING__MODEL", "other", dict.fromkeys(_HUB, _EMBEDDING)),
         ("CHARACTERS__LIMIT", "9", {"character_profiles": "characters.limit was 2, now 9"}),
