@@ -173,11 +173,15 @@ class Lake:
         reasons = (
             Counter(quarantine.filter(refused).select("reason").collect().to_series()) & old.accounting.quarantined
         )
-        gone = int(table.filter(rows).select(pl.len()).collect().item())
+        leaving = table.filter(rows).select(pl.col("^flags$"), gone=True).collect()
+        gone, doubted = leaving.height, Accounting()
+        doubted.count_flags(leaving["flags"].to_list() if "flags" in leaving.columns else ())
         # The rows themselves are counted below, from what stood there.
         account = Accounting.from_dict(old.accounting.to_dict())
         account.rows -= gone
         account.quarantined -= reasons
+        account.flagged -= doubted.flagged
+        account.flags -= doubted.flags
         account.dropped.update({reason: gone + reasons.total()} if gone + reasons.total() else {})
         attributes = dict(old.attributes)
         inputs = attributes.get("inputs", {})

@@ -237,3 +237,16 @@ def test_frames_are_read_in_one_pass_in_order(lake: Lake) -> None:
     first = next(iter_frames(lake.scan("a", "s"), 512))
     assert first["n"].to_list()[:3] == [0, 1, 2]
     assert list(iter_frames(pl.LazyFrame(schema=SCHEMA))) == []
+
+
+def test_rows_that_go_take_their_flags_out_of_the_account(lake: Lake) -> None:
+    flags = [["breaks_off"], [], ["breaks_off", "too_long"]]
+    rows = make_rows(3).with_columns(flags=pl.Series(flags, dtype=pl.List(pl.String)))
+    account = Accounting.of_rows(3, 3, {}, {})
+    account.count_flags(flags)
+    nothing = pl.DataFrame(schema=QUARANTINE_COLUMNS)
+    lake.write("personas", "a", rows.schema, [Batch(rows, nothing, account)])
+    left = lake.drop_rows("personas", "a", pl.col("n") == 2, pl.lit(value=False), "forgotten", {}).accounting
+    assert (left.flagged, left.flags, left.dropped) == (1, Counter(breaks_off=1), Counter(forgotten=1))
+    left = lake.drop_rows("personas", "a", pl.col("n") == 0, pl.lit(value=False), "forgotten", {}).accounting
+    assert (left.flagged, left.flags, left.rows) == (0, Counter(), 1)
