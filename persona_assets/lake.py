@@ -173,7 +173,7 @@ class Lake:
         reasons = (
             Counter(quarantine.filter(refused).select("reason").collect().to_series()) & old.accounting.quarantined
         )
-        leaving = table.filter(rows).select(pl.col("^flags$"), gone=True).collect()
+        leaving = table.filter(rows).select(pl.first(), pl.col("^flags$")).collect()
         gone, doubted = leaving.height, Accounting()
         doubted.count_flags(leaving["flags"].to_list() if "flags" in leaving.columns else ())
         # The rows themselves are counted below, from what stood there.
