@@ -52,10 +52,17 @@ class Accepted:
     Attributes:
         values: of the row; `flags` are the names of the checks that doubt it.
         refused: items of the reply that are no rows, where it holds several.
+        unflagged: rows of it that no check doubts, where it holds several.
     """
 
     values: Values
     refused: Sequence[Rejected] = ()
+    unflagged: int | None = None
+
+    @property
+    def worth(self) -> int:
+        """The rows of it that no check doubts, by which the best of several candidates is chosen."""
+        return int(not self.values.get("flags")) if self.unflagged is None else self.unflagged
 
 
 Verdict = Accepted | Rejected

@@ -102,7 +102,8 @@ async def _keep_one(outcome: Outcome[C], accepted: Sequence[_Candidate], voter: 
     task, values = outcome.task, [_values(candidate) for candidate in accepted]
     votes = await voter(task.context, values) if voter else [1] * len(accepted)
     # max keeps the first of equals, so the choice does not depend on which reply came first in time.
-    best = max(range(len(accepted)), key=lambda place: (votes[place], not values[place].get("flags")))
+    worth = [one.verdict.worth for one in accepted if isinstance(one.verdict, Accepted)]
+    best = max(range(len(accepted)), key=lambda place: (votes[place], worth[place]))
     outcome.votes, outcome.accepted = votes[best], len(accepted)
     if task.least_votes is not None and outcome.votes < task.least_votes:
         detail = f"{outcome.votes} of {len(accepted)} answers agree, {task.least_votes} are wanted"

@@ -66,8 +66,7 @@ def judge_items(
     if not people and len(refused) == 1:
         # Nothing else is in the reply, so that another candidate may take its place.
         return refused[0]
-    flags = sorted({flag for person in people for flag in person["flags"]} | {one.reason for one in refused})
-    return Accepted({PEOPLE: people, "flags": flags}, refused)
+    return Accepted({PEOPLE: people}, refused, sum(not person["flags"] for person in people))
 
 
 def identify_persona(persona: str, origin_id: str | None, relation: str | None, sample: int) -> str:

@@ -167,11 +167,22 @@ def test_items_of_a_reply_are_judged_one_by_one(tmp_path: Path) -> None:
     assert made.accounting.parsed == 4
 
 
-def test_a_reply_without_a_flag_is_preferred(tmp_path: Path) -> None:
-    said = iter(["A company that rents boats.", "A sailor with one rope."])
-    model = teach("seed-candidates", lambda _: say(next(said)))
+@pytest.mark.parametrize(
+    ("worse", "better"),
+    [
+        (["A company that rents boats."], ["A sailor with one rope."]),
+        (["A diver, at dive@sea.org.", "A diver, at +44 20 7946 0991."], ["A sailor.", "A company that rents boats."]),
+        (["A company that rents boats.", "A shop for ropes."], ["A sailor.", "A company that rents boats."]),
+    ],
+    ids=["flagged", "refused", "fewer"],
+)
+def test_the_reply_with_most_unflagged_people_is_preferred(
+    worse: list[str], better: list[str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    said = iter([worse, better])
+    model = teach(f"seed-{request.node.name}", lambda _: say(*next(said)))
     made = make(tmp_path, model, task=TaskSettings(candidates=2))
-    assert made.rows["persona"].to_list() == ["A sailor with one rope."]
+    assert made.rows["persona"].to_list() == better
     assert made.accounting.dropped == {"not_chosen": 1}
 
 
