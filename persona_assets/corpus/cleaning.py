@@ -58,16 +58,10 @@ def is_prose(text: str) -> bool:
 
 
 def measure_sentences(text: str) -> float:
-    """Tell how much of a text is written in sentences, and how much is menus, lists, tables and captions.
+    """Return the share of a cleaned text written in sentences, not menus, lists, tables and captions: 0 to 1.
 
     A sentence ends with a full stop within its paragraph, has 25 characters (10 in a script without spaces), and
     if it is wrapped, a line of 40 characters and others half as long.
-
-    Args:
-        text: a cleaned text.
-
-    Returns:
-        The share of its characters, from 0 to 1.
     """
     paragraphs = _PARAGRAPH_BREAK.split(text)
     sentences = [match.group().strip() for paragraph in paragraphs for match in _SENTENCE.finditer(paragraph)]

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from persona_assets.corpus.cleaning import clean_text, hash_words, is_prose, measure_sentences
-from persona_assets.corpus.entries import BadRecord, Dropped, Record, build_dropped_frame, cut_head
+from persona_assets.corpus.entries import BadRecord, Dropped, Record, build_dropped_frame, cut_head, iterate_texts
 from persona_assets.corpus.language import detect_language
 from persona_assets.corpus.licenses import find_license
 from persona_assets.corpus.passages import cut_passages
@@ -20,7 +20,6 @@ from persona_assets.settings import CorpusSettings
 TEXT_COLUMNS = ("text",)
 ID_FIELDS = ("id", "doc_id")
 URL_FIELDS = ("url", "warc_url", "source_url")
-
 
 DOCUMENT_SCHEMA = pl.Schema(
     {
@@ -45,7 +44,7 @@ class DocumentBatch:
 
     Args:
         rows: the passages, of `DOCUMENT_SCHEMA`; `passage` counts from 0 within a document.
-        dropped: source, reason, detail, text_head, n (how many documents or passages a row stands for).
+        dropped: of `DROPPED_SCHEMA`; a row stands for `n` documents or passages.
         n_records: documents read, good or bad.
         n_items: documents dropped whole, and passages of all others.
     """
@@ -61,14 +60,7 @@ def read_shard(
 ) -> Iterator[DocumentBatch]:
     """Read the documents of a shard as rows of `web_text`, a batch in memory at a time.
 
-    Args:
-        shard: a shard of kind `text`.
-        settings: the limits, and the licence of documents that name none.
-        batch_rows: rows (or dropped rows) of a batch, about.
-        forgotten: what must not be taken in again.
-
-    Yields:
-        The batches; at least one, which may be empty.
+    At least one batch is yielded, which may be empty; each has about `batch_rows` rows, or dropped rows.
 
     Raises:
         CorpusError: if a file has no column `text`, or nothing of the shard could be read.
@@ -77,7 +69,7 @@ def read_shard(
     yielded = False
     for source, entry in iterate_shard(shard, TEXT_COLUMNS, settings.max_line_bytes):
         collector.add(source, entry)
-        if collector.size >= batch_rows:
+        if max(len(collector.rows), len(collector.dropped)) >= batch_rows:
             yield collector.take_batch()
             yielded = True
     if collector.n_records or not yielded:
@@ -94,10 +86,6 @@ class _Collector:
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     n_records: int = 0
-
-    @property
-    def size(self) -> int:
-        return max(len(self.rows), len(self.dropped))
 
     def add(self, source: str, entry: Record | BadRecord) -> None:
         self.n_records += 1
@@ -123,7 +111,7 @@ class _Collector:
             self.add_passages(source, text, fields)
 
     def add_passages(self, source: str, text: str, fields: Mapping[str, Any]) -> None:
-        limit = self.settings.max_passages
+        limit, languages = self.settings.max_passages, self.settings.languages
         passages = list(cut_passages(text, self.settings.max_chars))
         license_name = find_license(fields) or self.settings.license
         origin = (find_url(fields), source, find_source_id(fields))
@@ -136,7 +124,9 @@ class _Collector:
             # A page of thousands of menu entries need not be read for its language.
             fault = self.find_fault(passage, is_part=len(passages) > 1)
             language = detect_language(passage) if fault is None else ""
-            if fault := fault or self.find_language_fault(language):
+            if fault is None and languages and language not in languages:
+                fault = "other_language", f"{language} is not in corpus.languages"
+            if fault:
                 self.drop(source, fault[0], f"passage {number}: {fault[1]}", passage)
                 continue
             doc_id = make_doc_id(passage, number)
@@ -144,27 +134,19 @@ class _Collector:
                 self.drop(source, *FORGOTTEN, "")
                 continue
             kept += 1
-            kind = (language, license_name, len(passage), number)
-            self.rows.append((doc_id, passage, *origin, *kind))
+            self.rows.append((doc_id, passage, *origin, language, license_name, len(passage), number))
 
     def find_fault(self, passage: str, is_part: bool) -> tuple[str, str] | None:
-        if is_part and len(passage) < self.settings.min_chars:
-            return "too_short", f"{len(passage)} of corpus.min_chars = {self.settings.min_chars}"
+        min_chars, min_sentences = self.settings.min_chars, self.settings.min_sentences
+        if is_part and len(passage) < min_chars:
+            return "too_short", f"{len(passage)} of corpus.min_chars = {min_chars}"
         if not is_prose(passage):
             return "not_prose", "less than half of its signs are letters"
-        if (share := measure_sentences(passage)) < self.settings.min_sentences:
-            return (
-                "few_sentences",
-                f"{share:.0%} of it in sentences, corpus.min_sentences = {self.settings.min_sentences}",
-            )
+        if (share := measure_sentences(passage)) < min_sentences:
+            return "few_sentences", f"{share:.0%} of it in sentences, corpus.min_sentences = {min_sentences}"
         # A document that is one passage has been looked up already.
         if is_part and self.is_repeated(passage):
             return "exact_duplicate", "equal to an earlier text of the shard"
-        return None
-
-    def find_language_fault(self, language: str) -> tuple[str, str] | None:
-        if self.settings.languages and language not in self.settings.languages:
-            return "other_language", f"{language} is not in corpus.languages"
         return None
 
     def is_repeated(self, text: str) -> bool:
@@ -194,12 +176,9 @@ def make_doc_id(text: str, passage: int) -> str:
 
 def find_url(fields: Mapping[str, Any]) -> str | None:
     """Return the address of a record: its own, that of its `metadata`, or a `source` that is one."""
-    metadata = fields.get("metadata")
-    for place in (fields, metadata if isinstance(metadata, Mapping) else {}):
-        for name in URL_FIELDS:
-            value = place.get(name)
-            if isinstance(value, str) and value.strip():
-                return clean_text(value)
+    for value in iterate_texts(fields, URL_FIELDS):
+        if value.strip():
+            return clean_text(value)
     source = fields.get("source")
     return clean_text(source) if isinstance(source, str) and source.startswith(("http://", "https://")) else None
 

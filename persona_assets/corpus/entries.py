@@ -1,6 +1,6 @@
 """What a reader yields: a record, or the reason why there is none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,7 @@ DROPPED_SCHEMA = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One raw row of a file, or one page of an archive.
-
-    Args:
-        position: where it is in its file: line, row or record number, counted from 1.
-        fields: the columns as the file names them.
-    """
+    """One raw row of a file, or one page of an archive; `position` is its number in the file, from 1."""
 
     position: int
     fields: Mapping[str, Any]
@@ -34,7 +29,7 @@ class BadRecord:
         position: as in `Record`.
         reason: a short code, for example `invalid_json`.
         detail: the reason in words.
-        head: the first characters of what was read, at most 200.
+        head: the start of what was read.
     """
 
     position: int
@@ -45,14 +40,9 @@ class BadRecord:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One row of the `dropped` frames: what did not go on, and why.
+    """One row of the `dropped` frames: what did not go on, and why; it stands for `n` items.
 
-    Args:
-        source: the file and the position in it, `FILE:N`.
-        reason: a short code.
-        detail: the reason in words.
-        text_head: the first 200 characters of the text.
-        n: how many items the row stands for.
+    The source is `FILE:POSITION`; reason and detail are those of `BadRecord`.
     """
 
     source: str
@@ -68,10 +58,17 @@ def cut_head(text: str) -> str:
 
 
 def build_dropped_frame(dropped: list[Dropped]) -> pl.DataFrame:
-    """Return the `dropped` frame: source, reason, detail, text_head, n."""
+    """Return the `dropped` frame, of `DROPPED_SCHEMA`."""
     # A detail may quote names of columns as the file has them.
     rows = [(row.source, row.reason, _make_storable(row.detail), row.text_head, row.n) for row in dropped]
     return pl.DataFrame(rows, schema=DROPPED_SCHEMA, orient="row")
+
+
+def iterate_texts(fields: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    """Yield the texts that a record, then its `metadata`, has in some fields."""
+    metadata = fields.get("metadata")
+    for place in (fields, metadata if isinstance(metadata, Mapping) else {}):
+        yield from (place[name] for name in names if isinstance(place.get(name), str))
 
 
 def _make_storable(text: str) -> str:

@@ -1,25 +1,20 @@
 """What discovery must know of a file, counted once and remembered while the file does not change."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from persona_assets.corpus.entries import Record
 from persona_assets.corpus.readers import count_records, get_format
+from persona_assets.streamed_file import write_whole
 
 PEEK_RECORDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """A file's size in records, and its columns.
-
-    Args:
-        records: how many records can be read.
-        columns: the columns of its first records.
-    """
+    """How many records of a file can be read, and the columns of the first ones."""
 
     records: int
     columns: tuple[str, ...]
@@ -31,7 +26,7 @@ class FactsCache:
 
     Args:
         path: the JSON file; None: nothing is remembered.
-        max_bytes: the longest line that is held in memory, in bytes.
+        max_bytes: the longest line that is held in memory.
     """
 
     path: Path | None
@@ -61,21 +56,12 @@ class FactsCache:
 
     def save(self) -> None:
         """Write what this discovery used, if anything changed."""
-        if self.path is None or self._used == self._known:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({key: asdict(facts) for key, facts in self._used.items()}, indent=1), "utf-8")
-        temporary.replace(self.path)
+        if self.path is not None and self._used != self._known:
+            write_whole(self.path, json.dumps({key: asdict(facts) for key, facts in self._used.items()}, indent=1))
 
 
 def gather_facts(file: Path, max_bytes: int) -> FileFacts:
-    """Count the records of a file, and read the columns of its first 20.
-
-    Args:
-        file: a file of a known format.
-        max_bytes: the longest line that is held in memory, in bytes.
-    """
+    """Count the records of a file, and read the columns of its first 20."""
     form = get_format(file)
     first = islice(form.read(file, 0, PEEK_RECORDS, max_bytes), 0 if form.columns else PEEK_RECORDS)
     columns = dict.fromkeys(name for entry in first if isinstance(entry, Record) for name in entry.fields)

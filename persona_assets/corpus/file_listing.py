@@ -14,12 +14,7 @@ _README = "a README is about the corpus, not of it"
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file of a folder of input that is not read.
-
-    Args:
-        path: the file.
-        reason: why, in words.
-    """
+    """A file of a folder of input that is not read."""
 
     path: Path
     reason: str
@@ -31,28 +26,22 @@ class SkippedFile:
 
 
 def list_files(root: Path, setting: str) -> tuple[list[Path], list[SkippedFile]]:
-    """Return the files of a folder that can be read, in order, and those passed over.
-
-    Args:
-        root: the folder, or one file.
-        setting: the setting that names it, for messages.
+    """Return the files that can be read of a folder or of one file, in order, and those passed over.
 
     Raises:
-        CorpusError: if there is no such folder or file.
+        CorpusError: if there is no such folder or file; the message begins with the setting that names it.
     """
     if not root.exists():
         raise CorpusError(f"{setting}: {root} does not exist. Set it to the folder or file to read.")
+    root = root.resolve()
+    files: list[Path] = []
     skipped: list[SkippedFile] = []
-    return list(_choose_files(root.resolve(), skipped)), skipped
-
-
-def _choose_files(root: Path, skipped: list[SkippedFile]) -> Iterator[Path]:
     for path in [root] if root.is_file() else _walk(root, skipped):
-        reason = _find_skip_reason(path, root)
-        if reason:
+        if reason := _find_skip_reason(path, root):
             skipped.append(SkippedFile(path, reason))
         else:
-            yield path
+            files.append(path)
+    return files, skipped
 
 
 def _walk(root: Path, skipped: list[SkippedFile]) -> Iterator[Path]:
@@ -72,10 +61,6 @@ def _find_skip_reason(path: Path, root: Path) -> str | None:
         return _README
     if find_format(path) is None:
         return f"unknown format; readable endings are {list_suffixes()}"
-    return _find_read_fault(path)
-
-
-def _find_read_fault(path: Path) -> str | None:
     try:
         with path.open("rb") as stream:
             return None if stream.read(1) else "empty file"

@@ -6,7 +6,7 @@ Known shapes: Alpaca (`instruction`, `input`, `output`, with an optional `histor
 Self-Instruct (`instruction` with `instances`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,24 +26,14 @@ SHAPES = "instruction/output, messages, conversations, prompt/response or questi
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a session.
-
-    Args:
-        role: `user`, `assistant` or `system`.
-        content: its text.
-    """
+    """One message of a session; its role is `user`, `assistant` or `system`."""
 
     role: str
     content: str
 
 
 class ShapeError(ValueError):
-    """A row of instructions has no known shape.
-
-    Args:
-        reason: a short code.
-        detail: the reason in words.
-    """
+    """A row of instructions has no known shape."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -51,7 +41,7 @@ class ShapeError(ValueError):
         self.detail = detail
 
 
-def has_known_shape(columns: Sequence[str]) -> bool:
+def has_known_shape(columns: Collection[str]) -> bool:
     """Tell whether a file of these columns can hold instructions."""
     return any(name in columns for name in (*TALK_FIELDS, *QUESTION_FIELDS))
 
@@ -59,11 +49,7 @@ def has_known_shape(columns: Sequence[str]) -> bool:
 def read_sessions(fields: Fields) -> list[list[Turn]]:
     """Return the sessions of one row: one, or one for each instance of a Self-Instruct task.
 
-    Args:
-        fields: the row.
-
-    Returns:
-        The turns as the row has them; their order is not checked.
+    The order of the turns is the row's, and is not checked.
 
     Raises:
         ShapeError: of reason `unknown_shape`, `not_text` or `unknown_role`.

@@ -20,17 +20,18 @@ from persona_assets.settings import InstructionSettings
 
 MAX_LINE_BYTES = 20_000_000
 
-_COLUMNS: dict[str, pl.DataType] = {
-    "instruction_id": pl.String(),
-    "turns": pl.List(pl.Struct({"role": pl.String(), "content": pl.String()})),
-    "n_user_turns": pl.Int64(),
-    "has_answers": pl.Boolean(),
-    "system": pl.String(),
-    "source": pl.String(),
-    "license": pl.String(),
-    "n_chars": pl.Int64(),
-}
-INSTRUCTION_SCHEMA = pl.Schema(_COLUMNS)
+INSTRUCTION_SCHEMA = pl.Schema(
+    {
+        "instruction_id": pl.String(),
+        "turns": pl.List(pl.Struct({"role": pl.String(), "content": pl.String()})),
+        "n_user_turns": pl.Int64(),
+        "has_answers": pl.Boolean(),
+        "system": pl.String(),
+        "source": pl.String(),
+        "license": pl.String(),
+        "n_chars": pl.Int64(),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,12 @@ class _Session:
 
 
 def read_instructions(settings: InstructionSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Read every instruction set of a folder.
-
-    Args:
-        settings: the folder or file, and the licence of instructions that name none.
+    """Read every instruction set of a folder, or of one file.
 
     Returns:
         The sessions, of `INSTRUCTION_SCHEMA`: `turns` alternate between user and assistant and begin with a
         user; `has_answers` is true when every user turn has its answer; `system` keeps a system message apart.
-        And what was dropped: source, reason, detail, text_head, n.
+        And what was dropped, of `DROPPED_SCHEMA`.
 
     Raises:
         CorpusError: if the path is missing or holds no instruction set, or a file has no known shape.
@@ -89,25 +87,23 @@ def _choose_files(root: Path) -> tuple[list[Path], list[SkippedFile]]:
 
 
 def _read_file(path: Path, name: str, default_license: str) -> Iterator[_Session | Dropped]:
-    read = get_format(path).read
-    columns, fault, is_known, readable = dict[str, None](), None, False, False
-    for entry in read(path, 0, None, MAX_LINE_BYTES):
+    columns, fault, readable = dict[str, None](), None, False
+    for entry in get_format(path).read(path, 0, None, MAX_LINE_BYTES):
         source = f"{name}:{entry.position}"
         if isinstance(entry, Record):
             readable = True
             columns |= dict.fromkeys(entry.fields)
-            is_known = is_known or has_known_shape(tuple(entry.fields))
             yield from _read_row(entry, source, default_license)
         else:
-            fault = fault or (f"record {entry.position}: {entry.reason} ({entry.detail})")
+            fault = fault or f"record {entry.position}: {entry.reason} ({entry.detail})"
             yield Dropped(source, entry.reason, entry.detail, cut_head(entry.head))
-    if readable and not is_known:
+    if not readable:
+        raise CorpusError(f"{path} holds nothing that can be read: {fault or 'it has no rows'}. Repair or remove it.")
+    if not has_known_shape(columns):
         raise CorpusError(
             f"{path} has no instructions in a known shape ({SHAPES}); its columns are {', '.join(columns)}. "
             "Rename them, or take the file out of the folder."
         )
-    if not readable:
-        raise CorpusError(f"{path} holds nothing that can be read: {fault or 'it has no rows'}. Repair or remove it.")
 
 
 def _read_row(record: Record, source: str, default_license: str) -> Iterator[_Session | Dropped]:
@@ -124,11 +120,7 @@ def _read_row(record: Record, source: str, default_license: str) -> Iterator[_Se
 
 
 def find_turn_fault(turns: list[Turn]) -> tuple[str, str] | None:
-    """Return the reason and detail why turns are no session, or None.
-
-    Args:
-        turns: a session; a system message may come first.
-    """
+    """Return the reason and detail why turns are no session, or None; a system message may come first."""
     talk = turns[1:] if turns and turns[0].role == "system" else turns
     if not talk or any(not strip_unstorable(turn.content) for turn in talk):
         return "empty", "no turn, or one without text"

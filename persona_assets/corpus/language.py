@@ -15,14 +15,10 @@ _ISO_639_1 = {
 
 
 def detect_language(text: str) -> str:
-    """Return the language of a text.
+    """Return the language of a text, decided by its first 1,000 characters.
 
-    Args:
-        text: the text; its first 1,000 characters decide.
-
-    Returns:
-        An ISO 639-1 code, an ISO 639-3 code for a language that has no shorter one, or `und` when the
-        detector is less than half sure or sees no language.
+    An ISO 639-1 code, an ISO 639-3 code for a language that has no shorter one, or `und` when the detector is less
+    than half sure or sees no language.
     """
     language, confidence = _load_identifier().classify(text[:READ_CHARS])
     return _ISO_639_1.get(language, language) if confidence >= MIN_CONFIDENCE else UNKNOWN

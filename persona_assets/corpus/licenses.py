@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from persona_assets.corpus.cleaning import clean_line
+from persona_assets.corpus.entries import iterate_texts
 
 LICENSE_FIELDS = ("license", "licence", "license_abbr", "license_name")
 
@@ -27,17 +28,10 @@ _JURISDICTIONS = frozenset(_PORTS.split())
 
 
 def find_license(fields: Mapping[str, Any]) -> str | None:
-    """Return the licence that a record names, or None.
-
-    Args:
-        fields: a raw record: `license` or `licence`, at the top or in `metadata`, or Dolma's `attributes`.
-    """
-    metadata = fields.get("metadata")
-    for place in (fields, metadata if isinstance(metadata, Mapping) else {}):
-        for name in LICENSE_FIELDS:
-            value = place.get(name)
-            if isinstance(value, str) and (found := tidy_license(value)):
-                return found
+    """Return the licence that a raw record names at the top, in `metadata` or in Dolma's `attributes`, or None."""
+    for name in iterate_texts(fields, LICENSE_FIELDS):
+        if found := tidy_license(name):
+            return found
     attributes = fields.get("attributes")
     names = attributes if isinstance(attributes, Mapping) else {}
     # A Parquet file names every attribute in every row, and leaves those that the page does not have empty.
@@ -48,13 +42,9 @@ def find_license(fields: Mapping[str, Any]) -> str | None:
 def tidy_license(name: str) -> str:
     """Return a licence's readable name.
 
-    Args:
-        name: a name (`cc-by-4.0`), an address (`https://creativecommons.org/licenses/by/4.0/`) or a tag
-            (`cc_re__cc_re__cc_by_4_0`).
-
-    Returns:
-        `CC-` and the elements, version and jurisdiction of a Creative Commons licence; any other name as it is, on
-        one line and without what cannot be stored.
+    That is `CC-` and the elements, version and jurisdiction of a Creative Commons licence, given by its name
+    (`cc-by-4.0`), its address (`https://creativecommons.org/licenses/by/4.0/`) or a tag (`cc_re__cc_re__cc_by_4_0`);
+    any other name as it is, on one line and without what cannot be stored.
     """
     words = _NOT_WORDS.sub("_", name.lower()).strip("_")
     if match := _CREATIVE_COMMONS.search(words):

@@ -9,20 +9,13 @@ from persona_assets.corpus.entries import BadRecord, Record, cut_head
 from persona_assets.corpus.streams import STREAM_ERRORS, iterate_lines, open_stream
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_TOO_LONG = "\ud800\n"
 
 
 def read_json_lines(path: Path, start: int, stop: int | None, max_bytes: int) -> Iterator[Record | BadRecord]:
-    """Yield the records of a JSON-lines file; blank lines are no records.
+    """Yield the records of a JSON-lines file; blank lines are none, but count for `start` and `stop`.
 
-    Args:
-        path: the file, plain or compressed.
-        start: lines to skip.
-        stop: the line to stop before, counted from 0; None: to the end.
-        max_bytes: longer lines are passed over, in bytes.
-
-    Yields:
-        A `Record` a line, or a `BadRecord` of reason `line_too_long`, `bad_encoding`, `invalid_json` or
-        `file_corrupt` (the last one of a file).
+    A `BadRecord` has the reason `line_too_long`, `bad_encoding`, `invalid_json` or `file_corrupt` (the last one).
     """
     number = 0
     try:
@@ -51,17 +44,9 @@ def _parse_json_line(number: int, line: bytes | None, max_bytes: int) -> Record 
 
 
 def read_delimited(path: Path, start: int, stop: int | None, max_bytes: int) -> Iterator[Record | BadRecord]:
-    """Yield the rows of a CSV file (comma) or a TSV file (tab) that has a header line.
+    """Yield the rows of a CSV file (comma) or a TSV file (tab); the header line, which it must have, is not counted.
 
-    Args:
-        path: the file, plain or compressed.
-        start: rows to skip, the header not counted.
-        stop: the row to stop before, counted from 0; None: to the end.
-        max_bytes: longer lines and fields are passed over, in bytes.
-
-    Yields:
-        A `Record` a row (its position is the row's number), or a `BadRecord` of reason `line_too_long`,
-        `bad_encoding`, `invalid_csv` or `file_corrupt`.
+    A `BadRecord` has the reason `line_too_long`, `bad_encoding`, `invalid_csv` or `file_corrupt`.
     """
     csv.field_size_limit(max_bytes)
     number = 0
@@ -95,9 +80,6 @@ def _decode_line(line: bytes | None) -> str:
     return _TOO_LONG if line is None else line.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "surrogateescape")
 
 
-_TOO_LONG = "\ud800\n"
-
-
 def _build_row(number: int, header: list[str], row: list[str] | csv.Error) -> Record | BadRecord:
     if isinstance(row, csv.Error):
         return BadRecord(number, "line_too_long" if "limit" in str(row) else "invalid_csv", str(row))
@@ -107,6 +89,11 @@ def _build_row(number: int, header: list[str], row: list[str] | csv.Error) -> Re
     if any("\udc80" <= char <= "\udcff" for char in joined):
         return BadRecord(number, "bad_encoding", "not UTF-8: convert the file to UTF-8", cut_head(joined))
     return Record(number, dict(zip(header, row, strict=False)))
+
+
+def is_damage(entry: Record | BadRecord) -> bool:
+    """Tell the end of a damaged file from a row, good or bad."""
+    return isinstance(entry, BadRecord) and entry.reason == "file_corrupt"
 
 
 def describe_damage(position: int, error: Exception) -> BadRecord:

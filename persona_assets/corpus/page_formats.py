@@ -2,11 +2,12 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from persona_assets.corpus.entries import BadRecord, Record
-from persona_assets.corpus.line_formats import describe_damage, show_bytes
+from persona_assets.corpus.line_formats import describe_damage, is_damage, show_bytes
 from persona_assets.corpus.streams import STREAM_ERRORS, open_stream
 
 HTML_TYPES = ("text/html", "application/xhtml+xml")
@@ -16,16 +17,8 @@ HTTP_OK = 200
 def read_text(path: Path, start: int, stop: int | None, max_bytes: int) -> Iterator[Record | BadRecord]:
     """Yield a text or Markdown file as one record of the field `text`.
 
-    Bytes that are not UTF-8 are decoded by a detector of encodings.
-
-    Args:
-        path: the file.
-        start: 0, or 1 to skip the only record.
-        stop: as in the other readers.
-        max_bytes: a larger file is not read, in bytes.
-
-    Yields:
-        One `Record`, or one `BadRecord` of reason `file_too_large`, `bad_encoding` or `file_corrupt`.
+    Bytes that are not UTF-8 are decoded by a detector of encodings. A `BadRecord` has the reason `file_too_large`,
+    `bad_encoding` or `file_corrupt`.
     """
     if start > 0 or stop == 0:
         return
@@ -59,15 +52,8 @@ def decode_bytes(data: bytes) -> str | None:
 def read_archive(path: Path, start: int, stop: int | None, max_bytes: int) -> Iterator[Record | BadRecord]:
     """Yield the pages of a WARC file (main text of HTML responses) or a WET file (extracted text).
 
-    Args:
-        path: the file, plain or compressed.
-        start: response and conversion records to skip.
-        stop: the record to stop before, counted from 0; None: to the end.
-        max_bytes: larger records are passed over, in bytes.
-
-    Yields:
-        A `Record` with id, url, text, license, or a `BadRecord` of reason `line_too_long`, `http_status`,
-        `not_html`, `no_main_text`, `bad_http` or `file_corrupt`.
+    Records of responses and conversions count. A `Record` has id, url, text, license; a `BadRecord` the reason
+    `line_too_long`, `http_status`, `not_html`, `no_main_text`, `bad_http` or `file_corrupt`.
     """
     position = 0
     try:
@@ -79,7 +65,7 @@ def read_archive(path: Path, start: int, stop: int | None, max_bytes: int) -> It
                     continue
                 entry = _read_page(position, page, max_bytes)
                 yield entry
-                if isinstance(entry, BadRecord) and entry.reason == "file_corrupt":
+                if is_damage(entry):
                     return
     except STREAM_ERRORS as error:
         yield describe_damage(position + 1, error)
@@ -143,10 +129,7 @@ def _extract_page(position: int, fields: dict[str, Any], page: Any, content: byt
 def count_archive(path: Path) -> int:
     """Count the pages of a WARC or WET file without parsing them; those before any damage."""
     count = 0
-    try:
-        with open_stream(path) as stream:
-            for _ in _iterate_pages(stream):
-                count += 1
-    except STREAM_ERRORS:
-        pass
+    with suppress(*STREAM_ERRORS), open_stream(path) as stream:
+        for _ in _iterate_pages(stream):
+            count += 1
     return count

@@ -22,14 +22,7 @@ def cut_passages(text: str, max_chars: int) -> Iterator[str]:
     """Cut a text into passages of about equal length at paragraphs, else lines, sentences, clauses, words.
 
     Nothing but white space at the cuts is left out, and no cut parts a letter from its marks unless a
-    cluster of more than 32 characters leaves no other place.
-
-    Args:
-        text: a text without white space at its ends.
-        max_chars: the longest passage, in characters.
-
-    Yields:
-        The passages, in order, none of them empty.
+    cluster of more than 32 characters leaves no other place. No passage is empty.
     """
     position = 0
     while len(text) - position > max_chars:

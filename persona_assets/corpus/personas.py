@@ -14,9 +14,7 @@ from persona_assets.corpus.shards import PERSONA_COLUMNS, CorpusShard
 from persona_assets.corpus.tombstones import FORGOTTEN, Tombstones
 from persona_assets.settings import CorpusSettings
 
-PERSONA_SCHEMA = pl.Schema(
-    {"persona": pl.String, "source": pl.String, "position": pl.Int64, "license": pl.String},
-)
+PERSONA_SCHEMA = pl.Schema({"persona": pl.String, "source": pl.String, "position": pl.Int64, "license": pl.String})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +22,8 @@ class PersonaBatch:
     """Some personas of a published set: `n_records == rows.height + dropped["n"].sum()`.
 
     Args:
-        rows: persona, source (`FILE:POSITION`), position (line or row, from 1), license; duplicates stay.
-        dropped: source, reason, detail, text_head, n.
+        rows: of `PERSONA_SCHEMA`; a source is `FILE:POSITION`, and duplicates stay.
+        dropped: of `DROPPED_SCHEMA`.
         n_records: rows read, good or bad.
     """
 
@@ -39,14 +37,7 @@ def read_persona_shard(
 ) -> Iterator[PersonaBatch]:
     """Read the personas of a shard of kind `persona`, a batch in memory at a time.
 
-    Args:
-        shard: what to read.
-        settings: the limits, and the licence of personas that name none.
-        batch_rows: records of a batch.
-        forgotten: what must not be taken in again.
-
-    Yields:
-        The batches; at least one, which may be empty.
+    At least one batch is yielded, which may be empty; `batch_rows` counts good and bad records.
 
     Raises:
         CorpusError: if a file has no column `persona`, or nothing of the shard could be read.

@@ -1,7 +1,9 @@
 """Every file format of a corpus behind one interface: which files are read, and how.
 
-A reader streams a file's records lazily, keeps what was read before a damage, and names each record by
-its position. One bad row never ends a file.
+A reader streams the records of a file, plain or compressed, lazily, keeps what was read before a damage, and names
+each record by its position. One bad row never ends a file. Each takes the path, the number of records to skip, the
+record to stop before (counted from 0; None: to the end), and the longest line or text in bytes: longer ones are
+passed over.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from persona_assets.corpus.entries import BadRecord, Record
-from persona_assets.corpus.line_formats import read_delimited, read_json_lines
+from persona_assets.corpus.line_formats import is_damage, read_delimited, read_json_lines
 from persona_assets.corpus.page_formats import count_archive, read_archive, read_text
 from persona_assets.corpus.streams import count_lines
 from persona_assets.corpus.table_formats import count_parquet, read_json, read_parquet
@@ -25,9 +27,7 @@ class Format:
     """A file format.
 
     Args:
-        name: what messages call it.
         suffixes: the endings of its files, in lower case.
-        read: the reader: path, records to skip, record to stop before, longest line or text in bytes.
         count: counts the records without parsing them; None: they are counted by reading them.
         is_document: whether a file is one document, so that a folder of files makes a shard.
         columns: the columns of every file, where the format sets them.
@@ -86,22 +86,9 @@ def list_suffixes() -> str:
 
 
 def count_records(path: Path, max_bytes: int) -> int:
-    """Count the records of a file of a known format, those before any damage.
-
-    Args:
-        path: the file.
-        max_bytes: the longest line or text that is held in memory, in bytes.
-
-    Raises:
-        CorpusError: if its name ends in no known suffix.
-    """
+    """Count the records of a file of a known format, those before any damage."""
     form = get_format(path)
     if form.count is not None:
         return form.count(path)
     entries = form.read(path, 0, None, max_bytes)
     return max((entry.position for entry in entries if not is_damage(entry)), default=0)
-
-
-def is_damage(entry: Record | BadRecord) -> bool:
-    """Tell the end of a damaged file from a row, good or bad."""
-    return isinstance(entry, BadRecord) and entry.reason == "file_corrupt"

@@ -1,6 +1,7 @@
 """The raw records of one shard, file after file, with the errors that end it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from persona_assets.corpus.entries import BadRecord, Record
 from persona_assets.corpus.readers import get_format
@@ -17,18 +18,12 @@ def iterate_shard(
 ) -> Iterator[tuple[str, Record | BadRecord]]:
     """Yield every record of a shard, good or bad, with its source `FILE:POSITION`.
 
-    Args:
-        shard: what to read.
-        columns: a file must have one of these.
-        max_bytes: the longest line or text that is held in memory, in bytes.
-
     Raises:
         CorpusError: if a file has none of the columns, or nothing of the whole shard could be read.
     """
     readable, first_bad = 0, None
-    for number, path in enumerate(shard.files):
-        name = shard.names[number]
-        for entry in _iterate_file(shard, number, columns, max_bytes):
+    for path, name in zip(shard.files, shard.names, strict=True):
+        for entry in _iterate_file(shard, path, columns, max_bytes):
             if isinstance(entry, Record):
                 readable += 1
             elif entry.reason in UNREADABLE and first_bad is None:
@@ -42,9 +37,8 @@ def iterate_shard(
 
 
 def _iterate_file(
-    shard: CorpusShard, number: int, columns: tuple[str, ...], max_bytes: int
+    shard: CorpusShard, path: Path, columns: tuple[str, ...], max_bytes: int
 ) -> Iterator[Record | BadRecord]:
-    path = shard.files[number]
     found, unfit, names, empty = False, 0, dict[str, None](), True
     for entry in get_format(path).read(path, shard.start, shard.stop, max_bytes):
         empty = False
@@ -53,17 +47,17 @@ def _iterate_file(
             unfit += 1
             names |= dict.fromkeys(entry.fields)
             if not found and unfit >= COLUMN_PATIENCE:
-                raise _describe_missing(shard, number, columns, list(names))
+                raise _describe_missing(path, columns, names)
         yield entry
     if unfit and not found and shard.is_whole_file:
-        raise _describe_missing(shard, number, columns, list(names))
+        raise _describe_missing(path, columns, names)
     if empty and shard.start == 0:
         yield BadRecord(1, "empty", "the file holds no records")
 
 
-def _describe_missing(shard: CorpusShard, number: int, columns: tuple[str, ...], names: list[str]) -> CorpusError:
+def _describe_missing(path: Path, columns: Iterable[str], names: Iterable[str]) -> CorpusError:
     return CorpusError(
-        f"{shard.files[number]} has no column {' or '.join(repr(column) for column in columns)}; "
-        f"it has {', '.join(repr(name) for name in names) or 'none'}. Rename the column that holds the text, "
+        f"{path} has no column {' or '.join(map(repr, columns))}; "
+        f"it has {', '.join(map(repr, names)) or 'none'}. Rename the column that holds the text, "
         f"or take the file out of the corpus folder."
     )

@@ -17,12 +17,8 @@ _LIKE_A_SLICE = re.compile(r"\.(?=\d{4}$)")
 def make_key(relative: str) -> str:
     """Return the key of a path relative to the corpus folder, its suffix already removed.
 
-    Args:
-        relative: the path with forward slashes, for example `news/2019 part.1`.
-
-    Returns:
-        Letters, digits, `.`, `_` and `-`, at most 100: `news-2019_part.1`. A name that cannot be written
-        so gets the hash of the path at its end.
+    Letters, digits, `.`, `_` and `-`, at most 100: `news/2019 part.1` becomes `news-2019_part.1`. A name that cannot
+    be written so gets the hash of the path at its end.
     """
     plain = unicodedata.normalize("NFKD", relative)
     plain = "".join(char for char in plain if not unicodedata.combining(char)).replace("/", "-")
@@ -36,10 +32,6 @@ def claim_keys(paths: list[str], remove_suffix: Callable[[str], str]) -> dict[st
 
     A path has the plain key alone if no earlier path of the list has it; else its suffix, else its hash, is
     added. So a file keeps its key when others come, unless one of the same stem comes before it.
-
-    Args:
-        paths: paths relative to the corpus folder, the ones with the first claim first.
-        remove_suffix: takes the suffix off a path.
     """
     keys: dict[str, str] = {}
     taken: set[str] = set()

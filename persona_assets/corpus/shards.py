@@ -25,7 +25,7 @@ class CorpusShard:
     Args:
         key: the partition key.
         kind: `text` (documents) or `persona` (a published persona set).
-        files: the files, in order; one, or the text files of a folder.
+        files: one, or the text files of a folder in order.
         names: what the rows' `source` calls them: their paths in the corpus folder.
         start: the first record of the file, counted from 0.
         stop: the record to stop before; None: to the end.
@@ -46,12 +46,7 @@ class CorpusShard:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What a corpus folder holds.
-
-    Args:
-        shards: in the order of their keys, slices of a file one after the other.
-        skipped: the files that are in no shard.
-    """
+    """What a corpus folder holds: shards in the order of their keys and slices, and the files that are in none."""
 
     shards: tuple[CorpusShard, ...]
     skipped: tuple[SkippedFile, ...]
@@ -60,12 +55,7 @@ class Discovery:
 def discover_shards(settings: CorpusSettings, facts_cache: Path | None = None) -> Discovery:
     """Find the shards of the corpus.
 
-    Args:
-        settings: the folder (or file), and how many documents a shard has at most.
-        facts_cache: a JSON file that remembers the counts of files that have not changed; None: count anew.
-
-    Returns:
-        The shards, and the files that were passed over with the reason.
+    The JSON file `facts_cache` remembers the counts of files that have not changed; without it they are counted anew.
 
     Raises:
         CorpusError: if the folder is missing, or holds no file that can be read.
@@ -85,22 +75,18 @@ def discover_shards(settings: CorpusSettings, facts_cache: Path | None = None) -
 
 def _build_shards(files: list[Path], root: Path, max_documents: int, cache: FactsCache) -> Iterator[CorpusShard]:
     units: dict[str, tuple[Path, ...]] = {}
-    documents = [path for path in files if _is_document(path)]
+    documents = [path for path in files if get_format(path).is_document]
     for folder, members in groupby(sorted(documents, key=lambda path: (path.parent, path)), lambda path: path.parent):
         units[_name_folder(folder, root)] = tuple(members)
-    others = [path for path in files if not _is_document(path)]
+    others = [path for path in files if not get_format(path).is_document]
     units |= {join_relative(path, root): (path,) for path in sorted(others, key=_rank_format)}
     keys = claim_keys(list(units), _remove_suffix)
     for unit in sorted(units, key=lambda unit: keys[unit]):
         yield from _slice_unit(keys[unit], units[unit], root, max_documents, cache)
 
 
-def _is_document(path: Path) -> bool:
-    return get_format(path).is_document
-
-
 def _rank_format(path: Path) -> tuple[int, Path]:
-    """Order files of one stem by format, so that a CSV added beside a JSONL file does not take its key."""
+    # By format first, so that a CSV added beside a JSONL file of its stem does not take its key.
     return FORMATS.index(get_format(path)), path
 
 
@@ -119,7 +105,7 @@ def _slice_unit(
     key: str, files: tuple[Path, ...], root: Path, max_documents: int, cache: FactsCache
 ) -> Iterator[CorpusShard]:
     names = tuple(join_relative(path, root) for path in files)
-    if _is_document(files[0]):
+    if get_format(files[0]).is_document:
         for number, first in enumerate(range(0, len(files), max_documents)):
             part = slice(first, first + max_documents)
             yield CorpusShard(_number_key(key, number), "text", files[part], names[part])

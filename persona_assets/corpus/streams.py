@@ -4,6 +4,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -14,11 +15,7 @@ STREAM_ERRORS = (OSError, EOFError, zlib.error)
 
 
 def open_stream(path: Path) -> BinaryIO:
-    """Open a file for reading, decompressed as its suffix (.gz, .zst) says.
-
-    Raises:
-        OSError: if the file cannot be opened.
-    """
+    """Open a file for reading, decompressed as its suffix (.gz, .zst) says."""
     if path.suffix == ".gz":
         return cast("BinaryIO", gzip.open(path, "rb"))
     if path.suffix == ".zst":
@@ -51,10 +48,6 @@ class _ZstdStream(io.RawIOBase):
 def iterate_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[int, bytes | None]]:
     """Yield each line with its number from 1; a longer one as None, without ever holding it whole.
 
-    Args:
-        stream: what to read.
-        max_bytes: the longest line that is held in memory, in bytes.
-
     Raises:
         OSError, EOFError, zlib.error: where the stream breaks off; every whole line before was yielded.
     """
@@ -76,11 +69,8 @@ def _skip_line(stream: BinaryIO) -> None:
 def count_lines(path: Path) -> int:
     """Count the lines of a file without parsing them; of a damaged file, those before the damage."""
     count, last = 0, b"\n"
-    try:
-        with open_stream(path) as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                count += chunk.count(b"\n")
-                last = chunk[-1:]
-    except STREAM_ERRORS:
-        pass
+    with suppress(*STREAM_ERRORS), open_stream(path) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            count += chunk.count(b"\n")
+            last = chunk[-1:]
     return count if last == b"\n" else count + 1

@@ -20,14 +20,8 @@ _Row = dict[str, Any] | tuple[str, str]
 def read_parquet(path: Path, start: int, stop: int | None, max_bytes: int) -> Iterator[Record | BadRecord]:
     """Yield the rows of a Parquet file, a batch in memory at a time, from the row groups of the range alone.
 
-    Args:
-        path: the file.
-        start: rows to skip.
-        stop: the row to stop before, counted from 0; None: to the end.
-        max_bytes: rows of a longer text are passed over, in characters.
-
-    Yields:
-        A `Record` a row, or a `BadRecord` of reason `line_too_long`, `bad_encoding`, `bad_value` or `file_corrupt`.
+    The limit of a text is in characters here. A `BadRecord` has the reason `line_too_long`, `bad_encoding`,
+    `bad_value` or `file_corrupt`.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -67,7 +61,6 @@ def _convert(batch: Any) -> Sequence[_Row]:
 
 
 def _convert_row(row: Any) -> _Row:
-    """Return the fields of a batch of one row, or the reason and detail why they cannot be read."""
     fields: dict[str, Any] = {}
     for number, column in enumerate(row.schema):
         try:
@@ -93,41 +86,25 @@ def count_parquet(path: Path) -> int:
 def read_json(path: Path, start: int, stop: int | None, max_bytes: int) -> Iterator[Record | BadRecord]:
     """Yield the objects of a JSON array, streamed; a `.json` file that holds JSON lines is read as such.
 
-    Args:
-        path: the file, plain or compressed.
-        start: objects to skip.
-        stop: the object to stop before, counted from 0; None: to the end.
-        max_bytes: objects of a longer text are passed over, in characters.
-
-    Yields:
-        A `Record` an object, or a `BadRecord` of reason `invalid_json`, `line_too_long` or `file_corrupt`.
+    The limit of a text is in characters here. A `BadRecord` has the reason `invalid_json`, `line_too_long` or
+    `file_corrupt`.
     """
     if not holds_array(path):
         yield from read_json_lines(path, start, stop, max_bytes)
         return
-    position = start
-    try:
-        for position, value in enumerate(islice(_iterate_array(path), start, stop), start=start + 1):
-            if isinstance(value, dict):
-                yield check_size(position, value, max_bytes)
-            else:
-                yield BadRecord(position, "invalid_json", f"a JSON {type(value).__name__}, not an object")
-    except _JsonDamageError as error:
-        yield describe_damage(position + 1, error)
-
-
-class _JsonDamageError(Exception):
-    """A JSON array, or the stream below it, breaks off."""
-
-
-def _iterate_array(path: Path) -> Iterator[Any]:
     import ijson
 
+    position = start
     try:
         with open_stream(path) as stream:
-            yield from ijson.items(stream, "item", use_float=True)
+            values = islice(ijson.items(stream, "item", use_float=True), start, stop)
+            for position, value in enumerate(values, start=start + 1):
+                if isinstance(value, dict):
+                    yield check_size(position, value, max_bytes)
+                else:
+                    yield BadRecord(position, "invalid_json", f"a JSON {type(value).__name__}, not an object")
     except (ijson.JSONError, *STREAM_ERRORS) as error:
-        raise _JsonDamageError(" ".join(str(error).split())) from error
+        yield describe_damage(position + 1, ValueError(" ".join(str(error).split())))
 
 
 def holds_array(path: Path) -> bool:

@@ -23,7 +23,7 @@ class Tombstone:
 
     Attributes:
         asked: hash of what was asked for.
-        ids: ids of the rows that go, documents and personas among them; no text.
+        ids: ids of the rows that go, documents and personas among them.
         texts: hashes of the words of documents and personas.
         urls: hashes of the documents' addresses.
         is_done: whether all of it is gone; a request that was interrupted is taken up again.
@@ -38,13 +38,7 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class Tombstones:
-    """All of them, looked up by what the corpus offers.
-
-    Attributes:
-        ids: ids of documents and personas.
-        texts: hashes of words.
-        urls: hashes of addresses.
-    """
+    """All of them, looked up by what the corpus offers: ids, and the hashes that `Tombstone` has."""
 
     ids: Collection[str] = field(default_factory=frozenset)
     texts: Collection[str] = field(default_factory=frozenset)
@@ -102,11 +96,7 @@ def read_tombstones(data: Path) -> list[Tombstone]:
 
 
 def load_tombstones(data: Path) -> Tombstones:
-    """Read the tombstones of a data folder, for looking up.
-
-    Raises:
-        CorpusError: if the file cannot be read.
-    """
+    """Read the tombstones of a data folder, for looking up; fails as `read_tombstones` does."""
     return Tombstones.of(read_tombstones(data))
 
 

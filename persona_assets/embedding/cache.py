@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from persona_assets.embedding.encoder import Encoder, TextEncoder, Vectors
 from persona_assets.embedding.model_folder import is_static
+from persona_assets.embedding.proposer import make_proposing
 from persona_assets.errors import IndexUnavailableError
 from persona_assets.settings import Settings
 
@@ -24,11 +25,8 @@ CREATE TABLE IF NOT EXISTS models (identity TEXT PRIMARY KEY, dimension INTEGER 
 class CachedEncoder:
     """An encoder that asks its model only for texts it never saw.
 
-    Several processes may share the file: writes are short transactions, and a vector written twice is the same.
-
-    Args:
-        encoder: the model.
-        path: the SQLite file; it and its folder are made when missing.
+    Several processes may share the SQLite file, which is made when missing: writes are short transactions, and a
+    vector written twice is the same.
     """
 
     def __init__(self, encoder: TextEncoder, path: Path) -> None:
@@ -55,23 +53,17 @@ class CachedEncoder:
         return self._encoder.readable(texts)
 
     def encode(self, texts: Sequence[str], *, alone: bool = False) -> Vectors:
-        """Turn texts into L2-normalised float32 vectors, one row a text; what is stored is not computed.
-
-        Args:
-            texts: in any number.
-            alone: whether each is computed by itself. Default: together.
-        """
+        """Turn texts into L2-normalised float32 vectors, one row a text; what is stored is not computed."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         keys = [self._key(text) for text in texts]
         with self._connect() as connection:
-            stored = _read(connection, vectors, keys)
-            missing = {keys[row]: row for row in np.flatnonzero(~stored).tolist()}
-            for rows in _split(list(missing.values())):
+            missing = _read(connection, vectors, keys, range(len(keys)))
+            for rows in _split(list({keys[row]: row for row in missing}.values())):
                 fresh = self._encoder.encode([texts[row] for row in rows], alone=alone)
                 pairs = [(keys[row], vector.tobytes()) for row, vector in zip(rows, fresh, strict=True)]
                 _write(connection, "INSERT OR IGNORE INTO vectors VALUES (?, ?)", pairs)
             # Read again, for another process may have been first.
-            _read(connection, vectors, keys, ~stored)
+            _read(connection, vectors, keys, missing)
         return vectors
 
     def forget(self, texts: Sequence[str]) -> int:
@@ -80,8 +72,7 @@ class CachedEncoder:
             return 0
         with self._connect() as connection:
             before = connection.total_changes
-            keys = [(self._key(text),) for text in texts]
-            _write(connection, "DELETE FROM vectors WHERE key = ?", keys)
+            _write(connection, "DELETE FROM vectors WHERE key = ?", [(self._key(text),) for text in texts])
             gone = connection.total_changes - before
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -118,39 +109,29 @@ def make_encoder(settings: Settings) -> TextEncoder:
 
 
 def make_hub_encoder(settings: Settings, encoder: TextEncoder) -> TextEncoder:
-    """Make the encoder that the hub compares with: the project's own, or one that proposes pairs to it.
-
-    Args:
-        settings: of the project.
-        encoder: the project's own, from `make_encoder`.
+    """Make the encoder that the hub compares with: the one of `make_encoder`, or one that proposes pairs to it.
 
     Raises:
         SettingsError: if the model cannot be distilled.
     """
     if settings.embedding.proposer == "none" or is_static(settings.embedding.model):
         return encoder
-    from persona_assets.embedding.proposer import make_proposing
-
     return make_proposing(settings.embedding, encoder, settings.data / "index" / "static")
 
 
-def _read(
-    connection: sqlite3.Connection,
-    vectors: Vectors,
-    keys: Sequence[bytes],
-    wanted: npt.NDArray[np.bool_] | None = None,
-) -> npt.NDArray[np.bool_]:
-    found = np.zeros(len(keys), dtype=np.bool_)
-    rows = np.arange(len(keys)) if wanted is None else np.flatnonzero(wanted)
-    for chunk in _split(rows.tolist()):
+def _read(connection: sqlite3.Connection, vectors: Vectors, keys: Sequence[bytes], rows: Sequence[int]) -> list[int]:
+    """Fill in the vectors of some rows; returns the rows of which none is stored."""
+    missing = []
+    for chunk in _split(rows):
         marks = ",".join("?" * len(chunk))
         query = f"SELECT key, vector FROM vectors WHERE key IN ({marks})"  # noqa: S608 - only question marks
         stored = dict(connection.execute(query, [keys[row] for row in chunk]))
         for row in chunk:
             if keys[row] in stored:
                 vectors[row] = np.frombuffer(stored[keys[row]], dtype=np.float32)
-                found[row] = True
-    return found
+            else:
+                missing.append(row)
+    return missing
 
 
 def _write(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:

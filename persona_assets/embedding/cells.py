@@ -21,10 +21,9 @@ _FIRST_ROOM: Final = 1_024
 
 
 class Cells:
-    """Short vectors by cell, in arrays that double when they are full.
+    """Short vectors by cell, in arrays that grow by half when they are full.
 
-    Args:
-        sample: vectors of the kind that is searched, at least as many as there are cells.
+    The centres are learned from a sample of what is searched, with at least as many vectors as there are cells.
     """
 
     def __init__(self, sample: Vectors) -> None:
@@ -39,13 +38,7 @@ class Cells:
         self._sizes = np.zeros(CELLS, dtype=np.int64)
 
     def add(self, vectors: Vectors, short: Vectors, numbers: Rows) -> None:
-        """Put vectors into their cells.
-
-        Args:
-            vectors: whole, to find the nearest centre.
-            short: their short forms, which are kept.
-            numbers: what each is called.
-        """
+        """Put short forms of vectors, and the numbers they go by, into the cells that the whole vectors belong in."""
         if not self._short:
             self._short = [np.empty((_FIRST_ROOM, short.shape[1]), dtype=np.float32) for _ in range(CELLS)]
             self._numbers = [np.empty(_FIRST_ROOM, dtype=np.int64) for _ in range(CELLS)]
@@ -59,14 +52,7 @@ class Cells:
             start += counts[cell]
 
     def iter_read(self, vectors: Vectors) -> Iterator[tuple[Rows, Vectors, Rows]]:
-        """Go through the cells that some vectors are searched in.
-
-        Args:
-            vectors: whole.
-
-        Yields:
-            The rows that read a cell, and the cell's short vectors and their numbers.
-        """
+        """Yield, for each cell that whole vectors are searched in, their rows, its short vectors and their numbers."""
         nearest = np.argpartition(-(vectors @ self._centres.T), READ - 1, axis=1)[:, :READ]
         is_read: npt.NDArray[np.bool_] = np.zeros((len(vectors), CELLS), dtype=np.bool_)
         np.put_along_axis(is_read, nearest, values=True, axis=1)

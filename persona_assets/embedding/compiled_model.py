@@ -31,6 +31,7 @@ Vectors = npt.NDArray[np.float32]
 TOLERANCE: Final = 1e-5
 """How far a compiled vector may lie from the model's own, in any component."""
 
+_DESCRIPTION: Final = "compiled.json"
 _FORM: Final = 1
 """Of what is stored: raise it when it changes."""
 
@@ -56,8 +57,7 @@ class CompiledModel:
     Attributes:
         tokenizer: cuts texts to the model's window.
         padding: the token that fills texts of a batch up to one length.
-        model: OpenVINO's form of it.
-        compiled: the same, ready to run.
+        compiled: `model`, ready to run.
         inputs: names of the features that it takes, in their order.
     """
 
@@ -68,17 +68,7 @@ class CompiledModel:
     inputs: Sequence[str]
 
     def encode(self, texts: Sequence[str], batch_size: int) -> Vectors:
-        """Turn texts into L2-normalised vectors, texts of like length together.
-
-        Memory for tokens is bounded, whatever the number of texts.
-
-        Args:
-            texts: in any number.
-            batch_size: texts a batch.
-
-        Returns:
-            A row a text, in the texts' order.
-        """
+        """Turn texts into L2-normalised vectors, a row a text in their order; memory for tokens is bounded."""
         parts = [self._encode(texts[row : row + _AT_ONCE], batch_size) for row in range(0, len(texts), _AT_ONCE)]
         return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
 
@@ -126,14 +116,7 @@ def locate_compiled(store: Path, identity: str) -> Path:
 
 
 def load_compiled(folder: Path) -> CompiledModel | None:
-    """Read a compiled model.
-
-    Args:
-        folder: that it was stored in.
-
-    Returns:
-        The model; none if it is not there or cannot be read.
-    """
+    """Read a stored model; None if it is not there or cannot be read."""
     path = folder / _DESCRIPTION
     if not path.is_file():
         return None
@@ -156,15 +139,10 @@ def has_accelerator() -> bool:
 
 
 def compile_model(model: "SentenceTransformer") -> CompiledModel | None:
-    """Compile a transformer on a CPU, if OpenVINO is installed and gives the model's own vectors.
+    """Compile a transformer on a CPU; None if OpenVINO is not installed or does not give the model's own vectors."""
+    from sentence_transformers.sentence_transformer.modules import Transformer
 
-    Args:
-        model: the model.
-
-    Returns:
-        The compiled model; none where there is nothing to gain, or its vectors are others.
-    """
-    if model.device.type != "cpu" or not _is_transformer(model):
+    if model.device.type != "cpu" or not (len(model) and isinstance(model[0], Transformer)):
         return None
     try:
         import openvino  # noqa: F401 - whether it is installed
@@ -187,15 +165,11 @@ def compile_model(model: "SentenceTransformer") -> CompiledModel | None:
     return fast
 
 
-_DESCRIPTION: Final = "compiled.json"
-_PRECISION: Final = {"INFERENCE_PRECISION_HINT": "f32"}
-
-
 def _prepare(model: Any) -> Any:
     import openvino
 
     # Single precision, whatever the processor can do: thresholds mean the model's own similarity.
-    return openvino.Core().compile_model(model, "CPU", _PRECISION)
+    return openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 def _copy_tokenizer(model: "SentenceTransformer") -> "Tokenizer":
@@ -208,12 +182,6 @@ def _copy_tokenizer(model: "SentenceTransformer") -> "Tokenizer":
     else:
         tokenizer.enable_truncation(model.max_seq_length)
     return tokenizer
-
-
-def _is_transformer(model: "SentenceTransformer") -> bool:
-    from sentence_transformers.sentence_transformer.modules import Transformer
-
-    return len(model) > 0 and isinstance(model[0], Transformer)
 
 
 def _convert(model: "SentenceTransformer", features: Mapping[str, Any], inputs: Sequence[str]) -> Any:

@@ -41,34 +41,25 @@ class TextEncoder(Protocol):
     @property
     def identity(self) -> str:
         """Names the model and its content: vectors of different identities are never compared."""
-        ...
 
     @property
     def dimension(self) -> int:
         """Length of a vector."""
-        ...
 
     def encode(self, texts: Sequence[str], *, alone: bool = False) -> Vectors:
         """Turn texts into L2-normalised vectors, one row a text.
 
-        Args:
-            texts: in any number.
-            alone: whether each is computed by itself. Default: together, which changes the last bits of a vector
-                with its neighbours.
+        With `alone` each is computed by itself; together, the last bits of a vector change with its neighbours.
         """
-        ...
 
     def readable(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Tell which texts the model can judge."""
-        ...
 
 
 class Encoder:
     """A sentence-transformers model. Making one loads nothing; `encode` and `dimension` load the model.
 
-    Args:
-        settings: the section `embedding`.
-        store: folder of compiled models. Default: a model is compiled in each process.
+    Without a `store`, a folder of compiled models, each process compiles it anew.
     """
 
     def __init__(self, settings: EmbeddingSettings, store: Path | None = None) -> None:
@@ -87,16 +78,13 @@ class Encoder:
 
     @cached_property
     def dimension(self) -> int:
-        """Length of a vector. Loads the model."""
+        """Length of a vector."""
         return int(self.encode(["dimension"]).shape[1])
 
     def encode(self, texts: Sequence[str], *, alone: bool = False) -> Vectors:
         """Turn texts into L2-normalised float32 vectors, one row a text.
 
-        Args:
-            texts: in any number.
-            alone: whether each is computed by itself, on a CPU: no slower there for texts of unequal length, and
-                exact. Default: together.
+        `alone` counts on a CPU only, where it is no slower for texts of unequal length.
 
         Raises:
             SettingsError: if the model cannot be loaded.
@@ -128,8 +116,8 @@ class Encoder:
     @cached_property
     def _static(self) -> StaticModel | None:
         folder = find_model_folder(self._settings.model)
-        is_read = folder is not None and is_static(self._settings.model) and self._settings.engine == "auto"
-        return load_static(folder) if is_read and folder else None
+        is_read = is_static(self._settings.model) and self._settings.engine == "auto"
+        return load_static(folder) if folder and is_read else None
 
     @cached_property
     def _compiled(self) -> CompiledModel | None:

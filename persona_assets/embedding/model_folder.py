@@ -17,13 +17,9 @@ _CONFIGURATION = ("config.json", "tokenizer.json", "modules.json")
 
 
 def find_model_folder(model: str) -> Path | None:
-    """Find the folder of a model's files.
+    """Find the folder of the packaged model, of a folder's path, or of an id of the Hugging Face hub.
 
-    Args:
-        model: the packaged model's name, a folder, or an id of the Hugging Face hub.
-
-    Returns:
-        The folder; none for an id whose files are not on this machine yet.
+    None for an id whose files are not on this machine yet.
 
     Raises:
         SettingsError: if the packaged model is not installed.
@@ -38,9 +34,7 @@ def find_model_folder(model: str) -> Path | None:
 def identify_model(model: str) -> str:
     """Name a model by its content, so that vectors of different files under one name never mix.
 
-    Returns:
-        The model's name and 16 hexadecimal digits of its files' hash; the name alone when its files are not
-        on this machine.
+    To the name are added 16 hexadecimal digits of its files' hash, if they are on this machine.
     """
     folder = find_model_folder(model)
     return f"{Path(model).name if Path(model).is_dir() else model}@{_hash_files(folder)}" if folder else model

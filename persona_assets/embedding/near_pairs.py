@@ -24,6 +24,7 @@ _LOST: Final = 1e-5
 """More than a difference of squares loses in float32: with it the last coordinate is never too short."""
 MAX_SURVIVORS: Final = 2e-4
 """Of all pairs: each one that is left costs some thousand times what a product of short vectors does."""
+_NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 _SAMPLE: Final = 4_096
 _PAIRS: Final = 16_384
 _LEFT: Final = 512
@@ -32,34 +33,17 @@ _RIGHT: Final = 1_024
 
 
 def compute_cosine(left: Vectors, right: Vectors) -> Scores:
-    """Compute the one similarity that thresholds are compared with, pair by pair.
+    """Compute the one similarity that thresholds are compared with, for each left row and the right one at its place.
 
     The dot product of normalised float32 vectors, summed in float64 row by row and rounded to six decimals:
     the same whatever block, batch or library found the pair.
-
-    Args:
-        left: a vector a pair.
-        right: the other vector of each pair.
-
-    Returns:
-        A cosine a pair.
     """
     cosines: Scores = np.multiply(left, right, dtype=np.float64).sum(axis=1)
     return np.round(cosines, 6)
 
 
 def compare_rows(left: Vectors, left_rows: Rows, right: Vectors, right_rows: Rows) -> Scores:
-    """Compute the cosines of pairs of rows, some at a time: a block of one persona's copies has half a million.
-
-    Args:
-        left: vectors.
-        left_rows: a row of `left` for each pair.
-        right: vectors.
-        right_rows: a row of `right` for each pair.
-
-    Returns:
-        A cosine a pair, as `compute_cosine` has it.
-    """
+    """Compute the cosines of pairs of rows, some at a time: a block of one persona's copies has half a million."""
     scores = np.empty(len(left_rows), dtype=np.float64)
     for start in range(0, len(left_rows), _PAIRS):
         part = slice(start, start + _PAIRS)
@@ -68,11 +52,7 @@ def compare_rows(left: Vectors, left_rows: Rows, right: Vectors, right_rows: Row
 
 
 def find_pairs_within(vectors: Vectors, threshold: float) -> tuple[Rows, Rows, Scores]:
-    """Find the pairs of one block at or above a threshold.
-
-    Args:
-        vectors: normalised vectors, some thousand at most.
-        threshold: least cosine.
+    """Find the pairs at or above a threshold in one block, of some thousand vectors at most.
 
     Returns:
         Later row, earlier row and cosine of each pair, ordered by later row, then earlier row.
@@ -95,10 +75,9 @@ class _Buffers(threading.local):
 
 
 class NearPairs:
-    """Finds pairs whose product is at or above a threshold.
+    """Finds pairs whose product is at least `least`.
 
-    Args:
-        least: the threshold; give it `MARGIN` below the one that is meant, and compare what is found.
+    Give it `MARGIN` below the threshold that is meant, and compare what is found.
     """
 
     def __init__(self, least: float) -> None:
@@ -117,7 +96,7 @@ class NearPairs:
 
         Args:
             sample: some thousand vectors of the kind that is searched.
-            survivors: share of the sample's pairs that may be left. Default: what suits an exhaustive search.
+            survivors: share of its pairs that may be left. The default suits an exhaustive search.
         """
         sample = sample[:_SAMPLE]
         self._width = sample.shape[1]
@@ -141,14 +120,9 @@ class NearPairs:
         return np.concatenate([head, last], axis=1, dtype=np.float32)
 
     def find_candidates(self, left: Vectors, right: Vectors) -> tuple[Rows, Rows]:
-        """Find all pairs of a left and a right vector that may be at or above the threshold, by their short forms.
+        """Find, by short vectors, the left and right rows of all pairs that may be at or above the threshold.
 
-        Args:
-            left: short vectors, in any number.
-            right: short vectors, in any number.
-
-        Returns:
-            A left and a right row for each pair, ordered by block, then left row, then right row.
+        They are ordered by block, then left row, then right row.
         """
         lefts, rights = [_NO_ROWS], [_NO_ROWS]
         for top in range(0, len(left), _LEFT):
@@ -159,14 +133,7 @@ class NearPairs:
         return np.concatenate(lefts), np.concatenate(rights)
 
     def mark_near(self, left: Vectors, rows: Rows, right: Vectors, places: Rows) -> npt.NDArray[np.bool_]:
-        """Say of each candidate whether the whole vectors are at or above the threshold.
-
-        Args:
-            left: vectors.
-            rows: a row of `left` for each pair.
-            right: vectors.
-            places: a row of `right` for each pair.
-        """
+        """Tell which candidates, a row of `left` and one of `right` each, reach the threshold as whole vectors."""
         is_near = np.empty(len(rows), dtype=np.bool_)
         for start in range(0, len(rows), _PAIRS):
             part = slice(start, start + _PAIRS)
@@ -184,6 +151,3 @@ class NearPairs:
         short, half = self.shorten(sample), len(sample) // 2
         survive = short[:half] @ short[half:].T >= self._least
         return float((survive & (sample[:half] @ sample[half:].T < self._least)).mean()) if half else 0.0
-
-
-_NO_ROWS: Rows = np.empty(0, dtype=np.int64)

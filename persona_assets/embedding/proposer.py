@@ -37,24 +37,14 @@ _RECIPE: Final = 1
 class Judge:
     """Compares by the embedding model what a proposer's vectors brought together.
 
-    Attributes:
-        encoder: the embedding model, behind its cache.
-        margin: how far below the threshold of the cosine a pair is still proposed.
+    A pair is proposed down to `margin` below the threshold of the cosine.
     """
 
     encoder: TextEncoder
     margin: float
 
     def compare(self, left: Sequence[str], right: Sequence[str]) -> Scores:
-        """Compute the cosine of pairs of texts.
-
-        Args:
-            left: a text a pair.
-            right: the other text of each pair.
-
-        Returns:
-            A cosine a pair.
-        """
+        """Compute the cosine of each left text with the right one at its place."""
         rows = {text: row for row, text in enumerate(dict.fromkeys([*left, *right]))}
         if not rows:
             return np.empty(0)
@@ -63,12 +53,7 @@ class Judge:
 
 
 class ProposingEncoder:
-    """Computes vectors that only propose; `judge` says what they are worth.
-
-    Args:
-        judge: the embedding model.
-        proposer: the static model distilled from it.
-    """
+    """Computes vectors of a static model that only propose; `judge` says what they are worth."""
 
     def __init__(self, judge: Judge, proposer: TextEncoder) -> None:
         self.judge = judge
@@ -99,15 +84,7 @@ def find_judge(encoder: TextEncoder | None) -> Judge | None:
 
 
 def make_proposing(settings: EmbeddingSettings, encoder: TextEncoder, folder: Path) -> ProposingEncoder:
-    """Put a static model before an embedding model.
-
-    Args:
-        settings: the section `embedding`.
-        encoder: the embedding model, behind its cache.
-        folder: where distilled models are kept; made when missing.
-
-    Returns:
-        The encoder for the hub.
+    """Put a static model, distilled once and kept in a folder, before an embedding model.
 
     Raises:
         SettingsError: if the embedding model cannot be distilled.
@@ -119,13 +96,8 @@ def make_proposing(settings: EmbeddingSettings, encoder: TextEncoder, folder: Pa
     return ProposingEncoder(Judge(encoder, settings.proposer_margin), proposer)
 
 
-def distil_static(model: str, target: Path, dimension: int = DIMENSION) -> None:
-    """Distil a static model, and write it as a sentence-transformers folder.
-
-    Args:
-        model: a sentence-transformers model: the packaged one, a folder or an id.
-        target: the folder to write; it appears whole.
-        dimension: length of its vectors. Default: 256.
+def distil_static(model: str, target: Path) -> None:
+    """Distil a static model, and write it as a sentence-transformers folder, which appears whole.
 
     Raises:
         SettingsError: if the model is no transformer with a fast tokenizer.
@@ -141,9 +113,8 @@ def distil_static(model: str, target: Path, dimension: int = DIMENSION) -> None:
             f"embedding.proposer: no static model can be distilled from {model}, which is no transformer with a fast"
             " tokenizer. Set embedding.proposer to none."
         )
-    embedding = StaticEmbedding(
-        Tokenizer.from_str(backend.to_str()), embedding_weights=_weigh(_reduce(_embed_tokens(source), dimension))
-    )
+    weights = _weigh(_reduce(_embed_tokens(source)))
+    embedding = StaticEmbedding(Tokenizer.from_str(backend.to_str()), embedding_weights=weights)
     unfinished = target.with_name(f"{target.name}.tmp")
     SentenceTransformer(modules=[embedding]).save(str(unfinished))
     unfinished.rename(target)
@@ -171,10 +142,10 @@ def _find_frame(tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[i
     return whole[:start], whole[start + len(plain) :]
 
 
-def _reduce(tokens: npt.NDArray[np.float64], dimension: int) -> npt.NDArray[np.float64]:
+def _reduce(tokens: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     centred = tokens - tokens.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
-    reduced: npt.NDArray[np.float64] = centred @ axes[:, ::-1][:, :dimension]
+    reduced: npt.NDArray[np.float64] = centred @ axes[:, ::-1][:, :DIMENSION]
     return reduced
 
 

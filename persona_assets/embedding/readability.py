@@ -45,7 +45,7 @@ class Readability:
 
     Args:
         scripts: Unicode scripts that the model reads; "*" for all (then only the length is judged).
-        folder: the model's files; without them only the scripts are judged.
+        folder: the model's files; None: only the scripts are judged.
 
     Raises:
         SettingsError: if there is no such script.
@@ -61,21 +61,15 @@ class Readability:
         self._pieces: frozenset[str] = frozenset()
 
     def judge(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Tell which texts the model can judge.
-
-        Args:
-            texts: any texts.
-
-        Returns:
-            One flag a text.
-        """
+        """Tell which texts the model can judge, one flag a text."""
         readable = np.array([self._has_readable_script(text) for text in texts], dtype=np.bool_)
         if self._folder is None or not (self._folder / "tokenizer.json").is_file():
             return readable
-        self._load_tokenizer(self._folder / "tokenizer.json")
+        tokenizer = self._tokenizer = self._tokenizer or self._load_tokenizer(self._folder / "tokenizer.json")
         rows = [row for row in np.flatnonzero(readable).tolist() if self._must_count(texts[row])]
-        for row, n_tokens in zip(rows, self._count_tokens([texts[row] for row in rows]), strict=True):
-            readable[row] = self._fits(texts[row], n_tokens)
+        encodings = tokenizer.encode_batch_fast([texts[row] for row in rows], add_special_tokens=False)
+        for row, encoding in zip(rows, encodings, strict=True):
+            readable[row] = self._fits(texts[row], len(encoding))
         return readable
 
     def _has_readable_script(self, text: str) -> bool:
@@ -105,21 +99,15 @@ class Readability:
         words = len((_ASCII_WORD if text.isascii() else _WORD).findall(text))
         return self._reads_all or words < MIN_WORDS or n_tokens <= MAX_TOKENS_PER_WORD * words
 
-    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
-        if not texts or self._tokenizer is None:
-            return []
-        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-
-    def _load_tokenizer(self, path: Path) -> None:
-        if self._tokenizer is not None:
-            return
+    def _load_tokenizer(self, path: Path) -> "Tokenizer":
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_file(str(path))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        if _cuts_at_words(self._tokenizer):
-            self._pieces = frozenset(self._tokenizer.get_vocab())
+        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        if _cuts_at_words(tokenizer):
+            self._pieces = frozenset(tokenizer.get_vocab())
+        return tokenizer
 
 
 def _cuts_at_words(tokenizer: "Tokenizer") -> bool:

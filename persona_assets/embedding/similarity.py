@@ -10,9 +10,6 @@ class SimilarityMeter:
     """Measures similarities; what is asked while the encoder is at work goes to it in one call afterwards.
 
     Who asks together depends on time, and what is measured does not. Must be used within one event loop.
-
-    Args:
-        encoder: the embedding model.
     """
 
     def __init__(self, encoder: TextEncoder) -> None:

@@ -27,12 +27,7 @@ _TABLE: Final = "embedding.weight"
 
 @dataclass(frozen=True, slots=True)
 class StaticModel:
-    """Looks texts up.
-
-    Attributes:
-        tokenizer: of the model.
-        table: a vector a token.
-    """
+    """Looks texts up in a table of a vector a token."""
 
     tokenizer: "Tokenizer"
     table: Vectors
@@ -58,11 +53,7 @@ class StaticModel:
 def load_static(folder: Path) -> StaticModel | None:
     """Read a static model as sentence-transformers stores it.
 
-    Args:
-        folder: of the model.
-
-    Returns:
-        The model; none if it has further modules, prompts or another table, which sentence-transformers reads.
+    None if it has further modules, prompts or another table, which sentence-transformers reads.
     """
     modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     if len(modules) != 1 or _has_prompt(folder):

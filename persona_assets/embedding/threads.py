@@ -26,15 +26,7 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def map_in_threads(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
-    """Apply a function that releases the interpreter's lock, on all cores.
-
-    Args:
-        function: of one item.
-        items: in any number.
-
-    Returns:
-        The results, in any order.
-    """
+    """Apply a function that releases the interpreter's lock, on all cores; the results come in any order."""
     threads = count_cores()
     if threads == 1 or len(items) == 1:
         return [function(item) for item in items]
