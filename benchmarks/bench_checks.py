@@ -58,6 +58,15 @@ PROMPTS = HERE.parents[1] / "prompts"
 QUESTION = "Could you tell me about this, please?"
 PAGE = HERE.parents[1] / "docs" / "checks.md"
 BEGIN, END = "<!-- measured -->", "<!-- end -->"
+PROFILE = {
+    "name": "Ola Lind",
+    "appearance": "Broad-shouldered and weathered, with a white beard cut short, pale eyes and a woollen cap that he"
+    " takes off only in church.",
+    "experience": "I ran the harbour of a small island for thirty-one years, first with a telephone and a ledger, then"
+    " with radar, and I still wake when the wind goes round to the north-east.",
+    "personality": "Slow to praise and quick to lend a hand, he distrusts anybody who talks of the weather without"
+    " having looked at it, and he cannot leave a loose knot alone.",
+}
 NO_CHECKS = {
     "empty": "There is nothing in it.",
     "malformed": "It is not the JSON, or the pattern, that was asked for.",
@@ -178,7 +187,7 @@ def judge_profile(reply: Replayed, persona: str) -> Hits:
 def judge_dialogue(artifact: str, reply: Replayed, source: str) -> Hits:
     """Judge a dialogue: G answers the source, R rewrites it, several answers separated by a stroke."""
     character = {"character_id": "chr_1", "persona_id": "per_1", "persona": "A retired harbour master"}
-    character |= dict.fromkeys(ATTRIBUTES, "somebody else") | {"name": "Ola Lind"}
+    character |= dict.fromkeys(ATTRIBUTES, "somebody else") | PROFILE
     turns = [{"role": "user", "content": source}]
     if artifact == "dialogues_r":
         answers = source.split(" / ") if "answer_2" in reply.text else [source]

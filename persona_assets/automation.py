@@ -135,15 +135,7 @@ def build_schedules(settings: AutomationSettings) -> list[dg.ScheduleDefinition]
 
 
 def prune_old_runs(instance: dg.DagsterInstance, age: timedelta) -> int:
-    """Delete the finished runs that are older, with their events and logs; the newest of each partition stays.
-
-    Args:
-        instance: of the data folder.
-        age: since they were made.
-
-    Returns:
-        How many were deleted.
-    """
+    """Delete the finished runs that are older, with their events and logs; the newest of each partition stays."""
     before = datetime.now(UTC) - age
     kept: set[tuple[str, str | None]] = set()
     gone = 0

@@ -83,9 +83,6 @@ def find_due(project: Project, instance: dg.DagsterInstance, assets: Sequence[As
     """Find the shards of the corpus that want a run.
 
     Args:
-        project: corpus and lake.
-        instance: the runs there were.
-        assets: those that have a table a shard.
         retries: runs that may fail one after the other, beyond the first, before a shard is given up.
 
     Raises:

@@ -58,7 +58,6 @@ def find_descendants(lake: Lake, ids: Iterable[str]) -> list[Descendants]:
 
     Args:
         lake: the tables; ids are hashes of content, so a document that stands in two shards is found in both.
-        ids: of any table.
 
     Returns:
         What was found, shard by shard in the tables' order; empty if no table has any of the ids.
@@ -103,7 +102,6 @@ def select_related(columns: Sequence[str], ids: Iterable[str]) -> pl.Expr:
 
     Args:
         columns: of the table; the first is its id.
-        ids: of the rows.
     """
     names = pl.Series(sorted(ids), dtype=pl.String).implode()
     related = [pl.col(name).is_in(names) for name in columns if name == columns[0] or name in _REFERENCES]

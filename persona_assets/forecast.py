@@ -103,9 +103,6 @@ def assume_rates(prompt: PromptFile, settings: Settings, asset: str, input_chars
     """Rates where nothing was measured: every reply makes the rows it is asked for, in 512 tokens at most.
 
     Args:
-        prompt: the asset's prompt file.
-        settings: all settings.
-        asset: its name.
         input_chars: characters of the row that is asked about.
     """
     task = settings.task(asset)
@@ -133,14 +130,7 @@ def forecast_shard(
     """Forecast the model-backed assets of a shard, in the order in which they are made.
 
     Args:
-        size: of the shard.
-        rates: by asset.
-        flow: from asset to asset.
         recipes: of the project, those first that others read.
-        settings: of the project.
-
-    Returns:
-        One forecast for each model-backed asset.
     """
     forecasts: list[AssetForecast] = []
 

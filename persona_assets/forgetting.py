@@ -64,9 +64,7 @@ def plan_to_forget(project: Project, document: str | None, persona: str | None) 
     """Find all that comes from a document or persona.
 
     Args:
-        project: lake and corpus.
         document: a doc_id, the id that the corpus gave it, or its address; all its passages are meant.
-        persona: a persona_id.
 
     Returns:
         What goes, with what an interrupted request for the same left to do.
@@ -116,13 +114,8 @@ def forget_in_tables(lake: Lake, plan: Plan, tables: Sequence[str], versions: di
     """Take the rows out of some tables of all shards, and what was refused on their account out of the quarantine.
 
     Args:
-        lake: the tables.
-        plan: what goes.
         tables: names of the assets, in the order in which they are made.
         versions: new data versions by the old ones; what is written anew is added.
-
-    Returns:
-        How many rows went, by table.
     """
     gone: dict[str, int] = {}
     for table in tables:

@@ -130,14 +130,9 @@ class Lake:
         """Write a table from batches and publish it.
 
         Args:
-            asset: name of the asset.
             shard: partition, or `WHOLE`.
-            schema: column names and Polars types.
             batches: the rows, in order.
             attributes: further facts, JSON values only.
-
-        Returns:
-            What was published.
         """
         with self.open_writer(asset, shard, schema) as writer:
             for batch in batches:
@@ -154,11 +149,7 @@ class Lake:
         """Write a table anew without some of its rows and quarantined rows.
 
         Args:
-            asset: name of the asset.
             shard: partition, or `WHOLE`.
-            rows: which rows go.
-            refused: which rows of the quarantine go.
-            reason: under which they are counted as dropped.
             versions: new data versions by the old ones, of what the table was made of.
 
         Returns:

@@ -83,8 +83,6 @@ def trace_row(lake: Lake, ledger: Ledger, row_id: str) -> list[Step]:
     """Follow a row home.
 
     Args:
-        lake: the tables.
-        ledger: the responses.
         row_id: an id of any table: sft_, dia_, itm_, chr_, per_, ins_ or doc_.
 
     Returns:

@@ -93,7 +93,6 @@ class Prompt(Generic[P]):
 
         Args:
             demonstrations: in place of those of the file.
-            values: the template's variables.
 
         Returns:
             Messages with `role` and `content`.
@@ -149,10 +148,6 @@ def strip_chat_marks(text: str) -> str:
 
 def load_prompt(path: Path, model: type[P]) -> Prompt[P]:
     """Read a prompt file.
-
-    Args:
-        path: the YAML file.
-        model: the pydantic model of its content.
 
     Returns:
         The prompt, its version a hash of the file's bytes.

@@ -18,7 +18,6 @@ def content_id(prefix: str, *parts: object) -> str:
     """Make an id from the content that defines a row: the same on every machine, in every run.
 
     Args:
-        prefix: what the id is of, for example "per".
         parts: the defining values, strings or numbers or None, in a fixed order.
 
     Returns:
@@ -211,15 +210,7 @@ RECIPE_COLUMNS = ("item_id", "persona_id", "persona", "source_item_id", "model",
 
 
 def recipe_schema(name: str, columns: Mapping[str, dy.Column]) -> type[dy.Schema]:
-    """The schema of a recipe's table: the common columns and those of its YAML file.
-
-    Args:
-        name: the asset's name.
-        columns: its own columns.
-
-    Returns:
-        A dataframely schema class.
-    """
+    """The schema of a recipe's table: the common columns and those of its YAML file."""
     common: dict[str, dy.Column] = {
         "item_id": dy.String(primary_key=True, description="Hash of persona, source row, sample and output."),
         "persona_id": dy.String(description="The persona in the hub."),

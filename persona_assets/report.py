@@ -56,14 +56,7 @@ def write_report(lake: Lake, spend: Sequence[Spending], path: Path, shards: Sequ
     """Write a report.
 
     Args:
-        lake: the tables.
-        spend: what was ever spent, by model and asset.
         path: the HTML file; it appears whole.
-        shards: that it is about.
-        title: its heading.
-
-    Returns:
-        The file.
     """
     from jinja2 import Environment, StrictUndefined
 

@@ -24,12 +24,7 @@ from persona_assets.settings import Settings, TaskSettings
 
 
 class Project:
-    """Settings, lake, ledger and encoder of one data folder.
-
-    Args:
-        settings: all settings.
-        reporter: who is told of progress.
-    """
+    """Settings, lake, ledger and encoder of one data folder."""
 
     def __init__(self, settings: Settings, reporter: Reporter | None = None) -> None:
         self.settings = settings

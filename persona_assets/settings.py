@@ -223,9 +223,6 @@ def load_settings(**overrides: Any) -> Settings:
     Args:
         overrides: whole or partial sections as dictionaries, for tests and for one run's changes.
 
-    Returns:
-        The validated settings.
-
     Raises:
         SettingsError: naming the key (as file key and as environment variable) and what was expected.
     """

@@ -104,8 +104,6 @@ def examine_shard(present: Present, shard: str, source: CorpusShard | None, gone
     """Say of every asset of a shard whether it is there and whether it is stale.
 
     Args:
-        present: what its tables are compared with.
-        shard: the partition.
         source: the shard as the corpus has it; None if it does not have it any more.
         gone_kept: duplicates of the shard whose kept persona is in no shard.
 
@@ -155,10 +153,7 @@ def examine_release(choice: ShardChoice, folder: Path, mix: str, mix_version: st
     """Compare a release with the shards that it would be made of now.
 
     Args:
-        choice: the shards that it would take.
         folder: `<data>/sft_dataset/<mix>`.
-        mix: its name.
-        mix_version: the present version of the mix file.
     """
     facts = read_release_facts(folder)
     if facts is None:

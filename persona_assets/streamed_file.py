@@ -29,12 +29,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class StreamedFile:
-    """A Parquet file that grows by row groups of one size beside its place, and moves there at once.
-
-    Args:
-        path: where it appears when it is published.
-        schema: column names and Polars types.
-    """
+    """A Parquet file that grows by row groups of one size beside its place, and moves there at once."""
 
     def __init__(self, path: Path, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> None:
         self._path = path

@@ -155,9 +155,6 @@ class TableWriter:
         Args:
             attributes: further facts of the table, JSON values only.
 
-        Returns:
-            What was published.
-
         Raises:
             LakeError: if the disk is full or the folder cannot be written.
         """

@@ -39,7 +39,6 @@ def validate_yaml(path: Path, source: bytes, values: Any, model: type[M]) -> M:
     """Validate what a YAML file says.
 
     Args:
-        path: the file, for the message.
         source: its bytes, for the line.
         values: what it says, perhaps with the contents of other files put in.
         model: what it must be.

@@ -18,7 +18,6 @@ def describe_characters(profiles: pl.LazyFrame, suggestions: Mapping[str, Mappin
     """The metadata of a shard's characters; none of an empty table.
 
     Args:
-        profiles: rows of character_profiles.
         suggestions: what was suggested of them: by attribute, values and weights.
     """
     balance = measure_balance(profiles)

@@ -33,8 +33,6 @@ def build_character_assets(prompts: Path, pool: PoolOf, own: bool, attributes: s
     """Build the assets of this group from their prompt files.
 
     Args:
-        prompts: their folder.
-        pool: that an asset waits in, by its name.
         own: whether there is a recipe of persona-driven instructions, which dialogues_g then answers, too.
         attributes: the setting `characters.attributes`, whose file is part of the version of the profiles' prompt.
     """

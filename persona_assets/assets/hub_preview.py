@@ -25,11 +25,7 @@ def describe_hub(
     """The metadata of a decision.
 
     Args:
-        personas: column round, of all personas that were decided.
-        kept: column round, of those that were kept.
-        duplicates: the dropped ones, with stage and score.
         portrait: a sample of the kept ones among all of the hub.
-        settings: thresholds.
 
     Returns:
         Counts to plot by stage, and Markdown: rounds, pairs around the thresholds, a histogram and a map.

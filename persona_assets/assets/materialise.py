@@ -61,11 +61,7 @@ def account_for_files(rows: pl.DataFrame, dropped: pl.DataFrame) -> Batch:
     """Make a batch of what was read from files; what was dropped lies beside the rows with its reason.
 
     Args:
-        rows: rows of the table.
         dropped: source, reason, detail, text_head and n (how many items the line stands for).
-
-    Returns:
-        The batch, its accounting complete.
     """
     reasons = dict(dropped.group_by("reason").agg(pl.col("n").sum()).iter_rows())
     apart = dropped.select(
@@ -115,19 +111,7 @@ def materialise_with_model(
     """Run a model-backed domain function and publish its rows.
 
     Args:
-        context: of the asset.
-        project: stores and models.
-        prompt: the asset's prompt file.
-        config: what the launchpad changes.
-        schema: the table's columns.
-        make: the domain function, given its asker.
-        planned: number of tasks, if known, for the progress bar.
-        inputs: data versions of what is read.
         decisive: names of the settings that decide the rows, beside model and task; they are recorded with the table.
-        describe: further metadata, asked for at the end.
-
-    Returns:
-        What Dagster records.
     """
     asset, shard = context.asset_key.path[-1], shard_of(context)
     settings = config.merge(project.settings.task(asset))

@@ -25,11 +25,7 @@ def draw_overview(rows: pl.LazyFrame, accounting: Accounting, usage: Usage | Non
 
     Args:
         rows: of the table; only counts and lengths are held in memory.
-        accounting: where every task and item went.
         usage: what its calls cost; none of a table that asks no model.
-
-    Returns:
-        A Matplotlib figure.
     """
     from matplotlib.figure import Figure
 

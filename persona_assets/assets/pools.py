@@ -36,11 +36,7 @@ def set_provider_limits(instance: dg.DagsterInstance, settings: Settings) -> dic
     """Give each provider's pool its limit, where nobody set one: what was set in the UI stays.
 
     Args:
-        instance: of the data folder.
         settings: `automation.runs_per_provider` says how many steps may ask a provider at once.
-
-    Returns:
-        The limits that were set.
     """
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits:

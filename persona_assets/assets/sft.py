@@ -31,8 +31,6 @@ def build_sft_assets(recipes: Sequence[Recipe], mixes: Mapping[str, Mix], prompt
     """Build both assets.
 
     Args:
-        recipes: those that become examples are taken.
-        mixes: of which there will be releases.
         prompts: folder of `dialogues_g.yaml`, which says what characters speak under.
     """
     trained = [recipe for recipe in recipes if recipe.content.sft]

@@ -33,14 +33,8 @@ def asset_options(
 
     Args:
         group: corpus, personas, characters, recipes or sft.
-        description: what the UI shows.
-        schema: the table's columns.
         code_version: hash of the prompt file, for an asset that has one.
-        kinds: further kinds beside parquet.
         partitioned: by corpus_shard, or not at all.
-
-    Returns:
-        Options without key, dependencies and pool.
     """
     return {
         "group_name": group,
@@ -67,16 +61,7 @@ def table_asset(
     """`dg.asset` for a table of the lake, with the options of `asset_options`.
 
     Args:
-        group: as there.
-        description: as there.
-        schema: as there.
-        code_version: as there.
-        kinds: as there.
-        partitioned: as there.
         more: name, dependencies and pool, as `dg.asset` takes them.
-
-    Returns:
-        The decorator.
     """
     options = asset_options(group, description, schema, code_version, kinds, partitioned)
     return cast("Callable[[Callable[..., Any]], dg.AssetsDefinition]", dg.asset(**options, **more))
@@ -85,19 +70,7 @@ def table_asset(
 def model_asset(
     name: str, group: str, prompt: Prompt[Any], schema: type[dy.Schema], pool: PoolOf, deps: Sequence[str] = ()
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """`table_asset` for rows that a model answers: described and versioned by its prompt file.
-
-    Args:
-        name: of the asset.
-        group: as there.
-        prompt: its file.
-        schema: as there.
-        pool: names the pool that its steps wait in.
-        deps: assets that it reads beside its inputs.
-
-    Returns:
-        The decorator.
-    """
+    """`table_asset` for rows that a model answers: described and versioned by its prompt file."""
     content, version = prompt.content, prompt.version
     kinds = (MODEL_KIND,)
     return table_asset(group, content.description, schema, version, kinds, name=name, pool=pool(name), deps=[*deps])

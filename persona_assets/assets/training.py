@@ -113,15 +113,6 @@ def evaluate_training(
 ) -> Evaluation:
     """Ask a trained model, and the one that it began with, the same questions.
 
-    Args:
-        project: stores, prompts and the judge.
-        mix: of the release.
-        folder: of the trained model.
-        sides: which of both are asked.
-
-    Returns:
-        The scores.
-
     Raises:
         LakeError: if there is no trained model, or nothing to ask.
     """

@@ -30,11 +30,7 @@ async def answer_sessions(asker: Asker[PromptFile], sessions: Sequence[Session])
     """Have characters answer sessions.
 
     Args:
-        asker: model and prompt file.
         sessions: sessions with their characters; the model does not read the original answers.
-
-    Yields:
-        Batches of dialogues_g.
     """
     tasks = (
         asker.make_task(session.row_id, session, _fill(session.character, session.user_turns[0]))
@@ -53,7 +49,6 @@ def introduce(prompt: Prompt[PromptFile], character: Mapping[str, Any]) -> list[
 
     Args:
         prompt: `dialogues_g.yaml`.
-        character: its persona and attributes.
     """
     return prompt.render((), **_fill(character, ""))[:-1]
 

@@ -34,11 +34,7 @@ class Balance:
 
 
 def measure_balance(profiles: pl.LazyFrame) -> Balance:
-    """Count the characters of a table.
-
-    Args:
-        profiles: name, age, gender and birthplace of character_profiles.
-    """
+    """Count the characters of a table."""
     rows = profiles.select("name", "age", "gender", "birthplace").collect()
     given = pl.col("name").str.split(" ").list.first()
     country = pl.col("birthplace").str.split(",").list.last().str.strip_chars()

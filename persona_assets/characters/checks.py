@@ -25,10 +25,7 @@ def doubt_answer(session: Session, turn: int, answer: str, checks: RowChecks) ->
     """Doubt one answer of a character, in the order of the doubts' weight.
 
     Args:
-        session: what was asked, and the character.
         turn: number of the question that is answered, from 0.
-        answer: what the character says.
-        checks: for their parameters.
     """
     told = [*session.user_turns, *session.answers]
     yield from doubt_text(answer, checks, told, find_wanted_language(session, turn))

@@ -35,8 +35,6 @@ def share_of_numbers_kept(answer: str, original: str, known: str = "", few: int 
     """Share of the numbers of the original that the answer still has, in digits or in English words.
 
     Args:
-        answer: the rewritten answer.
-        original: what it was rewritten from.
         known: the question that both answer, whose numbers do not count.
         few: with fewer numbers nothing can be said: 1.
     """

@@ -74,12 +74,7 @@ async def make_profiles(
     """Ask for a profile of each persona of the shard's hub.
 
     Args:
-        asker: model and prompt file.
-        personas: rows of persona_hub.
         settings: how many characters at most; the limit of `[tasks.character_profiles]` counts as well.
-
-    Yields:
-        Batches of character_profiles.
     """
     limits = [limit for limit in (settings.limit, asker.settings.limit) if limit is not None]
     drawn = draw_rows(personas, min(limits, default=None), "persona_id", asker.task)

@@ -33,11 +33,7 @@ async def rewrite_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]
     """Rewrite the answers of sessions.
 
     Args:
-        asker: model and prompt file.
         sessions: sessions with their characters, each of them answered.
-
-    Yields:
-        Batches of dialogues_r.
     """
     tasks = (plan_rewrite(asker, session) for session in sessions)
 
@@ -74,8 +70,6 @@ def judge_rewrite(checks: RowChecks, session: Session, values: Values) -> Verdic
     """Judge the rewritten answers of a session.
 
     Args:
-        checks: levels and parameters.
-        session: the original, and the character.
         values: `answer_1` to `answer_N`.
     """
     answers = [strip_label(str(value), session.character["name"]) for value in values.values()]

@@ -67,10 +67,7 @@ def draw_sessions(
     """Draw the sessions of a shard and the characters that answer them.
 
     Args:
-        characters: the shard's character_profiles.
-        instructions: source_instructions, as far as they are of use.
         settings: characters a session, dialogues a character, seed.
-        shard: the partition, part of the seed.
 
     Returns:
         One session for each dialogue to be made, the same for the same arguments.
@@ -110,12 +107,9 @@ def draw_with_own(
     """Draw the sessions of a shard from the instruction sets and from what its own personas ask.
 
     Args:
-        characters: the shard's character_profiles.
-        instructions: source_instructions, as far as they are of use.
         own: sessions made of the shard's persona-driven instructions: instruction_id, turns, license and persona_id,
             of who asks and is not asked.
         settings: as for `draw_sessions`, and the share that is to be the shard's own.
-        shard: the partition, part of the seed.
 
     Returns:
         The sessions of the instruction sets, then the shard's own; where the shard has fewer, more of the others.
@@ -150,7 +144,6 @@ def make_own_sessions(instructions: pl.LazyFrame, personas: pl.LazyFrame) -> pl.
 
     Args:
         instructions: rows of the recipe `instructions`.
-        personas: persona_id and license of the shard's hub.
 
     Returns:
         instruction_id (the item's id), turns, license and persona_id, of who asks.
@@ -165,10 +158,7 @@ def count_dialogues(characters: int, instructions: int, settings: DialogueSettin
     """Count the dialogues that `draw_sessions` gives, or `draw_with_own`.
 
     Args:
-        characters: of the shard.
-        instructions: sessions of use.
         settings: characters a session, dialogues a character, and the share that is to be the shard's own.
-        own: sessions that the shard's own personas ask for.
     """
     if not characters:
         return 0

@@ -41,7 +41,6 @@ def load_profile_prompt(folder: Path, attributes: str = FREE) -> Prompt[ProfileP
     """Read `character_profiles.yaml`, and the file of suggested attributes.
 
     Args:
-        folder: of the prompts.
         attributes: `free`, or the file: absolute, or relative to the folder.
 
     Returns:
@@ -66,12 +65,7 @@ def suggest(persona_id: str, suggestions: Mapping[str, Mapping[str, float]]) -> 
 
 
 def measure_kept(profiles: pl.LazyFrame, suggestions: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Measure the share of characters that have what was suggested, by attribute.
-
-    Args:
-        profiles: rows of character_profiles.
-        suggestions: by attribute, values and weights.
-    """
+    """Measure the share of characters that have what was suggested, by attribute."""
     rows = profiles.collect().to_dicts()
     return {
         name: sum(_has(row, name, suggest(row["persona_id"], suggestions)[name]) for row in rows) / max(1, len(rows))

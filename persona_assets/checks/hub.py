@@ -22,13 +22,6 @@ def check_no_near_duplicates(project: Project, shard: str) -> Finding:
 
     The shard is compared with itself and, up to `hub.exact_rows` rows, with every other shard; above so many rows the
     search is approximate, and `check_violations` says what it misses.
-
-    Args:
-        project: stores and models.
-        shard: the shard that was decided.
-
-    Returns:
-        The pairs found, with an example.
     """
     lake, settings = project.lake, project.settings.hub
     rows = {other: lake.info("persona_hub", other).rows for other in lake.shards("persona_hub")}
@@ -57,10 +50,6 @@ def check_no_near_duplicates(project: Project, shard: str) -> Finding:
 
 def check_violations(project: Project, shard: str) -> Finding:
     """At most one in 10,000 kept personas should have been dropped, by the sample that was searched again.
-
-    Args:
-        project: stores and models.
-        shard: the shard that was decided.
 
     Returns:
         The sample's rows and violations; none of either where the search was exhaustive.

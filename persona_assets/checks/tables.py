@@ -87,7 +87,6 @@ def check_origins(asset: str, links: Mapping[str, Mapping[str, str]]) -> TableCh
     """What a row was made from is there: every id of some columns is that of a row of one of their target tables.
 
     Args:
-        asset: the table that is checked.
         links: for each column with ids, the id column by target asset. A null is no link; a table that is not there
             has no row.
     """

@@ -34,8 +34,6 @@ def run_backfill(
     """Run what is due, and show how each shard ends.
 
     Args:
-        settings: of the project.
-        console: where to print.
         shards: only these, whatever their state; none: those that are new or out of date.
         jobs: processes at once.
         limit: shards at most.

@@ -14,8 +14,6 @@ def run_checks(settings: Settings, console: Console, shards: Sequence[str]) -> N
     """Run the checks and show each.
 
     Args:
-        settings: of the project.
-        console: where to print.
         shards: which; none for all that are in the lake.
 
     Raises:

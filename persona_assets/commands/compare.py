@@ -20,8 +20,6 @@ def print_comparison(settings: Settings, console: Console, before: Path, rows: i
     """Compare the lake of another data folder with this one's.
 
     Args:
-        settings: of the project, as it is now.
-        console: where the Markdown goes.
         before: a data folder that was made before the change, of the same corpus.
         rows: of each table that changed, before and after.
 
@@ -46,7 +44,6 @@ def describe_changes(old: Lake, new: Lake, assets: Sequence[str], rows: int) -> 
         old: the tables before.
         new: the tables after.
         assets: in the order in which they are made.
-        rows: shown of each table that changed.
 
     Yields:
         Markdown: a table of what changed and why, then rows of each changed table.

@@ -77,15 +77,9 @@ def deduplicate_file(
 
     Args:
         source: JSON lines, JSON, Parquet or CSV; also compressed.
-        column: the column with the personas.
         kept: where the kept rows go: the input's columns and persona_id.
         duplicates: where the others go: persona_id, persona, kept_id, kept_persona, stage and score.
-        thresholds: of the rule.
         encoder: the embedding model; none to compare lexically alone.
-        max_line_bytes: longer lines are left out.
-
-    Returns:
-        What became of the rows.
 
     Raises:
         CorpusError: if the file cannot be read, has not the column or holds a persona_id twice.

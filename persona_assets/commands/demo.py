@@ -89,7 +89,6 @@ def choose_settings(settings: Settings, live: bool, record: str | None) -> Setti
     """Choose the model of the demo: the user's where one is set, else recorded replies, or the small model in process.
 
     Args:
-        settings: of the project.
         live: whether the small model is asked.
         record: address of a server that writes the replies that are not recorded.
     """
@@ -107,10 +106,6 @@ def run_demo(settings: Settings, console: Console) -> DemoResult:
 
     Args:
         settings: what `choose_settings` gave.
-        console: where to print.
-
-    Returns:
-        What was made.
 
     Raises:
         RunFailedError: if the chain did not reach its end, or nothing came out there.

@@ -21,10 +21,7 @@ def open_ui(settings: Settings, console: Console, host: str, port: int) -> None:
     Dagster's own command runs in this process: whatever signal ends it reaches Dagster, which ends its servers.
 
     Args:
-        settings: of the project.
-        console: where the address is printed.
         host: the address to bind to; others than 127.0.0.1 let the network in, without a password.
-        port: the port.
 
     Raises:
         SystemExit: with Dagster's exit code, when the UI has ended.

@@ -69,15 +69,9 @@ def print_estimate(
     """Forecast calls, tokens and cost of shards and print them.
 
     Args:
-        settings: of the project.
-        console: where to print.
         shards: which; none for all of the corpus.
         sample: documents of each shard to run first; None buys nothing.
-        seed: of the sample.
         agreed: whether the sample may be bought without asking.
-
-    Returns:
-        The forecast, an entry for each asset.
 
     Raises:
         SettingsError: for an unknown shard, or if nobody is there to agree to the purchase.

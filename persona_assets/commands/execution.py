@@ -97,14 +97,7 @@ def execute_job(
     """Run a job in this process.
 
     Args:
-        job: the job.
-        instance: where the run is recorded.
-        tags: of the run.
-        partition_key: the partition, for a partitioned job.
         assets: a part of the job's assets; by default all.
-
-    Returns:
-        What came of it.
 
     Raises:
         RunInterruptedError: if the user stopped it.

@@ -36,10 +36,7 @@ def run_forget(
     """Say what would go, and take it out if that is confirmed.
 
     Args:
-        settings: of the project.
-        console: where to print.
         document: doc_id, the corpus' own id, or address.
-        persona: persona_id.
         is_confirmed: whether it is done, too.
 
     Raises:

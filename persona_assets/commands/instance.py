@@ -28,12 +28,6 @@ def prepare_home(settings: Settings) -> Path:
 
     `./dagster.yaml` is copied into it whenever it differs; without one, the packaged file fills an empty home.
 
-    Args:
-        settings: of the project.
-
-    Returns:
-        The folder.
-
     Raises:
         SettingsError: if the data folder cannot be written.
     """
@@ -70,12 +64,6 @@ def open_instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
     """Open the instance for runs in this process.
 
     The output of steps stays on the terminal, where the progress bars are, and is not captured to files.
-
-    Args:
-        settings: of the project.
-
-    Yields:
-        The instance.
     """
     home = prepare_home(settings)
     import dagster as dg
@@ -96,10 +84,6 @@ def claim_process(instance: "dg.DagsterInstance", home: Path) -> Iterator[dict[s
     """Mark this process as alive, after clearing up behind those that died.
 
     A lock tells the two apart: the system releases it however a process ends.
-
-    Args:
-        instance: of the data folder.
-        home: its folder.
 
     Yields:
         The tags that every run of this process must carry.
@@ -122,11 +106,7 @@ def release_dead_runs(instance: "dg.DagsterInstance", folder: Path) -> list[str]
     A killed run leaks its place, and the next run would wait for it without end.
 
     Args:
-        instance: of the data folder.
         folder: where living processes hold a lock.
-
-    Returns:
-        Ids of the runs that were ended.
     """
     import dagster as dg
 

@@ -35,14 +35,9 @@ def run_judge(
     """Rate a sample and print means, agreement and the rows that were rated lowest.
 
     Args:
-        settings: of the project.
-        console: where to print.
-        asset: whose rows.
         shards: of these shards; none: of all that are materialised.
         models: one judge or several; none: the project's model.
         rubric: name of the rubric file; none: the artifact's own, or the one for its kind.
-        number: rows of each shard.
-        seed: of the draw.
 
     Raises:
         LakeError: if there are no rows.

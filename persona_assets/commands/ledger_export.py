@@ -37,9 +37,6 @@ def write_entries(path: Path, pages: Iterable[Sequence[Entry]]) -> int:
             JSON texts.
         pages: the responses; no more than a page is held in memory.
 
-    Returns:
-        How many were written.
-
     Raises:
         LakeError: for another ending, or if the file cannot be written.
     """

@@ -159,12 +159,7 @@ def open_pipeline(
     """Open a project for runs in this process, with progress on the console.
 
     Args:
-        settings: of the project.
-        console: where progress is shown.
         wrap: makes who is told of progress out of who shows it.
-
-    Yields:
-        The pipeline.
     """
     with open_instance(settings) as instance, claim_process(instance, settings.data / ".dagster") as tags:
         from persona_assets.assets.pools import set_provider_limits

@@ -14,8 +14,6 @@ def run_report(settings: Settings, console: Console, shards: Sequence[str]) -> N
     """Write the report and say where it lies.
 
     Args:
-        settings: of the project.
-        console: where to print.
         shards: that it is about; none for all of the lake.
 
     Raises:

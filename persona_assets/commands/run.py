@@ -37,15 +37,10 @@ def run_pipeline(
     """Run shards of the corpus and the releases, and show what comes of them.
 
     Args:
-        settings: of the project.
-        console: where to show it.
         shards: which; none for all that the corpus has.
         assets: which; none for all.
         mixes: which releases to write; an empty list for all, or for none if assets are named and sft_dataset is not;
             None for none.
-
-    Returns:
-        What came of each job.
 
     Raises:
         RunFailedError: if a job failed, after all others were tried.

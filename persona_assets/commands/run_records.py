@@ -50,12 +50,7 @@ def list_runs(
     What `report_tables` told is of no run: where any of it quotes a text, all of it is listed, by its partitions.
 
     Args:
-        instance: of the data folder.
-        partitions: shards and mixes.
         texts: a run of another shard may show them, among the nearest of its own.
-
-    Returns:
-        Id and partition of each.
     """
     quoting = _find_quoting(instance, texts)
     told = _list_told(instance) if _NO_RUN in quoting else []

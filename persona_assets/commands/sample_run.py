@@ -77,13 +77,7 @@ def run_sample(settings: Settings, console: Console, shards: Sequence[str], numb
 
     Args:
         settings: of the project; web_text and the instruction sets must be in its lake.
-        console: where progress is shown.
-        shards: which.
         number: documents (or personas of a persona file) of each shard.
-        seed: of the draw.
-
-    Returns:
-        What was measured.
 
     Raises:
         SampleFailedError: if a model could not be asked, or the budget ended it.

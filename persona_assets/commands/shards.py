@@ -50,7 +50,6 @@ def examine_corpus(pipeline: Pipeline, register: bool) -> CorpusState:
     """Compare the corpus folder with the partitions and the lake.
 
     Args:
-        pipeline: the open project.
         register: whether to register what is new.
 
     Raises:
@@ -73,12 +72,7 @@ def print_shards(settings: Settings, console: Console, register: bool) -> Corpus
     """Show the shards of the corpus.
 
     Args:
-        settings: of the project.
-        console: where to print.
         register: whether to register what is new.
-
-    Returns:
-        What was shown.
     """
     with open_pipeline(settings, console) as pipeline:
         state = examine_corpus(pipeline, register)

@@ -55,7 +55,6 @@ def examine_lake(pipeline: Pipeline, wanted: Sequence[str]) -> LakeState:
     """Say of every table whether it is there and whether it is stale.
 
     Args:
-        pipeline: the open project.
         wanted: shards; none for all that the corpus or the lake has.
 
     Raises:
@@ -85,12 +84,7 @@ def print_status(settings: Settings, console: Console, wanted: Sequence[str]) ->
     """Show the state of the lake.
 
     Args:
-        settings: of the project.
-        console: where to print.
         wanted: shards; none for all.
-
-    Returns:
-        What was shown.
     """
     with open_pipeline(settings, console) as pipeline:
         state = examine_lake(pipeline, wanted)

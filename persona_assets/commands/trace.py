@@ -24,14 +24,6 @@ _SHOWN = 20
 def print_trace(settings: Settings, console: Console, row_id: str) -> list[Step]:
     """Show the chain from a row up to its document.
 
-    Args:
-        settings: of the project.
-        console: where to print.
-        row_id: an id of any table.
-
-    Returns:
-        The chain.
-
     Raises:
         LakeError: if no table has the id.
         ModelError: if the ledger cannot be read.
@@ -48,14 +40,6 @@ def print_trace(settings: Settings, console: Console, row_id: str) -> list[Step]
 
 def print_descendants(settings: Settings, console: Console, row_id: str) -> list[Descendants]:
     """Show what was made of a row, by table and shard, and which releases have taken of it.
-
-    Args:
-        settings: of the project.
-        console: where to print.
-        row_id: an id of any table.
-
-    Returns:
-        The rows, its own among them.
 
     Raises:
         LakeError: if no table has the id.

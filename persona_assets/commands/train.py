@@ -48,13 +48,7 @@ def run_curve(settings: Settings, console: Console, mix: str, shares: Sequence[f
     """Train on shares of a release, evaluate each, and plot the scores by the number of rows.
 
     Args:
-        settings: of the project.
-        console: where to print.
-        mix: of the release.
         shares: of its training rows, each above 0 and at most 1.
-
-    Returns:
-        The picture.
 
     Raises:
         SettingsError: if there is no such mix, or a share is out of range.
@@ -85,11 +79,7 @@ def run_curve(settings: Settings, console: Console, mix: str, shares: Sequence[f
 
 
 def draw_curve(points: Sequence[tuple[int, Evaluation]]) -> Any:
-    """Plot scores against the number of rows trained on, 0 for the model that training began with.
-
-    Returns:
-        A Matplotlib figure, a panel a measure.
-    """
+    """Plot scores against the number of rows trained on, 0 for the model that training began with."""
     from matplotlib.figure import Figure
 
     lines: dict[tuple[str, str], list[tuple[int, Score]]] = {}

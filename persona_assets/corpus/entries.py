@@ -28,8 +28,6 @@ class BadRecord:
     Args:
         position: as in `Record`.
         reason: a short code, for example `invalid_json`.
-        detail: the reason in words.
-        head: the start of what was read.
     """
 
     position: int

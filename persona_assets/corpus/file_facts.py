@@ -26,7 +26,6 @@ class FactsCache:
 
     Args:
         path: the JSON file; None: nothing is remembered.
-        max_bytes: the longest line that is held in memory.
     """
 
     path: Path | None

@@ -27,7 +27,6 @@ class Format:
     """A file format.
 
     Args:
-        suffixes: the endings of its files, in lower case.
         count: counts the records without parsing them; None: they are counted by reading them.
         is_document: whether a file is one document, so that a folder of files makes a shard.
         columns: the columns of every file, where the format sets them.

@@ -23,7 +23,6 @@ class CorpusShard:
     """A slice of the corpus: one partition.
 
     Args:
-        key: the partition key.
         kind: `text` (documents) or `persona` (a published persona set).
         files: one, or the text files of a folder in order.
         names: what the rows' `source` calls them: their paths in the corpus folder.

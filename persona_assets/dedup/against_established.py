@@ -46,9 +46,6 @@ def match_established(
     """Find for each persona the established one that it duplicates.
 
     Args:
-        batch: the personas.
-        established: those that earlier decisions kept.
-        thresholds: of the rule.
         judge: who compares what the vectors bring together, where they only propose. Default: the vectors count.
 
     Returns:

@@ -22,8 +22,6 @@ class IndexView:
     """The personas of some contributions, as the rule sees them.
 
     Args:
-        index: of the hub.
-        contributions: those that count.
         exact: whether embeddings are searched exhaustively. Default: as the index is set.
     """
 
@@ -70,12 +68,7 @@ def upsert_rows(
     """Put a contribution's personas, as the lake has them, into the index.
 
     Args:
-        index: of the hub.
-        contribution: name of the contribution.
-        order: number of its decision.
         frames: persona_id, persona, language and round, in order.
-        encoder: the embedding model.
-        jaccard: the threshold that the bands are made for.
     """
     position = 0
     for frame in frames:
@@ -90,11 +83,7 @@ def upsert_kept(
     """Put what a decision kept into the index.
 
     Args:
-        index: of the hub.
-        contribution: name of the contribution.
-        order: number of its decision.
         kept: language and round of the kept personas, in order.
-        parts: the same personas, some at a time.
     """
     position = 0
     for part in parts:

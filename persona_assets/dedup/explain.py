@@ -49,14 +49,7 @@ def explain_persona(
     """Find out why a persona was kept or dropped.
 
     Args:
-        lake: the lake.
-        index: of the hub.
-        encoder: the embedding model.
-        persona_id: its id.
         neighbours: how many of the nearest are listed. Default: 5.
-
-    Returns:
-        The explanation.
 
     Raises:
         LakeError: if no table knows the id.

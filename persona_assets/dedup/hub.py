@@ -112,11 +112,7 @@ def decide_shard(
     """Decide a shard's personas, and keep the hub for it until the body has written them to the lake.
 
     Args:
-        settings: of the project.
-        shard: the partition that is decided.
         personas: persona_id, persona, language, round and any other columns, in order.
-        encoder: the embedding model.
-        published: what the lake says.
         registered: all shards in order of registration, for `hub.order = "registration"`.
 
     Yields:
@@ -144,12 +140,7 @@ def rebuild_index(settings: Settings, *, encoder: TextEncoder, published: Publis
     Killed in the middle, the next decision goes on with it. The verdicts stay as they are.
 
     Args:
-        settings: of the project.
         encoder: the embedding model; only vectors that were never computed are computed.
-        published: what the lake says.
-
-    Returns:
-        The number of personas in the index.
 
     Raises:
         IndexUnavailableError: if the index is down or in use.

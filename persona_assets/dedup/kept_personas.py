@@ -61,7 +61,6 @@ class KeptPersonas:
     """The kept personas of all blocks before; of a million with 384 dimensions, about 2.5 GB.
 
     Args:
-        thresholds: of the rule.
         judge: who compares what the vectors bring together, where they only propose.
         exact_rows: up to how many of them embeddings are searched exhaustively; none: however many there are.
     """
@@ -92,9 +91,6 @@ class KeptPersonas:
 
     def count_missed(self, sample_rows: int) -> tuple[int, int]:
         """Search for some of them again, exhaustively.
-
-        Args:
-            sample_rows: how many, evenly over all.
 
         Returns:
             How many were searched for, and how many of them should have been dropped or have dropped another.
@@ -180,10 +176,7 @@ class YoungPersonas:
     """The kept personas of the block that is being decided.
 
     Args:
-        batch: the block's batch.
-        block: its rows.
         first: position of the first that is kept.
-        jaccard_threshold: least Jaccard similarity of a lexical duplicate.
     """
 
     def __init__(self, batch: Prepared, block: range, first: int, jaccard_threshold: float) -> None:
@@ -225,13 +218,8 @@ def pair_within(
     """Find for some rows of a block the earlier ones of them at or above a cosine.
 
     Args:
-        batch: the block's batch.
-        rows: those that can be compared.
         threshold: least cosine.
         judge: who compares what the vectors bring together, where they only propose.
-
-    Returns:
-        Cosines and earlier rows, by row.
     """
     pairs: defaultdict[int, list[tuple[float, int]]] = defaultdict(list)
     margin = judge.margin if judge else 0.0

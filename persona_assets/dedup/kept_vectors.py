@@ -83,9 +83,6 @@ class KeptVectors:
     def find_near(self, vectors: Vectors) -> tuple[Rows, Rows, Scores]:
         """Find the kept ones that are at or above the threshold: all of them, or those in the cells that are read.
 
-        Args:
-            vectors: normalised vectors.
-
         Returns:
             Row, position of the kept persona, and cosine of each pair, ordered by row, then position.
         """
@@ -95,9 +92,6 @@ class KeptVectors:
 
     def find_missed(self, numbers: Rows) -> tuple[Rows, Rows]:
         """Search for some of the kept ones again, exhaustively.
-
-        Args:
-            numbers: in which places they were added.
 
         Returns:
             Positions of the later and the earlier one of each pair at or above the threshold.

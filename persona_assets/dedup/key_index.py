@@ -20,7 +20,6 @@ class KeyIndex:
         """Add positions, with one key or several each.
 
         Args:
-            keys: a row a position, a column a key.
             positions: below 2**31.
         """
         if keys.size == 0:
@@ -33,9 +32,6 @@ class KeyIndex:
 
     def find(self, keys: Keys) -> tuple[Rows, Rows]:
         """Find who has a key in common.
-
-        Args:
-            keys: a row a question, a column a key.
 
         Returns:
             Row and position of each pair, once, ordered by row, then position.

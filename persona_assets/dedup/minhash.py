@@ -29,9 +29,6 @@ _MIXER = np.uint64(0xFF51AFD7ED558CCD)
 def choose_band_rows(threshold: float) -> int:
     """Choose how many of the 128 hash values make a band.
 
-    Args:
-        threshold: the Jaccard similarity from which two texts are one.
-
     Returns:
         The most rows of 8, 4, 2 and 1 whose recall at the threshold is at least `MIN_RECALL`: the more rows,
         the fewer false candidates. Below a threshold of 0.06 no number of rows has that recall: 1.
@@ -50,7 +47,6 @@ def hash_bands(token_sets: Sequence[frozenset[str]], band_rows: int) -> Bands:
     """Compute the band hashes of token sets.
 
     Args:
-        token_sets: one set a text.
         band_rows: hash values a band, a divisor of 128, from `choose_band_rows`.
 
     Returns:

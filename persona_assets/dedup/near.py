@@ -38,12 +38,7 @@ def find_near(
     """Find who is nearest to a text.
 
     Args:
-        index: of the hub.
-        encoder: the embedding model.
-        text: any text.
-        limit: how many to find.
         where: values that they must have: shard, language, round.
-        leave_out: an id that is not listed.
 
     Returns:
         The nearest, nearest first; none where the model cannot read the text.
@@ -62,10 +57,6 @@ def list_near(
     """List who is nearest to each text by the embedding model, of those that the index's vectors propose.
 
     Args:
-        index: of the hub.
-        encoder: what the hub compares with.
-        texts: readable ones.
-        limit: how many to list.
         where: values that they must have: shard, language, round.
 
     Returns:

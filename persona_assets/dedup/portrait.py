@@ -51,8 +51,6 @@ def draw_portrait(index: PersonaIndex, encoder: TextEncoder, kept: pl.DataFrame)
 
     Args:
         index: of the hub; holds the personas.
-        encoder: the embedding model.
-        kept: persona_id, persona and round.
 
     Returns:
         The portrait of at most `SAMPLE_ROWS` personas, drawn by a fixed seed.
@@ -72,9 +70,6 @@ def draw_portrait(index: PersonaIndex, encoder: TextEncoder, kept: pl.DataFrame)
 
 def place_personas(vectors: Vectors) -> npt.NDArray[np.float64]:
     """Place personas in two dimensions, near to each other where their embeddings are (t-SNE, van der Maaten 2008).
-
-    Args:
-        vectors: normalised, a row a persona.
 
     Returns:
         A row a persona, the same for the same vectors.

@@ -50,7 +50,6 @@ def prepare_personas(personas: pl.DataFrame, encoder: TextEncoder | None, jaccar
     Args:
         personas: columns persona_id and persona, in order.
         encoder: the embedding model; none to compare lexically alone.
-        jaccard: the threshold that the bands are made for.
 
     Returns:
         The prepared personas, in the same order.
@@ -81,7 +80,6 @@ def prepare_ahead(frames: Iterable[pl.DataFrame], encoder: TextEncoder | None, j
     Args:
         frames: columns persona_id and persona, in order.
         encoder: the embedding model; none to compare lexically alone.
-        jaccard: the threshold that the bands are made for.
 
     Yields:
         The prepared parts, in order.
@@ -103,7 +101,6 @@ def embed_personas(personas: pl.Series, encoder: TextEncoder) -> None:
     """Have the encoder compute the vectors of personas, so that its cache knows them.
 
     Args:
-        personas: their texts.
         encoder: the embedding model; one without a cache has nothing to compute beforehand.
     """
     if isinstance(encoder, CachedEncoder):

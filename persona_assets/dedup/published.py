@@ -12,11 +12,7 @@ HUB = "persona_hub"
 
 
 class LakeHub:
-    """Reads contributions from the files of persona_hub.
-
-    Args:
-        lake: the lake.
-    """
+    """Reads contributions from the files of persona_hub."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake

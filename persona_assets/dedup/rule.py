@@ -46,7 +46,6 @@ class Deduplicator:
     The batches' sizes change nothing: the verdicts are those of all the personas in one batch.
 
     Args:
-        thresholds: of the rule.
         established: the personas kept before; none for an empty hub.
         judge: who compares what the vectors bring together, where they only propose. Default: the vectors count.
         exact_rows: up to how many kept ones embeddings are searched exhaustively. Default: however many there are.

@@ -31,9 +31,6 @@ class HubStatistics:
 def count_hub(lake: Lake) -> HubStatistics:
     """Count what the hub holds.
 
-    Args:
-        lake: the lake.
-
     Returns:
         The counts; frames without rows for an empty hub.
     """
@@ -49,10 +46,6 @@ def count_hub(lake: Lake) -> HubStatistics:
 
 def count_rounds(made: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
     """Count by round what was made and what was kept of it.
-
-    Args:
-        made: column round, of all personas.
-        kept: column round, of those in the hub.
 
     Returns:
         round, personas, kept and new (the share that was kept), by round.

@@ -13,7 +13,6 @@ def split_verdicts(personas: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.D
     """Split personas by their verdicts.
 
     Args:
-        personas: the input, with any columns.
         verdicts: a row a persona in the same order, from `Deduplicator.decide`.
 
     Returns:
@@ -28,7 +27,6 @@ def count_verdicts(verdicts: pl.DataFrame, languages: pl.Series) -> pl.DataFrame
 
     Args:
         verdicts: from `Deduplicator.decide`.
-        languages: of the same rows.
 
     Returns:
         Columns language, rows, kept, judged_exact, judged_minhash, judged_embedding, lexical_only (rows that the

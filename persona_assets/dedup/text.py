@@ -26,9 +26,6 @@ def normalise(text: str) -> str:
     NFKC, case folded, invisible characters and apostrophes within words removed, punctuation and quotes
     replaced by spaces, white space collapsed.
 
-    Args:
-        text: any text.
-
     Returns:
         The normalised text; normalising it again changes nothing.
     """

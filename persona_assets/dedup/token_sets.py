@@ -58,9 +58,6 @@ class TokenSets:
         """Compute for pairs of sets what their Jaccard similarity is at most.
 
         Args:
-            rows: a set of these for each pair.
-            others: the sets of the other side.
-            places: a set of those for each pair.
             least: similarity that matters; sets whose sizes or sketches rule it out are not compared.
 
         Returns:

@@ -51,13 +51,6 @@ def sample_violations(
 ) -> ViolationSample:
     """Search for some of the newly kept personas again, exhaustively, before they are added.
 
-    Args:
-        index: of the hub.
-        established: the contributions that they were decided against.
-        kept: persona_id and persona of those that were kept.
-        thresholds: of the rule.
-        encoder: the embedding model.
-
     Returns:
         The violations in a sample of at most `SAMPLE_ROWS`, drawn by a fixed seed.
     """

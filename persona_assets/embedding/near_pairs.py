@@ -95,7 +95,6 @@ class NearPairs:
         """Learn the principal axes, and the least width that leaves few pairs to multiply in full.
 
         Args:
-            sample: some thousand vectors of the kind that is searched.
             survivors: share of its pairs that may be left. The default suits an exhaustive search.
         """
         sample = sample[:_SAMPLE]

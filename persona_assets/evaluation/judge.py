@@ -81,8 +81,6 @@ async def rate_rows(asker: Asker[Rubric], kind: str, rows: Sequence[Mapping[str,
     """Ask one judge about rows.
 
     Args:
-        asker: model and rubric.
-        kind: the artifact's name.
         rows: its rows; the first column is the id.
 
     Returns:

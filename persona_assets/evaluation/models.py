@@ -62,9 +62,6 @@ async def score_model(
 
     Args:
         model: before or after training.
-        side: which of both.
-        asked: the questions.
-        rate: the judge.
         settings: limit of an answer.
 
     Returns:

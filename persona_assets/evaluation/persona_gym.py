@@ -71,7 +71,6 @@ def ask_characters(
 
     Args:
         release: its folder; a character is the system prompt of its dialogues.
-        questions: for any character, by task.
         characters: of each kind, at most.
         per_task: questions of each task put to a character; each gets others.
     """
@@ -124,8 +123,6 @@ async def rate_answers(
     """Let a judge rate answers from 1 to 5, each by the anchors of its task.
 
     Args:
-        asker: the judge and the rubric.
-        questions: what was asked.
         answers: in the same order.
 
     Returns:

@@ -78,11 +78,7 @@ def measure_quality(
 
     Args:
         rows: persona and text of each row, and what was drawn for it.
-        accounting: of the table.
-        encoder: the embedding model.
         threshold: cosine from which two rows are near duplicates.
-        sample_rows: rows looked at, drawn by a fixed seed.
-        draws: options of what is drawn, each a column.
 
     Returns:
         The measures; of an empty table all are 0.

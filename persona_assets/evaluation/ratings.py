@@ -24,9 +24,6 @@ def read_ratings(folder: Path) -> pl.DataFrame:
     Args:
         folder: `<data>/ratings`.
 
-    Returns:
-        source_row_id and rating.
-
     Raises:
         LakeError: if a file cannot be read.
     """

@@ -61,7 +61,6 @@ def make_score(measure: str, of: str, side: Side, marks: Sequence[float]) -> Sco
 
     Args:
         measure: mathematics or role play.
-        of: which questions.
         side: before or after training.
         marks: one for each answer; there must be one.
     """
@@ -73,8 +72,6 @@ def find_regressions(last: Evaluation, now: Evaluation, max_drop: float) -> list
     """Say which scores of a trained model are worse than the last release's, by more than is allowed.
 
     Args:
-        last: an earlier evaluation.
-        now: the present one.
         max_drop: allowed loss, as a share of the measure's scale, beyond the standard errors of both.
     """
     before = {(score.measure, score.of): score for score in last.scores if score.side == "after"}
@@ -129,11 +126,7 @@ def tabulate_scores(scores: Iterable[Score]) -> str:
 
 
 def draw_scores(scores: Sequence[Score]) -> Any:
-    """Plot both sides beside each other, a panel a measure.
-
-    Returns:
-        A Matplotlib figure.
-    """
+    """Plot both sides beside each other, a panel a measure."""
     from matplotlib.figure import Figure
 
     measures = list(dict.fromkeys(score.measure for score in scores))

@@ -35,7 +35,6 @@ class EdgeStore:
     """A Qdrant Edge shard in a folder, made when missing. Whoever opens it holds the index lock.
 
     Args:
-        folder: the shard's folder.
         spec: what it must hold.
 
     Raises:

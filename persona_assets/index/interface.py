@@ -164,7 +164,6 @@ class PersonaIndex(Protocol):
         """Find who shares a band.
 
         Args:
-            bands: a row a question.
             contributions: only these are searched.
 
         Returns:
@@ -182,8 +181,6 @@ class PersonaIndex(Protocol):
         """Find the nearest by dot product.
 
         Args:
-            vectors: a normalised row a question.
-            threshold: least dot product of a hit.
             contributions: only these are searched.
             exact: whether all points are compared. Default: if there are at most as many as the index is set to.
 
@@ -197,8 +194,6 @@ class PersonaIndex(Protocol):
         """List who is nearest to each question, exactly.
 
         Args:
-            vectors: a normalised row a question.
-            limit: how many to list.
             where: values that they must have: shard, language, round.
 
         Returns:

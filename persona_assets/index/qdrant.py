@@ -142,8 +142,6 @@ class QdrantIndex:
         """Find the nearest at or above the threshold and whatever ties with it.
 
         Args:
-            vectors: a normalised row a question.
-            threshold: least dot product of a hit.
             contributions: only these are searched.
             exact: whether all points are compared. Default: if there are at most `exact_rows`.
 

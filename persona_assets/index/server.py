@@ -42,8 +42,6 @@ class ServerStore:
 
     Args:
         client: connected to the server (or qdrant-client's local mode).
-        url: where it is, for messages.
-        collection: name of the collection.
         spec: what it must hold.
         quantization: of the vectors, for a collection that is made: none or int8.
 

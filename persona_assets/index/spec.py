@@ -8,10 +8,7 @@ def require_same_spec(wanted: IndexSpec, found: IndexSpec | None, place: str, re
     """Refuse a collection of another embedding model, dimension or token scheme.
 
     Args:
-        wanted: what the settings ask for.
         found: what the collection says of itself; none if it says nothing.
-        place: where it is, for the message.
-        remedy: how to begin a new one, for the message.
 
     Raises:
         IndexUnavailableError: if they differ.

@@ -10,7 +10,6 @@ class Allowance:
     """What may be used in a minute, evenly: a second's worth of it at once, or one request.
 
     Args:
-        per_minute: how much.
         clock: gives seconds.
     """
 

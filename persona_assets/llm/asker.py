@@ -64,14 +64,8 @@ class Asker(Generic[P]):
 
         Args:
             row_id: id of what the row is made from, for the quarantine.
-            context: what judge and row need.
-            values: the template's variables.
             sample: number of the row among those made from the same input.
-            answer_model: fields of a JSON answer.
             max_tokens: limit where neither the task nor the defaults set one, in place of the prompt file's.
-
-        Returns:
-            The task.
         """
         request = self.make_request(values, sample, answer_model, max_tokens)
         # Of a pair, such as a character and a session, the first is what it is about.

@@ -60,7 +60,6 @@ class BatchApi:
     Every method waits and tries again while the provider is throttled or fails for a reason that may pass.
 
     Args:
-        settings: the model and how to reach it.
         first_wait: seconds before the second attempt; each further wait is twice as long.
 
     Raises:
@@ -79,28 +78,13 @@ class BatchApi:
             )
 
     async def upload(self, nonce: str, content: bytes) -> str:
-        """Upload the requests of a batch.
-
-        Args:
-            nonce: our name of it.
-            content: a line of JSON for each request.
-
-        Returns:
-            The provider's name of the file.
-        """
+        """Upload the requests of a batch."""
         function, file = load_litellm().acreate_file, (f"persona-assets-{nonce}.jsonl", content)
         made = await self._insist(lambda: self._call(function, file=file, purpose="batch"))
         return str(made.id)
 
     async def create(self, nonce: str, input_file: str) -> str:
         """Make a batch of uploaded requests.
-
-        Args:
-            nonce: our name of it, which goes with it.
-            input_file: the provider's name of the file.
-
-        Returns:
-            The provider's name of the batch.
 
         Raises:
             ModelError: if the provider does not take it.

@@ -27,17 +27,7 @@ class Collected:
 
 
 async def collect_batch(api: BatchApi, table: BatchTable, nonce: str, state: BatchState) -> Collected:
-    """Store what came of a batch, strike it out and remove its files from the provider.
-
-    Args:
-        api: of its provider.
-        table: where it is noted.
-        nonce: our name of it.
-        state: of the batch, which has ended.
-
-    Returns:
-        What came of it.
-    """
+    """Store what came of a batch, strike it out and remove its files from the provider."""
     requests = await asyncio.to_thread(table.read_requests, nonce)
     asked = {name_request((each.key, each.max_tokens)): each for each in requests}
     entries: list[Entry] = []

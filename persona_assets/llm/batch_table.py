@@ -80,9 +80,6 @@ class BatchTable:
     """The batches under way, in the ledger's database.
 
     Every method raises `ModelError` if the database fails.
-
-    Args:
-        engine: of the ledger.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -90,11 +87,6 @@ class BatchTable:
 
     def reserve(self, nonce: str, api_base: str, asked: Sequence[Asked]) -> set[Flight]:
         """Note a batch that is about to be submitted.
-
-        Args:
-            nonce: our name of it.
-            api_base: where it goes.
-            asked: its requests, all of one model.
 
         Returns:
             Those that are in it. What another batch holds stays there, and what the ledger holds by now is not asked
@@ -164,10 +156,6 @@ class BatchTable:
 
     def strike(self, nonce: str, entries: Sequence[Entry] = ()) -> list[Entry]:
         """Strike a batch out and store what came of it, in one transaction.
-
-        Args:
-            nonce: our name of it.
-            entries: its responses.
 
         Returns:
             What the ledger holds for them: whoever stored a response first has the say, and has counted it.

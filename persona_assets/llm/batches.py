@@ -41,10 +41,7 @@ class Batcher:
     """Asks one model by batches, on behalf of one client and within its event loop.
 
     Args:
-        settings: the model and how to reach it.
         batches: how large batches are and how long they are waited for.
-        ledger: where they are noted and their responses stored.
-        usage: told how many requests are under way.
         first_wait: seconds before the second attempt at a call of the interface.
 
     Raises:
@@ -77,12 +74,7 @@ class Batcher:
         """Get the answer to a request from a batch.
 
         Args:
-            request: what is asked.
             key: its key; it is asked for once at a time.
-            call: the same, as the server takes it.
-
-        Returns:
-            The response, already in the ledger.
 
         Raises:
             TransientError, ThrottledError: when it was not answered and may be asked again, for example when the

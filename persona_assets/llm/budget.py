@@ -38,10 +38,6 @@ class Budget:
 
     So a limit can be passed by unusually long replies among those in flight at the end: at most by their number times
     what the whole limit (`max_tokens`, else the model's own) costs.
-
-    Args:
-        settings: the limits.
-        ledger: where spending is counted.
     """
 
     def __init__(self, settings: BudgetSettings, ledger: Ledger) -> None:
@@ -66,7 +62,6 @@ class Budget:
         """Hold what a request is expected to cost while it is in flight.
 
         Args:
-            request: what is about to be sent.
             in_batch: whether it goes in a batch, which costs less.
 
         Yields:

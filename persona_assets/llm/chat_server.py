@@ -90,10 +90,6 @@ class NoCompletionError(Exception):
 def find_server(model: str, settings: ModelSettings) -> ChatServer | None:
     """Find the server that a model can be asked at without litellm, in the environment of the first call.
 
-    Args:
-        model: litellm's name of the model.
-        settings: address, key and transport.
-
     Returns:
         The server; None where litellm is needed, or has the error message for what is missing.
     """
@@ -114,8 +110,6 @@ async def post_chat(server: ChatServer, body: Mapping[str, Any], seconds: float)
     """Ask a server once.
 
     Args:
-        server: who is asked.
-        body: of the request.
         seconds: that it may take in all.
 
     Returns:
@@ -225,9 +219,6 @@ def _read_completion(content: bytes, headers: Mapping[str, str], server: ChatSer
 
 def check_completion(body: Any) -> dict[str, Any]:
     """Make sure that a server's answer is a completion.
-
-    Args:
-        body: what the server answered, read as JSON.
 
     Returns:
         The same, with at least one message.

@@ -44,9 +44,7 @@ class ModelClient:
     Must be used within one event loop.
 
     Args:
-        settings: the model and how to reach it.
         ledger: where responses are stored before anything reads them.
-        usage: what is counted.
         first_wait: seconds before the second attempt at a request; each further wait is twice as long.
         budget: what the run may spend; by default anything.
         batches: how the provider's batch interface is asked; by default it is not.
@@ -83,9 +81,6 @@ class ModelClient:
 
     async def ask(self, request: ChatRequest) -> Reply:
         """Answer a request from the ledger or by the provider; the same request is in flight only once.
-
-        Args:
-            request: what is asked.
 
         Returns:
             The reply, already durable.

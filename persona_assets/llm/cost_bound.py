@@ -16,7 +16,6 @@ def expect_cost(request: ChatRequest, in_batch: bool = False) -> float | None:
     """Foretell what one attempt at a request costs: the most for what is read, and as much as is usual for the reply.
 
     Args:
-        request: what would be sent.
         in_batch: whether it would go in a batch.
 
     Returns:
@@ -29,7 +28,6 @@ def price_tokens(model: str, read: int, written: int, in_batch: bool = False) ->
     """What tokens cost.
 
     Args:
-        model: litellm's name of the model.
         read: tokens of the prompt.
         written: tokens of the reply.
         in_batch: whether they come in a batch, which costs less than the list price.

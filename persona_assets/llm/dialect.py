@@ -113,13 +113,7 @@ class Dialect:
     refused_schemas: set[str] = field(default_factory=set)
 
     def write(self, request: ChatRequest, key: str, structured_output: Literal["auto"] | JsonFormat = "auto") -> Call:
-        """Write a request as the server takes it.
-
-        Args:
-            request: what is asked.
-            key: its key, from which the seed is derived.
-            structured_output: the strongest way of asking for JSON.
-        """
+        """Write a request as the server takes it."""
         schema = "" if request.schema is None else json.dumps(request.schema, sort_keys=True)
         asked_by = self._choose_format(structured_output, schema) if schema else None
         parameters: dict[str, Any] = {
@@ -161,11 +155,7 @@ class Dialect:
         """Write a call when its time has come: while something of it is untried, one goes ahead of the others.
 
         Args:
-            alone: held by the one that goes ahead.
             write: writes the call by what is known at that moment.
-
-        Yields:
-            The call.
         """
         call = write()
         if self.knows(call):

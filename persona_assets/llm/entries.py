@@ -43,13 +43,7 @@ def read_limit(request: ChatRequest) -> int:
 
 
 def describe_request(request: ChatRequest, key: str, call: Call) -> Asked:
-    """Say what is asked.
-
-    Args:
-        request: what is asked.
-        key: its key.
-        call: how it is sent.
-    """
+    """Say what is asked."""
     left_out = [name for name in ("temperature", "top_p") if _is_left_out(request, call, name)]
     parameters = {
         "temperature": request.temperature,
@@ -99,7 +93,6 @@ def make_reply(entry: Entry, cached: bool, cost: float | None) -> Reply:
     """Read the reply out of what the ledger stores.
 
     Args:
-        entry: the stored response.
         cached: whether it was there before it was asked for.
         cost: what it cost whoever asks, in US dollars; None where the price is unknown.
     """

@@ -14,14 +14,7 @@ passes by the hundred thousands that libraries hold."""
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine as `asyncio.run` does, on uvloop where that is installed (not on Windows).
-
-    Args:
-        main: what is run.
-
-    Returns:
-        What it returns.
-    """
+    """Run a coroutine as `asyncio.run` does, on uvloop where that is installed (not on Windows)."""
     with _collect_less(), asyncio.Runner(loop_factory=_find_factory()) as runner:
         return runner.run(main)
 

@@ -21,9 +21,6 @@ _WAIT_SECONDS = 600.0
 def share_ledger(engine: sa.Engine) -> Callable[[], None]:
     """Say that the ledger is in use; waits while something is removed from it.
 
-    Args:
-        engine: of the ledger.
-
     Returns:
         What ends the claim; a second call changes nothing.
 
@@ -51,9 +48,6 @@ def share_ledger(engine: sa.Engine) -> Callable[[], None]:
 @contextmanager
 def claim_ledger(engine: sa.Engine) -> Iterator[None]:
     """Have the ledger alone while the body runs.
-
-    Args:
-        engine: of the ledger.
 
     Raises:
         ModelError: if a run uses it.

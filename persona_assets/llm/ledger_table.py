@@ -163,11 +163,7 @@ def insert_values(connection: sa.Connection, values: Sequence[dict[str, Any]]) -
 
 
 def insert_ignoring(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert rows; those whose key is there stay as they are.
-
-    Returns:
-        How many went in.
-    """
+    """Insert rows; those whose key is there stay as they are."""
     if not rows:
         return 0
     return connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows).rowcount
@@ -179,9 +175,7 @@ def add_spending(
     """Count responses that were paid for, whether or not another process stored one first, and hits.
 
     Args:
-        connection: within the transaction that stores them.
         values: what `to_values` made.
-        hits: by model and task.
     """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for name, count in hits.items():

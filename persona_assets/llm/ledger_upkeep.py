@@ -107,9 +107,6 @@ class Spending:
 class LedgerUpkeep:
     """The ledger for whoever looks after it, in short transactions that keep no run waiting.
 
-    Args:
-        url: SQLAlchemy URL of a ledger.
-
     Raises:
         ModelError: if it cannot be opened.
     """
@@ -139,11 +136,7 @@ class LedgerUpkeep:
             return sum(connection.scalar(sa.select(sa.func.pg_total_relation_size(name))) or 0 for name in tables)
 
     def add(self, entries: Sequence[Entry]) -> int:
-        """Store responses that came from elsewhere; those that are there stay as they are.
-
-        Returns:
-            How many were new.
-        """
+        """Store responses that came from elsewhere; those that are there stay as they are."""
         with self._engine.begin() as connection:
             return insert_ignoring(connection, RESPONSES, [to_values(entry) for entry in entries])
 
@@ -165,11 +158,7 @@ class LedgerUpkeep:
         """What is stored of a selection, by model and asset.
 
         Args:
-            selection: which responses.
             named: keys of responses that are left out; read once.
-
-        Returns:
-            One holding for each model and asset.
         """
         with self._engine.begin() as connection:
             conditions = [*selection.conditions(), *_leave_out(connection, named)]
@@ -198,11 +187,7 @@ class LedgerUpkeep:
         """Remove a selection while no run uses the ledger; the account of spending stays.
 
         Args:
-            selection: which responses.
             named: keys of responses that stay; read once.
-
-        Returns:
-            What was removed.
 
         Raises:
             ModelError: if a run uses the ledger, or the database fails; then nothing was removed.
@@ -226,11 +211,7 @@ class LedgerUpkeep:
 
         Args:
             keys: of responses that rows were read from: an older version did not store what it asked about.
-            origins: ids of the rows.
             asked: asset and id, where only what one asset asked about a row is meant.
-
-        Returns:
-            How many responses went.
 
         Raises:
             ModelError: if a run uses the ledger, a batch is under way, or the database fails.

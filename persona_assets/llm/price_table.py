@@ -20,9 +20,6 @@ _FILE = "model_prices_and_context_window_backup.json"
 def find_prices(model: str) -> Mapping[str, Any] | None:
     """Find what the table says of a model.
 
-    Args:
-        model: litellm's name of it.
-
     Returns:
         Its entry; None where no price is known. The same weights on a server of one's own do not cost what their
         first provider asks.

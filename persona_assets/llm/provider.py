@@ -46,14 +46,6 @@ class RawReply:
 async def complete(request: ChatRequest, call: Call, settings: ModelSettings) -> RawReply:
     """Send one request once.
 
-    Args:
-        request: what is asked.
-        call: the same, as the server takes it.
-        settings: address, key and time-out of the provider.
-
-    Returns:
-        The raw response.
-
     Raises:
         ThrottledError: on a 429.
         TransientError: on a time-out, a 5xx, a lost connection or an answer without a message.
@@ -78,12 +70,7 @@ async def complete(request: ChatRequest, call: Call, settings: ModelSettings) ->
 
 
 def write_batch_body(model: str, call: Call) -> dict[str, Any]:
-    """Write the body that a call has in a batch: litellm names the parameters as the model wants them.
-
-    Args:
-        model: litellm's name of the model.
-        call: what is sent.
-    """
+    """Write the body that a call has in a batch: litellm names the parameters as the model wants them."""
     load_litellm()
     from litellm.utils import get_optional_params
 
@@ -95,10 +82,6 @@ def write_batch_body(model: str, call: Call) -> dict[str, Any]:
 
 def read_batch_body(model: str, body: dict[str, Any]) -> RawReply:
     """Read the response that a batch holds for one request; tokens cost less in a batch.
-
-    Args:
-        model: litellm's name of the model.
-        body: what the server answered.
 
     Raises:
         ServerError: if the body is an error.

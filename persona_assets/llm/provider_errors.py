@@ -74,9 +74,6 @@ def read_error(error: Exception, model: str, settings: ModelSettings, call: Call
     """Say what a failed attempt means for the request and for the run.
 
     Args:
-        error: what the transport raised.
-        model: name of the model that was asked.
-        settings: of the provider.
         call: what was sent; None where it was no chat.
 
     Returns:

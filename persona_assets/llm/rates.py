@@ -143,12 +143,8 @@ class Throttle:
         """Wait for a slot and hold it; what is raised inside says how the attempt went.
 
         Args:
-            ticket: place in the queue.
             tokens: what the request may use.
             pause: seconds that the request itself will wait if it is turned away without a Retry-After.
-
-        Returns:
-            A context that gives the slot.
         """
         return _Turn(self, ticket, tokens, pause)
 
@@ -208,7 +204,6 @@ class Throttle:
         """Give a slot back.
 
         Args:
-            slot: which.
             error: how the attempt ended; None: it succeeded.
             pause: seconds that the request itself will wait if it was turned away without a Retry-After.
         """
@@ -269,9 +264,6 @@ class _Turn:
 
 def open_throttle(settings: ModelSettings) -> Throttle:
     """Find the throttle of a model, one for all clients of the process: each asset begins with what the last learned.
-
-    Args:
-        settings: of the model.
 
     Returns:
         The throttle. One in process has no limit but its slots; a server of one's own (`api_base`) is asked for all

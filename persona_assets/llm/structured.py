@@ -43,10 +43,6 @@ def _write_out(part: Any, definitions: Mapping[str, Any]) -> Any:
 def parse_answer(text: str, model: type[BaseModel]) -> tuple[dict[str, Any], Tier]:
     """Read a JSON answer, leniently.
 
-    Args:
-        text: what the model wrote.
-        model: the fields wanted.
-
     Returns:
         The validated values, and whether the text was clean JSON or had to be repaired.
 

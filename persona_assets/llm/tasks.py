@@ -65,12 +65,6 @@ class _Candidate:
 async def answer_task(client: Answerer, task: Task[C], judge: Judge[C], voter: Voter[C] | None = None) -> Outcome[C]:
     """Draw a task's candidates, judge them and keep one.
 
-    Args:
-        client: who asks.
-        task: what is asked.
-        judge: what is right.
-        voter: counts who agrees with whom, where candidates vote.
-
     Returns:
         What became of it. Nothing is raised for a reply that is bad.
 
@@ -128,11 +122,7 @@ async def run_tasks(
 
     Args:
         tasks: read only as fast as they are worked on.
-        work: what is done with one.
         window: tasks begun and not yet given out, at most.
-
-    Yields:
-        One outcome a task.
 
     Raises:
         ModelError: when the model cannot be asked at all; what else is begun is cancelled.
@@ -163,7 +153,6 @@ async def collect_batches(
     Args:
         outcomes: in the order of the rows.
         make_rows: the rows of the table from an outcome that has values.
-        schema: the table's columns.
 
     Yields:
         Batches of at most 256 rows, with quarantine and accounting.

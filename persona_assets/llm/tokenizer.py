@@ -33,7 +33,6 @@ class ChatTokenizer:
     """Encodes chats by a model's template.
 
     Args:
-        name: how the settings call the model, for messages.
         render: writes turns by the template, up to where an answer begins if so told.
         tokenize: the tokens of a text, with no special token added.
     """
@@ -48,9 +47,6 @@ class ChatTokenizer:
 
     def encode(self, messages: Chat) -> EncodedChat:
         """Encode a chat turn by turn.
-
-        Args:
-            messages: role and content of each turn.
 
         Returns:
             The tokens; a turn's own header and its end mark belong to it, and of the assistant's turns the end mark

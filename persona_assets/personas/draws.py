@@ -14,8 +14,6 @@ def draw(lot: str, values: Sequence[T], number: int) -> list[T]:
 
     Args:
         lot: an id, with what it is drawn for where several things are.
-        values: what is drawn from.
-        number: how many.
     """
     start = int(hashlib.sha256(lot.encode()).hexdigest()[:8], 16)
     return [values[(start + place) % len(values)] for place in range(number)]
@@ -27,9 +25,7 @@ def draw_rows(rows: pl.LazyFrame, limit: int | None, column: str, lot: str) -> p
     A row that comes or goes takes or leaves one place; the others that were drawn stay.
 
     Args:
-        rows: the table.
         limit: how many; None for all.
-        column: the ids.
         lot: what they are drawn for: different lots draw different rows.
     """
     if limit is None:

@@ -97,10 +97,6 @@ async def expand_personas(
     """Expand a shard's seed personas round by round.
 
     Args:
-        asker: model and prompt file.
-        seeds: rows of seed_personas.
-        settings: rounds, relatives, kinds, the largest frontier, when to stop.
-        excluded: flags with which a persona is not expanded.
         find_new: the hub's rule over the shard; it is given the seeds first.
         reports: receives a report of the seeds and of each round.
         forgotten: personas that must not come back when the model says them again.

@@ -16,11 +16,7 @@ def gather_personas(seeds: pl.LazyFrame, expanded: pl.LazyFrame) -> pl.DataFrame
     """Put a shard's personas in the order in which the hub decides them: seeds first, then round by round.
 
     Args:
-        seeds: rows of seed_personas.
         expanded: rows of expanded_personas, in order.
-
-    Returns:
-        The columns of persona_hub.
     """
     documents = seeds.select(root_id="persona_id", doc_id="doc_id")
     first = seeds.select(
@@ -45,10 +41,6 @@ def gather_personas(seeds: pl.LazyFrame, expanded: pl.LazyFrame) -> pl.DataFrame
 
 def remember_new(encoder: TextEncoder, settings: HubSettings) -> Callable[[pl.DataFrame], pl.Series]:
     """Make a function that applies the hub's rule within a shard and remembers what it kept.
-
-    Args:
-        encoder: the embedding model.
-        settings: thresholds.
 
     Returns:
         A function from persona_id and persona to whether each row is new.

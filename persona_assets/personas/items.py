@@ -43,10 +43,8 @@ def judge_items(
 
     Args:
         items: in the reply's order, which is a part of their ids.
-        origin_id: what was asked about.
         language: asked for, as an ISO 639-1 code; None where it is not known.
         doubt: finds what may be wrong with a persona.
-        checks: decide what that comes to.
         forgotten: personas that must not come back.
 
     Returns:

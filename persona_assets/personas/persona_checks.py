@@ -105,9 +105,6 @@ def doubt_seed(persona: str, document: str, checks: RowChecks, language: str | N
     """Doubt a persona that was inferred from a document.
 
     Args:
-        persona: the cleaned text.
-        document: what it was inferred from.
-        checks: for their parameters.
         language: expected; None for any.
     """
     # Contact data of the document is none of the persona's either.
@@ -122,9 +119,6 @@ def doubt_relative(persona: str, parent: str, checks: RowChecks, language: str |
     """Doubt a persona that was expanded from another.
 
     Args:
-        persona: the cleaned text.
-        parent: the other one's text.
-        checks: for their parameters.
         language: expected; None for any.
     """
     yield from _doubt_persona(persona, checks, language)

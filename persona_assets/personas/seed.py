@@ -58,13 +58,7 @@ async def make_seed_personas(
     """Ask a shard's documents for their personas, all of one document in one call.
 
     Args:
-        asker: model and prompt file.
-        documents: rows of web_text.
-        settings: granularity, relations, personas a document, language.
         forgotten: personas that must not come back when the model says them again.
-
-    Yields:
-        Batches of seed_personas.
     """
     covered = forgotten or Tombstones()
 
@@ -92,11 +86,6 @@ async def make_seed_personas(
 
 async def infer_persona(asker: Asker[SeedPrompt], text: str, relation: str = "write") -> str | None:
     """Infer one persona from a text that is no document of the corpus, as for a demonstration.
-
-    Args:
-        asker: model and prompt file.
-        text: what the person stands in the relation to.
-        relation: a verb.
 
     Returns:
         The persona, in the text's own language; None where the model gives none that passes without a flag.

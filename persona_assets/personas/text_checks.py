@@ -100,8 +100,6 @@ def doubt_text(
     """Doubt a text for what is wrong in any artifact.
 
     Args:
-        text: what a model wrote.
-        checks: whose levels decide what is looked for.
         sources: what it was made from: contact data and addresses of theirs are theirs to keep.
         language: ISO 639-1 code that was asked for; None: any.
     """

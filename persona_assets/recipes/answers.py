@@ -51,7 +51,6 @@ def equivalent(a: str, b: str) -> bool:
 
     Args:
         a: an answer: "3/4", "\frac{3}{4}", "75%", "$1,200", "1.5 hours", "x = 2 or x = 3", "[0, 2)", "Anna".
-        b: another.
 
     Returns:
         True where both say the same; a number without a unit is the same as with one.

@@ -37,12 +37,7 @@ def doubt_row(
     """Doubt an answer for what is wrong with any of its texts, and by the checks that the recipe names.
 
     Args:
-        fields: of the recipe.
-        named: checks of the recipe file.
-        values: of the answer.
         source: the row that was read, with what was drawn for it.
-        shown: answers of the demonstrations that the model was shown.
-        checks: for their parameters.
     """
     for name in named:
         detail = NAMED[name](values, source) if name in NAMED else None
@@ -64,11 +59,8 @@ def doubt_prose(
     """Doubt one text of a row.
 
     Args:
-        text: what a model wrote.
-        checks: for their parameters.
         given: what it was made from: contact data of theirs is theirs to keep, and the rest is there to be used.
         language: ISO 639-1 code that was asked for; None: any.
-        shown: answers of the demonstrations that the model was shown.
     """
     for doubt in doubt_text(text, checks, given):
         if doubt.check != "breaks_off" or len(text) >= _SENTENCE:
@@ -86,12 +78,9 @@ def doubt_turn(
     """Doubt one turn of a conversation; people, other than assistants, may break off and decline.
 
     Args:
-        text: the turn.
         is_person: whether a person speaks.
-        checks: for their parameters.
         given: what was said before, and the row that was read.
         language: that was asked for; None: any.
-        shown: answers of the demonstrations that the model was shown.
     """
     doubts = doubt_prose(text, checks, given, language, shown)
     if not is_person:

@@ -71,12 +71,8 @@ async def make_conversations(asker: Asker[RecipeFile], rows: pl.LazyFrame, works
     """Make a shard's conversations.
 
     Args:
-        asker: model and recipe file.
         rows: persona_hub, or the table of the recipe whose rows the conversations begin with.
         workshop: what else is needed; its partners are who a persona may talk to.
-
-    Yields:
-        Batches of the recipe's table.
     """
     recipe, settings = asker.prompt.content, asker.prompt.content.conversation
     assert settings is not None  # noqa: S101 - only such recipes come here
@@ -107,11 +103,7 @@ def judge_turn(text: str, is_person: bool, source: SourceRow, turns: Sequence[Me
     """Read a turn, without label or quotation marks around it, and apply the checks.
 
     Args:
-        text: the reply.
         is_person: whether a persona speaks, or an assistant.
-        source: the row that was read.
-        turns: the conversation so far.
-        checks: with what the recipe changes about them.
     """
     said = strip_quotes(_LABEL.sub("", text.strip()))
     if not said.strip('"“”').strip():

@@ -42,10 +42,6 @@ class Demonstrator:
     async def choose_for(self, lot: str, persona: str) -> list[Demonstration]:
         """Choose the demonstrations of a row.
 
-        Args:
-            lot: what they are drawn by.
-            persona: whom the row is about.
-
         Returns:
             The demonstrations, of those chosen by nearness the most telling last: nearest to the question.
         """
@@ -74,14 +70,6 @@ async def prepare_demonstrations(
 ) -> Demonstrator:
     """Fill in what the method wants.
 
-    Args:
-        asker: model, recipe and task settings.
-        seed_prompt: Text-to-Persona, for demonstrations that have no persona.
-        compare: measures nearness.
-
-    Returns:
-        Who chooses the demonstrations of each row.
-
     Raises:
         PromptError: if the recipe cannot have the method, or a demonstration gets no persona that passes.
     """
@@ -106,9 +94,6 @@ def find_method_flaw(recipe: RecipeFile, method: Method, choose: Choice, has_poo
     """Say why a recipe cannot be asked by a method, and what to do.
 
     Args:
-        recipe: its file.
-        method: the prompting method.
-        choose: how demonstrations are chosen.
         has_pool: whether there are demonstrations.
     """
     if method == "zero_shot":

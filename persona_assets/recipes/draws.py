@@ -67,11 +67,7 @@ def change_draws(draws: Draws, changes: Mapping[str, Weights]) -> dict[str, dict
     """Put what the settings say in place of a file's options; a value that the file does not know is free text.
 
     Args:
-        draws: of the recipe file.
         changes: `[tasks.NAME.draws]`.
-
-    Returns:
-        The options of each draw.
 
     Raises:
         ValueError: naming the draw that the recipe does not have, or the weights that are none.

@@ -44,12 +44,7 @@ async def make_items(asker: Asker[RecipeFile], rows: pl.LazyFrame, workshop: Wor
     """Make a shard's rows of a recipe that has fields.
 
     Args:
-        asker: model and recipe file.
         rows: persona_hub, or the table of the recipe that this one reads.
-        workshop: what else is needed.
-
-    Yields:
-        Batches of the recipe's table.
 
     Raises:
         PromptError: if the settings ask for what the recipe cannot do.
@@ -106,10 +101,7 @@ def judge_answer(recipe: RecipeFile, source: SourceRow, values: Values, checks: 
     """Read the fields of an answer and apply the checks.
 
     Args:
-        recipe: its file.
-        source: the row that was read.
         values: fields of a JSON answer, or the `text` of one in plain text.
-        checks: with what the recipe changes about them.
     """
     if recipe.answer == "text":
         try:

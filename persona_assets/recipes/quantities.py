@@ -114,9 +114,6 @@ def read_number(text: str) -> tuple[Fraction, int | None] | None:
 def read_quantity(text: str) -> Quantity | None:
     """Read a text that is one quantity, perhaps in two units.
 
-    Args:
-        text: plain text without LaTeX.
-
     Returns:
         The quantity, or None if the text is something else.
     """

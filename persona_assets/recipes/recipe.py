@@ -278,13 +278,7 @@ def _check_names(names: dict[str, Any]) -> dict[str, Any]:
 
 
 def variables_of(recipe: RecipeFile, source: RecipeFile | None, hub: Iterable[str]) -> set[str]:
-    """The variables that the templates of a recipe may use.
-
-    Args:
-        recipe: the recipe.
-        source: the recipe that it reads, if it reads one.
-        hub: the columns of persona_hub.
-    """
+    """The variables that the templates of a recipe may use."""
     columns = set(source.schema_class().column_names()) if source else set(hub)
     drawn = {*recipe.drawn_columns, *(f"{name}_text" for name in recipe.all_draws)}
     return columns | drawn | (set(CONVERSATION_VARIABLES) if recipe.conversation else set())

@@ -23,9 +23,6 @@ def run_program(code: str, settings: SandboxSettings) -> str:
         code: Python, untrusted.
         settings: `[sandbox]`.
 
-    Returns:
-        The output, without white space around it.
-
     Raises:
         ProgramError: if it does not run to its end within the limits, or prints too much.
     """

@@ -53,10 +53,6 @@ class SourceRow:
 def iter_sources(asker: Asker[RecipeFile], rows: pl.LazyFrame) -> Iterator[SourceRow]:
     """Give the rows that are asked about, `per_row` times each.
 
-    Args:
-        asker: recipe file and settings.
-        rows: of the table that the recipe reads.
-
     Raises:
         PromptError: if the settings draw what the recipe does not have.
     """

@@ -92,7 +92,6 @@ def find_broken_code(code: str, interface: Row) -> str | None:
 
     Args:
         code: Python, untrusted.
-        interface: its fields.
     """
     try:
         tree = ast.parse(code)
@@ -113,7 +112,6 @@ def find_lint(code: str, interface: Row) -> str | None:
 
     Args:
         code: Python, untrusted.
-        interface: its fields.
     """
     try:
         tree = ast.parse(code)

@@ -52,7 +52,6 @@ class Benchmarks:
     """The texts of benchmark files, ready to be looked for.
 
     Args:
-        settings: files, length of the run, threshold.
         encoder: the embedding model; it is asked only where there are benchmarks.
 
     Raises:
@@ -84,9 +83,6 @@ class Benchmarks:
 
     def find(self, examples: Sequence[Sequence[Message]]) -> list[Contamination | None]:
         """Look for the benchmarks in examples.
-
-        Args:
-            examples: the messages of each.
 
         Returns:
             What was found in each, or None.

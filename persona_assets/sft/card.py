@@ -94,12 +94,7 @@ def write_card(path: Path, name: str, mix: Mix, release: "Release", shards: Shar
     """Write the card.
 
     Args:
-        path: the README.md.
-        name: of the mix.
-        mix: its content.
-        release: what was written.
         shards: those that the rows are of, and those left out.
-        rows: the rows taken, for languages, models, prompts and licences.
     """
     totals = total_taken(release.counts)
     facts = rows.select("task", "model", "model_terms", "prompt_hash", "license", "language").collect()

@@ -71,12 +71,6 @@ def choose_examples(
     grows with its shards without moving what it had. All examples of a family are on one side, and an example of
     two personas whose families are on different sides is on none.
 
-    Args:
-        candidates: rows of sft_mix.
-        families: persona_id and family_id over all shards.
-        mix: weights, filters, caps, split.
-        measures: ratings and lengths, where the mix asks for them.
-
     Returns:
         example_id, task, family_id, partner_family_id, flags and `fate`: train, validation, or why it is left out, the
         first of `LEFT_OUT` that holds.

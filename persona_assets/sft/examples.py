@@ -65,17 +65,9 @@ def make_role_play_examples(
     """Make examples of dialogues: the system message that characters speak under, then the turns.
 
     Args:
-        task: the asset's name.
         dialogues: rows of dialogues_r or dialogues_g.
-        characters: the shard's character_profiles.
-        instructions: source_instructions, for the original answers.
-        origin: the shard's personas.
-        table: the dialogues' table, for model and prompt.
         prompt: `dialogues_g.yaml`, for the system message.
         own: item_id and persona_id of what the shard's own personas ask: whoever asked is the example's partner.
-
-    Yields:
-        Batches of sft_mix.
     """
     profiles = _Source(characters.select("character_id", "persona", *ATTRIBUTES).collect(), "character_id")
     answered = instructions.filter("has_answers").select(
@@ -102,10 +94,7 @@ def make_recipe_examples(
 
     Args:
         recipe: a recipe with `sft`.
-        rows: its table.
         source: the table of the recipe that it reads, whose columns the templates may use.
-        origin: the shard's personas.
-        table: the recipe's table, for model and prompt.
 
     Yields:
         Batches of sft_mix; none for a recipe without `sft`.

@@ -13,13 +13,6 @@ def find_families(lake: Lake, shards: Sequence[str]) -> pl.DataFrame:
 
     A duplicate link may lead into another shard: with that shard among `shards` the two families are one,
     without it they share the name of their smallest persona within reach.
-
-    Args:
-        lake: the lake.
-        shards: the shards whose links count.
-
-    Returns:
-        persona_id and family_id.
     """
     parents = lake.scan_all("expanded_personas", shards).select(a="parent_id", b="persona_id")
     duplicates = lake.scan_all("hub_duplicates", shards).select(a="kept_id", b="persona_id")

@@ -83,11 +83,6 @@ def list_folders(formats: Sequence[str]) -> list[str]:
 def write_formats(release: Path, formats: Sequence[str], splits: Mapping[str, pl.LazyFrame]) -> dict[str, int]:
     """Write the shapes of a release, and what loads them.
 
-    Args:
-        release: its folder.
-        formats: of a mix: sharegpt, alpaca, preference.
-        splits: rows of each split, as the release has them.
-
     Returns:
         Rows of each folder, over both splits; preference has only those with an original answer.
     """

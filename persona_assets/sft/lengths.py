@@ -12,8 +12,6 @@ def measure_lengths(candidates: pl.LazyFrame, tokenizer: ChatTokenizer, max_toke
     """Count the tokens of candidates, and find how many whole turns fit.
 
     Args:
-        candidates: rows of sft_mix: example_id and messages.
-        tokenizer: of the model to be trained.
         max_tokens: limit; None for none.
 
     Returns:

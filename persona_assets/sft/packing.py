@@ -31,9 +31,7 @@ def write_packed(path: Path, rows: pl.LazyFrame, tokenizer: ChatTokenizer, lengt
     """Write examples packed.
 
     Args:
-        path: the Parquet file.
         rows: example_id and messages, none longer than a row.
-        tokenizer: of the model to be trained.
         length: of a row, in tokens.
 
     Returns:
@@ -55,7 +53,6 @@ def pack_lengths(lengths: Sequence[int], room: int) -> list[list[int]]:
 
     Args:
         lengths: none above `room`.
-        room: of a row.
 
     Returns:
         For each row the places of what it holds.

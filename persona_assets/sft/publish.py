@@ -48,10 +48,6 @@ class Published:
 def find_forbidden(release: Path, allowed: Sequence[str]) -> list[tuple[str, int]]:
     """The licences of a release that do not allow it to be published, with their number of rows.
 
-    Args:
-        release: its folder.
-        allowed: patterns of licences that do.
-
     Returns:
         Each licence of a source that no pattern allows, the most frequent first.
     """
@@ -68,14 +64,9 @@ def publish_release(release: Path, address: str, allowed: Sequence[str], token: 
     """Publish a release as it lies in its folder, with its card, in place of an earlier one at the same address.
 
     Args:
-        release: its folder.
         address: `hf://datasets/OWNER/NAME`, or a folder of object storage (`s3://BUCKET/PATH`, `gs://`, `file://`).
-        allowed: patterns of the sources' licences that allow it.
         token: of Hugging Face; none: the one that is logged in.
         private: whether a new repository is private.
-
-    Returns:
-        What was published.
 
     Raises:
         LakeError: if there is no release, a licence does not allow it, the upload fails, or files of others at the

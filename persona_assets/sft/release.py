@@ -67,15 +67,8 @@ def write_release(
 
     Args:
         folder: `<data>/sft_dataset/<mix>`.
-        name: of the mix.
-        mix: its content.
-        candidates: sft_mix of the shards that it takes.
-        families: persona_id and family_id over all shards.
         shards: those that it takes and those left out, recorded beside the rows.
         ratings: source_row_id and rating by judges; none: nothing is rated.
-
-    Returns:
-        What was written.
 
     Raises:
         LakeError: if the folder cannot be written.

@@ -40,7 +40,6 @@ def choose_shards(lake: Lake, corpus: Collection[str]) -> ShardChoice:
 
     Args:
         lake: the tables; it may still hold shards of a corpus that was configured before.
-        corpus: keys of the shards that the corpus has now.
 
     Returns:
         The choice, in alphabetical order.
@@ -61,10 +60,6 @@ def choose_shards(lake: Lake, corpus: Collection[str]) -> ShardChoice:
 
 def require_shards(choice: ShardChoice, corpus: Path) -> Sequence[str]:
     """Return the shards that a release takes.
-
-    Args:
-        choice: of shards.
-        corpus: the setting corpus.path, for the message.
 
     Raises:
         LakeError: if there is none, or the candidates of one cannot be read: a release without it would look whole.

@@ -42,7 +42,6 @@ class CausalModel:
         """Answer chats greedily.
 
         Args:
-            chats: each ends with the user's turn.
             max_tokens: limit of an answer.
             batch_size: chats in flight at once.
 

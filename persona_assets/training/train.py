@@ -63,7 +63,6 @@ def train_model(release: Path, folder: Path, settings: TrainingSettings) -> Trai
     """Fine-tune a model on the training split of a release.
 
     Args:
-        release: its folder.
         folder: where the model goes, in place of one that is there, once it is whole.
         settings: base model, full or by adapters, optimiser, share of the rows.
 
@@ -227,11 +226,7 @@ def _save(trainer: Any, causal: CausalModel, folder: Path, training: Training) -
 
 
 def draw_losses(training: Training) -> Any:
-    """Plot the loss on the responses by step.
-
-    Returns:
-        A Matplotlib figure.
-    """
+    """Plot the loss on the responses by step."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 3), layout="constrained")
