@@ -22,9 +22,7 @@ class Accounting:
     Attributes:
         planned: tasks planned (one for each row that was to be made).
         answered: tasks for which at least one reply arrived.
-        refused: tasks without any reply, by reason.
         parsed: items found in the replies (or rows read, where no model is asked).
-        rows: items that became rows.
         dropped: items left out on purpose, by reason; they can be made again from the ledger or the corpus.
         quarantined: items refused, by reason; each lies in the quarantine table.
         skipped: rows that could have been asked about and were not, by the setting that says so; they are no tasks.

@@ -43,8 +43,6 @@ class DueShard:
     """A shard that wants a run.
 
     Attributes:
-        shard: its key.
-        reason: why, in a few words.
         made: seconds since 1970 when its oldest table was written; 0 where there is none.
     """
 

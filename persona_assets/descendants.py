@@ -36,8 +36,6 @@ class Descendants:
     """Rows of one table that come from what was asked for, or are it.
 
     Attributes:
-        asset: the table.
-        shard: its partition.
         ids: their ids, in the table's order.
     """
 

@@ -45,7 +45,6 @@ class ShardSize:
     """What is known of a shard before a model is asked.
 
     Attributes:
-        documents: rows of web_text.
         personas: rows of a persona file, which enters without a model.
         instructions: instruction sets, and those of them that have answers.
         stored: responses that the ledger holds for it, by asset.
@@ -62,11 +61,7 @@ class AssetForecast:
     """What one asset of a shard will ask.
 
     Attributes:
-        asset: its name.
-        model: who will be asked.
         tasks: documents, personas, sessions or rows that are asked about.
-        rows: rows that will be made.
-        calls: requests in all.
         stored: requests that the ledger answers.
         read: tokens read by requests that are sent.
         written: tokens written by them.

@@ -38,7 +38,6 @@ class Plan:
 
     Attributes:
         stone: the tombstone: ids of all rows that go.
-        found: those rows, by table and shard.
         texts: texts of the documents and personas that go.
         undecided: shards with personas that were dropped for one that goes.
         keys: of the responses that the rows were read from.

@@ -38,12 +38,8 @@ class Call:
     """One response of a model that a row was read from.
 
     Attributes:
-        key: its key in the ledger.
         model: the model that wrote it; None if the ledger does not have it.
         prompt_hash: version of the prompt file when it was asked.
-        seed: sampling seed.
-        prompt_tokens: tokens read.
-        completion_tokens: tokens written.
         cost: US dollars; None when the price is unknown.
     """
 
@@ -61,10 +57,6 @@ class Step:
     """One row of the chain.
 
     Attributes:
-        asset: the table.
-        shard: its partition.
-        row_id: the row's id.
-        row: all its columns.
         table: what the table's file says of itself.
         calls: the responses that it was read from.
         note: what else is to be known, for example that the hub dropped it.

@@ -79,9 +79,7 @@ class Prompt(Generic[P]):
     """A prompt file in use: its content, name and version.
 
     Attributes:
-        name: the file's name without its ending.
         version: hash of the file's content, which is the `code_version` of the assets made from it.
-        content: the validated file.
     """
 
     name: str

@@ -119,11 +119,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class RowChecks:
-    """Checks in use.
-
-    Attributes:
-        settings: what the user changed, by check.
-    """
+    """Checks in use."""
 
     settings: Mapping[str, CheckSettings] = field(default_factory=dict)
 

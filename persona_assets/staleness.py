@@ -31,7 +31,6 @@ class AssetFacts:
     """What is known of an asset apart from its tables.
 
     Attributes:
-        name: its name.
         code_version: the present version of its prompt file, or of its code.
         is_partitioned: whether it has a table a shard.
     """
@@ -46,8 +45,6 @@ class Present:
     """What tables are compared with.
 
     Attributes:
-        lake: the tables.
-        settings: as they are now.
         assets: all assets, each after those it reads.
     """
 
@@ -61,8 +58,6 @@ class TableState:
     """One table of the lake.
 
     Attributes:
-        asset: its asset.
-        shard: its partition.
         rows: number of rows; None if it is not in the lake.
         flagged: those of them that a check flags.
         reasons: why it is stale; empty if it is not.
@@ -90,9 +85,7 @@ class ReleaseState:
     """One release.
 
     Attributes:
-        mix: its name.
         examples: rows of both splits; None if it was not written.
-        reasons: why it is behind its shards.
     """
 
     mix: str

@@ -50,12 +50,8 @@ class TableInfo:
     """What a table's file says of itself.
 
     Attributes:
-        asset: name of the asset.
         shard: partition, or `WHOLE`.
         path: the file, or its address in object storage.
-        rows: number of rows.
-        data_version: hash of the rows' content.
-        accounting: where every task and item went.
         attributes: further facts, for example `inputs` (data versions read), `code_version`, and `settings` (those that
             decide the rows, by name).
     """

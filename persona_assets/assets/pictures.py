@@ -11,12 +11,7 @@ from persona_assets.figures import encode_figure
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that is drawn only when it is to be shown.
-
-    Attributes:
-        title: what the picture is of.
-        draw: makes it, a Matplotlib figure.
-    """
+    """A picture that is drawn only when it is to be shown."""
 
     title: str
     draw: Callable[[], Any]

@@ -13,10 +13,8 @@ class Balance:
     """How characters are distributed.
 
     Attributes:
-        characters: how many.
         given_names: characters by given name, the most frequent first.
         countries: the same by the last part of the birthplace.
-        genders: the same by gender.
         ages: the same by decade: 20 stands for 20 to 29.
         same_name: characters that share their whole name with an earlier one.
     """

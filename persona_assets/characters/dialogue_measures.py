@@ -16,10 +16,6 @@ class DialogueMeasures:
     """Measures of a table of dialogues.
 
     Attributes:
-        dialogues: how many.
-        turns: mean number of turns.
-        characters: characters that speak.
-        median_chars: length of an answer.
         pairs: answers of two characters to the same question that were compared.
         overlap: mean share of their words in common runs of five; 1 where every character says the same.
     """

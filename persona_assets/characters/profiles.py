@@ -58,8 +58,6 @@ class PersonaContext:
     """The persona that becomes a character.
 
     Attributes:
-        persona_id: its id.
-        persona: its text.
         language: of the text, in which the profile is to be; None where it is not known.
     """
 

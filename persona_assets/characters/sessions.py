@@ -29,10 +29,7 @@ class Session:
     """One instruction session given to one character.
 
     Attributes:
-        instruction_id: the session.
         turns: user's turns and the original answers, in order.
-        license: of the instruction set.
-        character: a row of character_profiles.
     """
 
     instruction_id: str

@@ -43,7 +43,6 @@ class DedupReport:
 
     Attributes:
         kept: rows written to the file of kept ones.
-        duplicates: rows written to the other.
         counts: by language, how many rows each stage judged and dropped, as `count_verdicts` has them.
         left_out: rows that hold no persona, by reason.
         first_left_out: the first of them: its position and what is wrong.

@@ -35,7 +35,6 @@ class Failure:
 
     Attributes:
         step: the asset, or the checks of one.
-        message: what went wrong, in one paragraph.
         ends_everything: whether the next shard would fail for the same reason.
     """
 
@@ -60,10 +59,7 @@ class JobReport:
     """How a job ended.
 
     Attributes:
-        run_id: its id in the UI.
         materialised: metadata of what was materialised, by asset.
-        failures: the steps that failed.
-        checks: every check that was run.
     """
 
     run_id: str

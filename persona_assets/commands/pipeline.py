@@ -28,14 +28,7 @@ _SHARDS = "corpus_shard"
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """An open project: what can be run, where it is recorded, and who is told.
-
-    Attributes:
-        project: settings, stores and models.
-        definitions: the code location.
-        instance: of the data folder.
-        tags: of every run.
-    """
+    """An open project: what can be run, where it is recorded, and who is told."""
 
     project: Project
     definitions: "dg.Definitions"

@@ -28,11 +28,7 @@ class TableRecord:
     """A table as Dagster is told of it.
 
     Attributes:
-        asset: its name.
         partition: its shard; none if it is not partitioned.
-        data_version: hash of its rows.
-        code_version: of the asset.
-        metadata: what the UI shows.
     """
 
     asset: str

@@ -37,9 +37,7 @@ class Sample:
 
     Attributes:
         rates: by asset, of those that had a task.
-        flow: from asset to asset.
         spent: US dollars that it cost, as far as prices are known.
-        calls: requests that were sent.
     """
 
     rates: dict[str, Rates]

@@ -17,7 +17,6 @@ class ShardState:
     """A shard, and how far it is.
 
     Attributes:
-        shard: as the corpus has it.
         is_registered: whether it is a partition in Dagster.
         materialised: number of assets that are in the lake.
         assets: number of assets that a shard has.
@@ -37,7 +36,6 @@ class CorpusState:
         shards: in the order of their keys.
         skipped: the files that are in no shard.
         gone: keys that are registered although the corpus has them no more.
-        new: keys that were registered now.
     """
 
     shards: Sequence[ShardState]

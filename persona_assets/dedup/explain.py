@@ -21,8 +21,6 @@ class Explanation:
     """What the hub's rule made of a persona.
 
     Attributes:
-        persona_id: its id.
-        persona: its text.
         shard: the shard that it was decided in.
         is_kept: whether it is in the hub; none if its shard is not decided yet.
         origin: columns of its row that say where it comes from: round, parent_id, relation, doc_id and so on.

@@ -47,10 +47,8 @@ class Contribution:
     """What a shard's published decision added to the hub.
 
     Attributes:
-        shard: the partition.
         generation: content hash of the decision.
         order: number of the decision; later ones have larger numbers.
-        rows: number of kept personas.
     """
 
     shard: str

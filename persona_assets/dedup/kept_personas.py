@@ -40,8 +40,6 @@ class KeptPart:
     """Some kept personas in order, with all that an index stores of them.
 
     Attributes:
-        persona_ids: their ids.
-        personas: their texts.
         bands: their MinHash bands, a row a persona.
         readable: whether the embedding model can judge the text.
         vectors: normalised embeddings, a row a persona; zero where it cannot.

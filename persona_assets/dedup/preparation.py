@@ -21,8 +21,6 @@ class Prepared:
     """Personas in order, column by column.
 
     Attributes:
-        persona_ids: their ids.
-        personas: their texts.
         normalised: what exact equality is judged by.
         tokens: what Jaccard is computed on.
         token_sets: the same, for many comparisons at once.

@@ -20,7 +20,6 @@ class HubStatistics:
     Attributes:
         shards: shard, kept, and dropped by stage: exact, minhash, embedding.
         rounds: round, personas (made in it), kept, and new (the share that was kept): 0 are the seeds.
-        languages: language, kept.
     """
 
     shards: pl.DataFrame

@@ -55,7 +55,6 @@ class CompiledModel:
     """Runs a compiled model.
 
     Attributes:
-        tokenizer: cuts texts to the model's window.
         padding: the token that fills texts of a batch up to one length.
         compiled: `model`, ready to run.
         inputs: names of the features that it takes, in their order.

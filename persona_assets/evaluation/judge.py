@@ -45,8 +45,6 @@ class Agreement:
     """How far two judges agree on one criterion.
 
     Attributes:
-        criterion: its name.
-        rows: rows that both rated.
         same: share that both rated the same.
         within_one: share whose ratings differ by one at most.
         kappa: Cohen's kappa, weighted by the square of the difference; none where one of them always says the same.

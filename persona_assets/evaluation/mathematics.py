@@ -28,8 +28,6 @@ class Problem:
 
     Attributes:
         of: file name, or held-out.
-        question: its text.
-        reference: the right answer.
     """
 
     of: str

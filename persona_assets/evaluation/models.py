@@ -21,12 +21,7 @@ Rate = Callable[[Sequence[Question], Sequence[str]], Awaitable[list[float | None
 
 @dataclass(frozen=True, slots=True)
 class Questionnaire:
-    """What every model of a comparison is asked.
-
-    Attributes:
-        problems: mathematics with reference answers.
-        questions: to characters.
-    """
+    """What every model of a comparison is asked."""
 
     problems: Sequence[Problem]
     questions: Sequence[Question]

@@ -35,9 +35,7 @@ class Question:
 
     Attributes:
         of: the character's kind: in-domain, out-of-domain, or a file.
-        task: one of the five.
         system: the system prompt that makes the model the character.
-        text: what it is asked.
     """
 
     of: str

@@ -33,11 +33,8 @@ class Quality:
     """What was measured of a table.
 
     Attributes:
-        rows: rows of the table.
-        sampled: rows that were looked at.
         valid: share of the replies that passed the checks, chosen or not.
         refused: share of the replies in which the model declined.
-        median_chars: length of a row.
         distinct_1: different words of all words.
         distinct_2: different pairs of words of all pairs.
         compression: characters a byte of the compressed texts; much above 4 is repetition.
@@ -46,7 +43,6 @@ class Quality:
         persona_match: share of the rows that are nearer to their own persona than to nine others.
         constraint_match: of each thing drawn (focus, kind) the share of rows that are nearer to what the prompt said of
             theirs than to any other option.
-        languages: rows by language.
         by_persona: mean similarity of two rows by that of their personas: from, to, pairs, cosine.
     """
 

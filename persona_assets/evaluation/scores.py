@@ -24,8 +24,6 @@ class Score:
         measure: mathematics (share of answers that are right), or role play (rating from 1 to 5).
         of: which questions: a file, held-out, in-domain or out-of-domain, and the task of a rating.
         side: before or after training.
-        n: how many answers were scored.
-        value: their mean.
         spread: standard error of the mean; 0 of a single answer.
     """
 
@@ -42,11 +40,7 @@ class Evaluation:
     """The scores of one release.
 
     Attributes:
-        mix: the release.
-        release: its data version.
-        base: the model that training began with.
         share: of the training rows that were used.
-        scores: before and after.
     """
 
     mix: str

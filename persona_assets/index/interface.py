@@ -22,8 +22,6 @@ class Point:
     """A kept persona on its way into the index.
 
     Attributes:
-        persona_id: its id.
-        persona: its text.
         contribution: what it belongs to, from `name_contribution`.
         order: number of the decision that kept it, growing over all shards.
         position: its place among the personas of the contribution.
@@ -69,8 +67,6 @@ class Hit:
     """An established persona that a search found.
 
     Attributes:
-        persona_id: its id.
-        persona: its text.
         rank: order of the decision and position in it: the lower, the earlier it was kept.
         vector: its stored embedding, where the search was for embeddings.
     """
@@ -86,8 +82,6 @@ class IndexPart:
     """Some established personas, column by column.
 
     Attributes:
-        persona_ids: their ids.
-        personas: their texts.
         ranks: order of the decision and position in it: the lower, the earlier it was kept.
         bands: hashes of their MinHash bands, a row a persona.
         readable: whether there is an embedding.
@@ -110,8 +104,6 @@ class IndexSpec:
     """What a collection holds; two collections of different specs cannot stand in for each other.
 
     Attributes:
-        model: identity of the embedding model.
-        dimension: length of its vectors.
         lexical: identity of the tokens, hashes and bands.
     """
 
@@ -126,9 +118,6 @@ class Neighbour:
 
     Attributes:
         score: dot product with the question.
-        persona_id: its id.
-        persona: its text.
-        shard: the shard that contributed it.
         language: of its text; none if nobody said.
         round: of the expansion; none if nobody said.
     """

@@ -39,8 +39,6 @@ class Search:
 
     Attributes:
         using: name of the vector searched, `DENSE` or `SPARSE`.
-        limit: most hits a question.
-        threshold: least score of a hit.
         where: a point must have one of the values given for each of these payload fields.
         exact: whether every point is compared; else an approximate index may be used.
     """

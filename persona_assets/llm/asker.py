@@ -24,10 +24,6 @@ class Asker(Generic[P]):
     """Makes the requests and tasks of one asset and shard.
 
     Attributes:
-        client: who asks.
-        prompt: the asset's prompt file.
-        task: the asset's name.
-        shard: the partition.
         settings: the table `[tasks.NAME]`.
         defaults: the table `[defaults]`, for what the task leaves out.
         checks: levels and parameters of the checks of rows.

@@ -18,7 +18,6 @@ class Collected:
     """What came of a batch.
 
     Attributes:
-        entries: responses, as the ledger holds them.
         problems: requests that got none, with what the provider said.
     """
 

@@ -62,10 +62,7 @@ class OpenBatch:
     Attributes:
         nonce: our name of it.
         batch_id: the provider's name of it; None until it is known.
-        model: name of the model.
         api_base: where it was submitted; empty for the provider's own address.
-        created_at: when it was noted, UTC.
-        requests: how many are in it.
     """
 
     nonce: str

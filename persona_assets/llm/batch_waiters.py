@@ -23,8 +23,6 @@ class Waiter:
     """A request that somebody waits for.
 
     Attributes:
-        request: what is asked.
-        key: its key.
         call: the same, as the server takes it.
         landing: receives the stored response, or why there is none.
     """

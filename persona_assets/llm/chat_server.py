@@ -60,7 +60,6 @@ class ChatServer:
     """Where chat completions are asked for.
 
     Attributes:
-        url: of the endpoint.
         key: sent as a bearer token; None for a server that wants none.
     """
 
@@ -69,12 +68,7 @@ class ChatServer:
 
 
 class ServerError(Exception):
-    """The server answered, but with no completion.
-
-    Attributes:
-        status_code: HTTP status.
-        headers: of the answer.
-    """
+    """The server answered, but with no completion."""
 
     def __init__(self, text: str, status_code: int, headers: Mapping[str, str]) -> None:
         super().__init__(text)

@@ -21,7 +21,6 @@ class Answer:
     """What a model said.
 
     Attributes:
-        text: its answer.
         reasoning: what it thought before, as far as that is shown.
         reason: why it ended: stop, length or content_filter (which is also what a refusal of the provider's own
             counts as).

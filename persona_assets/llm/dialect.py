@@ -74,7 +74,6 @@ class Call:
     """A request as its server is sent it.
 
     Attributes:
-        messages: chat messages.
         parameters: those that are set, by OpenAI's names.
         features: what of it a server may refuse.
         asked_by: how JSON is asked for, if it is.
@@ -101,8 +100,6 @@ class Dialect:
     """What one server takes of requests to one model.
 
     Attributes:
-        model: name of the model.
-        refused: features that it does not take.
         taken: features that stood in a request that it answered.
         refused_schemas: JSON schemas that it does not take, while it takes others.
     """

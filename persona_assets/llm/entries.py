@@ -18,10 +18,6 @@ class Asked:
     Attributes:
         key: the request's key, 64 hexadecimal digits.
         max_tokens: limit of the reply; `NO_LIMIT` where there is none.
-        model: name of the model.
-        task: asset that asks.
-        shard: partition that asks.
-        prompt_hash: version of the prompt file.
         parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for,
             left_out where the server does not take one of them.
         origin_id: id of the row that it is asked about.

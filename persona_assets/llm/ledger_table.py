@@ -61,17 +61,9 @@ class Entry:
     Attributes:
         key: hash of the request, 64 hexadecimal digits.
         cut_at: the token limit that cut the reply off, 0 when it is whole.
-        model: name of the model.
-        task: asset that asked first.
-        shard: partition that asked first.
-        prompt_hash: version of the prompt file.
         parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for,
             left_out where the server does not take one of them.
-        response: the raw response.
-        prompt_tokens: tokens read.
-        completion_tokens: tokens written.
         cost: US dollars, None when the price is unknown.
-        created_at: when it was stored, UTC.
         origin_id: id of the row that it was asked about; empty where an older version stored it.
     """
 

@@ -33,13 +33,7 @@ _NAMED = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which responses are meant; what is left out does not narrow it.
-
-    Attributes:
-        model: name of the model.
-        asset: the asset that asked first.
-        before: stored before this moment.
-    """
+    """Which responses are meant; what is left out does not narrow it."""
 
     model: str | None = None
     asset: str | None = None
@@ -63,12 +57,8 @@ class Holding:
     """Stored responses of one model and asset.
 
     Attributes:
-        model: name of the model.
-        asset: the asset that asked first.
-        responses: how many are stored.
         size: bytes of the compressed responses.
         cost: US dollars that they cost, as far as prices are known.
-        unpriced: responses whose price is unknown.
     """
 
     model: str
@@ -84,14 +74,8 @@ class Spending:
     """What one model was ever paid for one asset, over all runs, with what has been pruned since.
 
     Attributes:
-        model: name of the model.
-        asset: the asset that asked first.
-        calls: responses paid for.
         hits: requests answered from the ledger.
-        prompt_tokens: tokens read.
-        completion_tokens: tokens written.
         cost: US dollars, as far as prices are known.
-        unpriced: calls whose price is unknown.
     """
 
     model: str

@@ -89,13 +89,9 @@ class Outcome(Generic[C]):
     """What became of a task.
 
     Attributes:
-        task: the task.
         values: the row's values, or None.
-        model: who wrote them.
         votes: candidates that agree with the one that was kept.
-        accepted: candidates that were right.
         keys: ledger keys of the responses that the row was read from.
-        refusals: replies that were judged no row.
         refused: reason for which no reply came at all.
         dropped: replies that were good, but left out, by reason.
         tiers: how JSON answers were read: clean, repaired, asked_again, malformed.

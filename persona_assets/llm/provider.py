@@ -31,9 +31,6 @@ class RawReply:
     """A response as the provider sent it, and what the ledger has to know of it.
 
     Attributes:
-        body: the whole response.
-        prompt_tokens: tokens read.
-        completion_tokens: tokens written.
         cost: in US dollars; None where the model's price or the number of tokens is unknown.
     """
 

@@ -57,12 +57,7 @@ class ThrottledError(Exception):
 
 
 class NotTakenError(Exception):
-    """The provider does not take something of a request, which can be said in another way or left out.
-
-    Attributes:
-        feature: what it does not take.
-        call: what was sent.
-    """
+    """The provider does not take something of a request, which can be said in another way or left out."""
 
     def __init__(self, feature: Feature, call: Call, detail: str) -> None:
         super().__init__(detail)

@@ -14,13 +14,10 @@ class ChatRequest:
     """One call of a chat model.
 
     Attributes:
-        model: litellm's name of the model.
-        messages: chat messages.
         temperature: 0 for greedy decoding; None leaves it to the provider.
         max_tokens: limit of the reply, in tokens; None leaves it to the provider.
         top_p: nucleus; None leaves it to the provider.
         schema: JSON schema that the reply must satisfy, if any.
-        stop: texts that end the reply.
         sample: number of the draw; different numbers are different requests.
         task: asset on whose behalf it is asked (bookkeeping).
         shard: partition (bookkeeping).
@@ -79,12 +76,8 @@ class Reply:
     """What a model answered.
 
     Attributes:
-        key: the request's key in the ledger.
-        text: the answer.
         finish_reason: stop, length (cut by the token limit) or content_filter (the provider's filter, or a refusal that
             it marks as such).
-        prompt_tokens: tokens read.
-        completion_tokens: tokens written.
         cost: in US dollars; None where the model's price is unknown.
         cached: taken from the ledger, so nothing was sent.
         response_format: how JSON was asked for: schema, json or none; None for plain text, or where an older ledger
@@ -108,7 +101,6 @@ class RefusedError(Exception):
 
     Attributes:
         reason: a word for the accounting, for example prompt_too_long.
-        detail: what the provider said.
     """
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -19,7 +19,6 @@ class EncodedChat:
     """A chat as a model reads it.
 
     Attributes:
-        input_ids: its tokens.
         labels: the same where the assistant speaks, `IGNORED` elsewhere.
         ends: number of tokens up to the end of each turn, in order.
     """

@@ -62,7 +62,6 @@ class RoundReport:
     Attributes:
         round: its number; 0 stands for the seeds.
         asked: people asked for.
-        made: rows made.
         new: rows that the hub's rule keeps against all earlier ones of the shard.
         duplicates: rows not expanded because they say the same as an earlier one.
         flagged: rows not expanded because a check doubts them.

@@ -38,10 +38,6 @@ class SeedContext:
     """The document that people are asked of.
 
     Attributes:
-        doc_id: its id.
-        text: what it says.
-        license: its licence.
-        relations: asked for, one a person.
         language: expected, as an ISO 639-1 code; None where any may be right.
     """
 

@@ -49,13 +49,7 @@ class _Talk:
     """One conversation to be had.
 
     Attributes:
-        asker: model and recipe file.
-        settings: the conversation's part of it.
-        source: the row that is read.
-        partner: who answers.
-        demonstrator: shows the speakers demonstrations.
         checks: with what the recipe changes about them.
-        length: turns of both sides.
     """
 
     asker: Asker[RecipeFile]

@@ -27,10 +27,8 @@ class Demonstrator:
 
     Attributes:
         pool: what may be shown.
-        shown: how many of them.
         choose: drawn by row, those whose persona is nearest, or the first.
         has_personas: whether their personas are shown, too.
-        compare: measures nearness.
     """
 
     pool: tuple[Demonstration, ...]

@@ -28,9 +28,7 @@ class Problem:
     """One thing that is wrong.
 
     Attributes:
-        path: the recipe file.
         line: from 1; 0 where the message names it, or the file as a whole is meant.
-        message: what, and what to do.
     """
 
     path: Path

@@ -19,13 +19,8 @@ class FieldSpec(BaseModel):
         description: for the model, the user interface and the docs.
         min_length: characters of a string, or members of a list, at least.
         max_length: the same, at most.
-        minimum: of a number.
-        maximum: of a number.
         choices: the only strings there may be.
         from_world: those are the names of the places or factions of the row's world.
-        pattern: regular expression that a string fits.
-        items: what a list holds.
-        fields: what an object holds.
         is_code: it is code, which no check of prose reads.
     """
 

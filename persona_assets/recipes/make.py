@@ -28,8 +28,6 @@ class Workshop:
     """What a recipe's rows are made with, beside model and recipe.
 
     Attributes:
-        seed_prompt: Text-to-Persona, for demonstrations without a persona.
-        compare: measures the nearness of texts.
         sandbox: where programs run, if they may.
         partners: personas that a persona may talk to.
     """

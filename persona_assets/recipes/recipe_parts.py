@@ -62,7 +62,6 @@ class Conversation(BaseModel):
         partner: assistant (a helpful model) or persona (another one of the hub, by the same prompt).
         opening: template of the persona's first turn over the row that is read; none: the persona is asked for it.
         user_turns: weights by the number of the persona's turns, one of which is drawn for each row.
-        assistant: how the assistant answers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -19,10 +19,8 @@ class SourceRow:
     """The row that a recipe reads, a persona or a row of another recipe, with what is drawn for it.
 
     Attributes:
-        columns: of the row.
         sample: number among the rows made from it.
         lot: what else is drawn for it is drawn by this.
-        drawn: the columns of what is drawn.
         values: what templates and checks get to know: the columns and what was drawn, with its texts.
         shown: answers of the demonstrations that the model was shown.
     """

@@ -7,13 +7,11 @@ class World(BaseModel):
     """One world.
 
     Attributes:
-        title: its name.
         facts: what everybody there knows, in a few sentences.
         lore: more of it, as long as one likes.
         places: names, each with a line about it.
         factions: names, each with a line about it.
         names: further names that may occur: heroes, gods, beasts.
-        manner: how its people meet a player.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

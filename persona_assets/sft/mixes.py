@@ -24,7 +24,6 @@ class Filters(BaseModel):
         without_licenses: patterns of which no licence of a row may match one.
         models: patterns of the models that wrote the assistant's turns.
         min_chars: least length of the assistant's turns together, in characters.
-        max_chars: largest length of them.
         max_compression: characters a byte of the assistant's turns, compressed; above 3 or so is repetition.
         min_rating: least mean rating by the judges, 1 to 5 (`persona-assets judge`).
         keep_unrated: whether min_rating lets pass what no judge has seen.
@@ -47,11 +46,9 @@ class Mix(BaseModel):
     """The content of a mix file.
 
     Attributes:
-        description: what the mix is for.
         weights: for each task the share of its candidates that is taken; a weight above 1 counts as 1, one
             of 0 leaves the task out, and so does a task that is not named.
         counts: for some tasks the most examples taken, over both splits.
-        filters: which candidates are taken at all.
         exclude_flags: checks whose flag keeps a candidate out; `*` stands for any, an empty list lets all in.
         max_per_persona: examples of one persona at most; None for no limit.
         max_per_family: examples of one family at most; None for no limit.
@@ -59,7 +56,6 @@ class Mix(BaseModel):
             nothing is counted in tokens.
         max_tokens: whole turns are cut off the end of a longer example.
         pack: length in tokens of the packed rows that are written beside the others; None for none.
-        formats: shapes written beside the chat messages.
         validation_share: share of the families that goes to validation.
         seed: of the draw and of the split.
     """

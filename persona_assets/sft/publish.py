@@ -35,8 +35,6 @@ class Published:
     """What was published.
 
     Attributes:
-        address: where it lies now.
-        files: how many files.
         size: their bytes.
     """
 

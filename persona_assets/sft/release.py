@@ -34,13 +34,10 @@ class Release:
     """What was written.
 
     Attributes:
-        folder: where it lies.
         counts: for each task the rows of each split and what was left out, by reason.
-        families: number of families in each split.
         flags: for each check the candidates that it flags: those taken, and those left out for it.
         data_version: hash of the rows of both splits.
         tokens: tokens of each split; empty where the mix names no tokenizer.
-        formats: rows of each further shape.
         packed: for each split the rows and the share of their places that is filled; empty without packing.
     """
 

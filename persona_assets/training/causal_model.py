@@ -25,8 +25,6 @@ class CausalModel:
 
     Attributes:
         model: of transformers, or of peft where adapters were trained.
-        tokenizer: of transformers.
-        name: how it was named.
     """
 
     model: Any

@@ -34,16 +34,9 @@ class Training:
 
     Attributes:
         folder: where the model lies, whole or as adapters.
-        base: the model that it began with.
-        release: data version of the release.
-        rows: examples trained on.
         tokens: tokens of the assistant's turns among them.
-        steps: steps of the optimiser.
         losses: step and loss on the responses, as training went on.
         measured: split whose responses were measured: validation, or train where that has no row.
-        loss_before: loss on its responses before training.
-        loss_after: the same afterwards.
-        settings: what it was trained with.
     """
 
     folder: str
