@@ -30,7 +30,7 @@ CHECKS: Mapping[str, Check] = {
     "sexual_minor": Check("refuse", "It has sexual content with a minor."),
     "bad_interface": Check("refuse", "The tool's interface has an invalid name, type or package."),
     "broken_code": Check("refuse", "The code does not parse, or lacks the function of its interface."),
-    "web_address": Check("flag", "It holds a web address that its source lacks."),
+    "address": Check("flag", "It holds a web or postal address that its source lacks."),
     "lint": Check("flag", "The code uses names or packages that are not there, or does nothing."),
     "no_person": Check("flag", "It describes no single person but a company, a group, a thing or a list."),
     "about_the_task": Check("flag", "It speaks of the text, its reader or the task."),

@@ -24,9 +24,10 @@ from persona_assets.llm.tasks import (
     run_tasks,
 )
 from persona_assets.personas.draws import draw_rows
+from persona_assets.personas.persona_checks import find_no_person
 from persona_assets.personas.text_checks import doubt_text, doubt_voice
 from persona_assets.records import CharacterProfiles, content_id, polars_schema
-from persona_assets.row_checks import RowChecks
+from persona_assets.row_checks import Doubt, RowChecks
 from persona_assets.settings import CharacterSettings
 from persona_assets.tables import Batch
 
@@ -96,16 +97,18 @@ def _plan(asker: Asker[ProfilePrompt], personas: pl.LazyFrame) -> Iterator[Task[
 
 def judge_profile(checks: RowChecks, context: PersonaContext, values: Values) -> Verdict:
     """Judge the eight attributes of a character."""
-    texts = [str(values[name]) for name in _TEXTS]
-    flags = checks.settle(
-        doubt
-        for text in texts
-        for doubts in (doubt_text(text, checks, [context.persona], context.language), doubt_voice(text))
-        for doubt in doubts
-    )
+    flags = checks.settle(_doubt(checks, context, values))
     if isinstance(flags, Rejected):
         return flags
     return Accepted({**{name: _collapse(values[name]) for name in ATTRIBUTES}, "flags": flags})
+
+
+def _doubt(checks: RowChecks, context: PersonaContext, values: Values) -> Iterator[Doubt]:
+    if found := find_no_person(str(values["name"])):
+        yield Doubt("no_person", found)
+    for name in _TEXTS:
+        yield from doubt_text(str(values[name]), checks, [context.persona], context.language)
+        yield from doubt_voice(str(values[name]))
 
 
 def _make_rows(outcome: Outcome[PersonaContext]) -> Iterator[dict[str, Any]]:

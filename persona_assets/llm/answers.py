@@ -9,17 +9,19 @@ import regex
 # A refusal names the help that is not given: "I'm sorry that I cannot come" is none.
 _CANNOT = (
     r"(?:can(?:no|['’])?t|can not|could(?: not|n['’]t)|won['’]t|will not|(?:am|['’]m) (?:not able|(?:not )?unable)"
-    r"|unable)(?: to)?(?: be)?(?: \w+ly)?"
+    r"|unable)(?: to)?(?: be(?: able to)?)?(?: \w+ly)?"
 )
 _DO = (
     r" (?:assist(?:ing)?|comply|help(?:ing)?(?! but)|(?:fulfil|provid|answer|creat|generat|writ|rewrit|complet|engag"
-    r"|continu|discuss|support|describ|infer|produc|portray|role-?play|speculat|respond|translat|shar|offer)\w*"
+    r"|continu|discuss|support|describ|infer|produc|portray|role-?play|speculat|respond|translat|shar|offer|design|draft"
+    r"|compos|develop|invent|pretend)\w*|(?:play|take on) (?:the|this|that|a) (?:role|part)"
     r"|do (?:this|that|so|it))\b"
 )
 _DO_WHAT = (
-    r" (?:assist(?:ing)?|comply|help(?:ing)?(?! but)|fulfil\w*"
+    r" (?:assist(?:ing)?|comply|help(?:ing)?(?! but)|fulfil\w*|pretend to be|(?:play|take on) the (?:role|part)"
     r"|(?:provid|answer|creat|generat|writ|rewrit|complet|engag|continu|discuss|support|describ|infer|produc|portray"
-    r"|role-?play|speculat|respond|translat)\w*[^.!?]{0,30}?\b(?:this|that|these|those|such|any|content|request\w*|persona"
+    r"|role-?play|speculat|respond|translat|design|draft|compos|develop|invent)\w*[^.!?]{0,40}?\b(?:this|that|these|those"
+    r"|such|any|based on|even (?:as )?(?:a )?fiction(?:al)?|content|request\w*|persona"
     r"|information|description|response|prompt|advice|guidance|assistance|instructions|details|opinions?))\b"
 )
 _MODEL = r"an? (?:ai|artificial intelligence|(?:large )?language model)(?: (?:language )?model| assistant| system)?"

@@ -12,9 +12,12 @@ _PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "�
 
 _NOTHING = re.compile(r"\W*(?:n\W?a|none|null|unknown|not applicable|no (?:person|persona|description)\b.*)\W*", re.I)
 _LIST = re.compile(r"^\s*(?:[-*•#|]|\d{1,2}[.)])\s+\S", re.MULTILINE)
-# Up to four words before the one that counts, none of which begins something else.
+_SETS_IN = r"(?:of|from|on|in|at|for|the|an?|to|who|whose|whom|who['’]s|with|and|by|near)\s"
+"""Words that begin something else than what a text is about."""
+# Up to four words before the one that counts.
 _BEFORE = (
-    r"(?:(?!(?:of|from|on|in|at|for|the|an?|to|who|whose|whom|who['’]s|with|and|[\w-]{2,}ing)\s)[\w'’-]+,?\s+){0,4}?"
+    rf"(?:(?!{_SETS_IN}|(?!(?:teaching|training|trading|shipping|engineering|marketing|consulting|publishing|housing)\s)"
+    r"[\w-]{2,}ing\s)[\w'’-]+,?\s+){0,4}?"
 )
 _GROUPS = (
     r"(?:company|corporation|firm|start-?up|website|web site|platform|app|application|organi[sz]ation|museum|agency"
@@ -23,18 +26,28 @@ _GROUPS = (
     r"|program|programme|service|project|event|law|policy|festival|brand|band|restaurant|shop|store|hotel|school"
     r"|university|hospital|society|association|charity|club|ensemble|orchestra|choir|collection|list|set|series)"
 )
-_A_GROUP = re.compile(
+_IS_A_GROUP = (
     rf"(?:an?|the)\s+{_BEFORE}{_GROUPS}\s+"
     r"(?:(?:that|which|of|for|with|to|by|has|have|is|are|offers|provides|was|were|looking|aiming|seeking|dedicated"
     r"|speciali[sz]ing|based|committed|designed|operating)\b(?!\s+\w+(?:\s\w+){0,2}\s+(?:administrator|professor"
     r"|graduate|student|employee|alum\w*|researcher|librarian|member|fan|resident|supporter)\b)"
-    r"|who (?:are|have|were)\b)",
-    re.IGNORECASE,
+    r"|who (?:are|have|were)\b)"
 )
-_MANY = re.compile(
-    r"(?:people|those|anyone|anybody|everyone|everybody|individuals|readers|users|consumers|customers|fans|students"
-    r"|parents|teachers|researchers|developers|residents|citizens|families|members of the public)\s+"
-    r"(?:who|whose|with|interested|looking|in|of|from|and|seeking|curious)\b",
+_A_GROUP = re.compile(_IS_A_GROUP, re.IGNORECASE)
+_NAMED_GROUP = re.compile(
+    rf"(?:[A-Z&][\w&.'’-]*\s?){{1,6}}(?:,\s+(?i:{_IS_A_GROUP})|\b(?:GmbH|Ltd|Inc|LLC|Corp|AG|plc)\b)"
+)
+_MANY = re.compile(r"(?:people|anyone|anybody|everyone|everybody|they|both|the two|the three|those)\s", re.IGNORECASE)
+# A noun in the plural that nothing stands before but its adjectives: "Frequent flyers", "Lace makers of Bruges".
+_PLURAL = re.compile(
+    rf"(?!(?i:an?|the|one|my|his|her|this|someone|somebody|un|une|das|dos|los|las|les|des)\s)"
+    rf"(?:[\w'’-]+\s+(?:(?!{_SETS_IN})[a-z][\w'’-]*\s+){{0,3}}?[a-z][a-z-]*(?=[,\s])|[A-Z][a-z-]+(?=\s))(?<=[a-rt-z]s)(?<![iu]s)"
+    r"(?:,\s|\s(?:who|whose|that|of|in|from|with|and|or|for|at|on|near|living|working|interested|looking|seeking)\s)",
+)
+# Of a person one says "who".
+_A_THING = re.compile(
+    rf"(?:an?|the)\s+(?:(?!{_SETS_IN}|[\w-]{{2,}}ing\s)[\w'’-]+\s+){{1,5}}?(?:that|which)\s+(?:has|is|was|can|offers"
+    r"|provides|needs|makes|speciali[sz]es|keeps|still|never|always|used to)\b",
     re.IGNORECASE,
 )
 # The same in other languages, by the words that begin most of such sentences.
@@ -56,6 +69,7 @@ _ABOUT_THE_TASK = re.compile(
     rf"|(?:this|above|provided) {_TEXT}s?\b|the (?:given|above|following|provided) (?:{_TEXT}|person)\b"
     r"|(?:reads?|writes?|likes?|dislikes?|wrote|reading|in) this\b(?=[.,;]|$)|author of this\b|this person\b"
     r"|(?:the|to|of|with|for) (?:first|original|given|described) person\b|in an? close relationship with\b"
+    r"|^the (?:author|writer|reader|narrator|speaker|poster) of (?:the|this|that)\b"
     r"|(?:is )?likely to (?:have )?(?:read|write|written|like|dislike) (?:this|the|such|it)\b)"
     r"|\b(?:este|dicho) (?:texto|artículo|documento)\b|\bce(?:t|tte)? (?:texte|article|document|page)\b"
     r"|\bdiese[rsnm]? (?:text|textes|artikels?|dokuments?)\b|\bquest(?:o|['’]) ?(?:testo|articolo|documento)\b"
@@ -139,13 +153,13 @@ def _doubt_persona(persona: str, checks: RowChecks, language: str | None) -> Ite
 
 def find_no_person(persona: str) -> str | None:
     """Find words by which a text describes no single person: a group, a thing, a list, or nothing."""
-    patterns = (_A_GROUP, _MANY, _A_GROUP_ELSEWHERE)
+    patterns = (_A_GROUP, _MANY, _PLURAL, _A_THING, _NAMED_GROUP, _A_GROUP_ELSEWHERE)
     if found := _NOTHING.fullmatch(persona) or next(filter(None, (one.match(persona) for one in patterns)), None):
         return found.group()
     if len(_LIST.findall(persona)) > 1:
         return "a list"
     commas = len(_COMMAS.findall(persona))
-    return "a list of words" if commas >= 4 and commas > count_words(persona) / 4 else None
+    return "a list of words" if commas >= 3 and commas > count_words(persona) / 3 else None
 
 
 def find_name(persona: str, document: str) -> str | None:
@@ -154,9 +168,11 @@ def find_name(persona: str, document: str) -> str | None:
     That is a name after a title, or two or three capitalised words beside such as go with people: "by", "said".
     One that the document uses of a place or a thing as well ("in Buenos Aires") may stay.
     """
-    for name in _TITLED.findall(document):
-        if regex.search(rf"(?<!\p{{L}}){regex.escape(name)}(?!\p{{L}})", persona):
-            return str(name)
+    for titled in _TITLED.findall(document):
+        # The surname is often all that is left of it.
+        for name in {titled, titled.split()[-1]}:
+            if regex.search(rf"(?<!\p{{L}}){regex.escape(name)}(?!\p{{L}})", persona):
+                return str(name)
     names = (_POSSESSIVE.sub("", name) for name in _WHOLE_NAME.findall(persona, overlapped=True))
     return next((name for name in names if name in document and _is_person(name, document)), None)
 

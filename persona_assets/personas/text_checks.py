@@ -12,9 +12,21 @@ from persona_assets.row_checks import Doubt, RowChecks
 # Not what a code calls so: git@github.com:name, W@inputs.transpose().
 _EMAIL = re.compile(r"(?<![\w.+/-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b(?![(:/])")
 _WEB = re.compile(r"(?:https?://|www\.)[^\s)>\]]+", re.IGNORECASE)
+# A street with a number, and a postcode behind it.
+_POST = re.compile(
+    r"(?:\d{1,5}[a-z]? (?:[A-Z][\w'’-]+ ){1,3}?(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Terrace|Close|Crescent"
+    r"|Boulevard|Blvd|Square|Way|Place|Court|Gardens|Row|Hill)\b"
+    r"|\d{1,4}(?: bis)?,? (?:rue|avenue|boulevard|place|chemin) "
+    r"|\b\w{2,30}(?:straße|strasse|str\.|gasse|weg|allee|platz|gatan|vägen|straat|laan|veien|vej)"
+    r" \d{1,4}"
+    r"|\b(?:ul\.|calle|avenida|via|viale|piazza|rua|C/) ?[A-ZÀ-Ž][^\n\d]{2,30}\d{1,4})"
+    r"(?:[,;/]?\s?(?:[A-ZÀ-Ž][\w.'’-]*|\d{1,4}|de|des|la|le|les|du|sur|am|an|der)){0,6}?[,;]?\s"
+    r"(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{5}|\d{2}-\d{3}|\d{3} \d{2}"
+    r"|\d{4}(?:-\d{3})? (?=[A-Z]))"
+)
 # With a country's code, with the 0 of a trunk call and a gap, or grouped as in North America: other digits are sums.
 _PHONE = re.compile(
-    r"(?<![\w.,/*^=])(\+[1-9](?:[ .()/–-]{0,2}\d){7,}|(?=[\d()]*[ ./–-]{1,2}\(?\d)\(?0[1-9](?:[ .()/–-]{0,2}\d){7,9}"
+    r"(?<![\w.,/*^=])(\+[1-9](?:[ .()/–-]{0,2}\d){7,}|(?=[\d()]*[ ./–-]{1,2}\(?\d)\(?0[1-9](?:[ .()/–-]{0,2}\d){7,10}"
     r"|\([2-9]\d{2}\) ?\d{3}[ .-]\d{4}|[2-9]\d{2}[.-]\d{3}[.-]\d{4})(?![\w/]|\s*[=*×^])"
 )
 # Dates, decimal fractions, round sums, bits, and the 555 of films.
@@ -30,10 +42,11 @@ _NO_ADDRESS = re.compile(
 )
 _ASSISTANT = re.compile(
     r"^\W*(?:(?:sure|certainly|absolutely|of course)[!,.:]? (?:here|i can|i['’]d|i would|let me)\b"
-    r"|(?:what an? |that['’]s an? )?(?:great|excellent|good|wonderful|fantastic) (?:question|request|choice)\b"
+    r"|(?:what an? |that['’]s an? )?(?:great|excellent|good|wonderful|fantastic) (?:[\w-]+ )?(?:question|request"
+    r"|choice)\b"
     r"|here(?: is|['’]s| are) (?:the|a|an|your) (?:\w+ ){0,4}(?:persona|person|profile|character|description|request"
     r"|response|answer|problem|article|rewrite|rewritten)\b)"
-    r"|\b(?:as|i am|i['’]m) an? (?:\w+ )?(?:ai|artificial intelligence|(?:large )?language model"
+    r"|\b(?:as|i am|i['’]m) (?:an?|your) (?:\w+ )?(?:ai|artificial intelligence|(?:large )?language model"
     r"|(?:virtual|ai) assistant)\b"
     r"|\b(?:created|developed|trained) by (?:openai|anthropic|google|meta|alibaba|mistral)\b"
     r"|\b(?:i hope this helps|feel free to ask|let me know if you(?: need|['’]d like| would like| have| want))\b"
@@ -62,7 +75,8 @@ _PROTECTS = re.compile(
 _ENDS = re.compile(r"[.!?…。！？؟।:;)\u0e00-\u0eff\]\"'”’»」』`*_~|}>\d%=]\s*$")
 # A sentence may well end in "of." or "with.", in vitamin A, or in the value of y.
 _DANGLES = re.compile(
-    r"(?:,|\b(?:an|the|and|or|but|whose|their|its|than|because|et|und|de)\s*…?|(?<=\w )a(?:\s*…)?"
+    r"(?:,|\b(?:an|the|and|or|but|whose|their|its|than|because|since|where|while|although|if|into|between|et|und|de)\s*…?"
+    r"|(?<=\w )a(?:\s*…)?"
     r"|\b(?:with|of|for|who|which|that is)\s*…?)\s*$"
 )
 _CODE = re.compile(r"```.*?(?:```|$)", re.DOTALL)
@@ -109,7 +123,7 @@ def doubt_text(
     if found := _find_sexual_minor(text):
         yield Doubt("sexual_minor", found)
     if address := find_address(prose, sources):
-        yield Doubt("web_address", address)
+        yield Doubt("address", address)
     if language and not is_in_language(text, language):
         yield Doubt("other_language", f"{detect_language(text)} in place of {language}")
     if is_degenerate(prose):
@@ -134,8 +148,8 @@ def find_contact(text: str, sources: Sequence[str] = ()) -> str | None:
 
 
 def find_address(text: str, sources: Sequence[str] = ()) -> str | None:
-    """Find a web address that no source has: made up, or somebody's."""
-    return next(_list_new(_WEB.findall(text), sources), None)
+    """Find an address on the web or of a house that no source has: made up, or somebody's."""
+    return next(_list_new([*_WEB.findall(text), *_POST.findall(text)], sources), None)
 
 
 def find_copied(text: str, sources: Sequence[str], words: int) -> str | None:

@@ -84,6 +84,7 @@ def test_two_characters_of_an_unspaced_script_count_as_a_word() -> None:
         "Call +49 30 901820 after six.",
         "Ring 01 23 45 67 89, please.",
         "Phone 0161 496 0991.",
+        "Tel. 0341 3987 4412",
         "Call (212) 736-5000 or 415.362.9012.",
     ],
 )
@@ -107,6 +108,34 @@ def test_an_address_or_a_number_by_which_somebody_is_reached_is_contact_data(tex
 )
 def test_other_digits_and_signs_are_no_contact_data(text: str) -> None:
     assert find_contact(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Send it to 14 Quay Street, Oban PA34 4RN.",
+        "She lives at 2200 Old Mill Road, Apt 3, Austin, TX 78704.",
+        "Besuch uns: Hafenstraße 12, 20359 Hamburg.",
+        "Écrivez au 8 rue des Tonneliers, 33000 Bordeaux.",
+        "Paczki na ul. Morska 7/2, 81-333 Gdynia.",
+    ],
+)
+def test_an_address_of_a_house_is_doubted(text: str) -> None:
+    assert find_address(text)
+    assert find_address(text, [text]) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "At 12 Main Street there is a bakery.",
+        "He ran 5 Long Hill races in 1998 and sold 12000 tickets.",
+        "Von der Bahnhofstraße sind es 12 Minuten.",
+        "The shop on Mill Road sold 20 loaves a day for 35 years.",
+    ],
+)
+def test_a_street_without_a_postcode_may_stay(text: str) -> None:
+    assert find_address(text) is None
 
 
 def test_a_web_address_is_doubted_unless_it_is_the_sources_or_nobodys() -> None:
