@@ -84,11 +84,7 @@ def build_shard_sensor() -> dg.SensorDefinition:
 
 
 def build_schedules(settings: AutomationSettings) -> list[dg.ScheduleDefinition]:
-    """The schedules; they ship stopped, for what they launch costs money.
-
-    Args:
-        settings: when, and how much at once.
-    """
+    """The schedules; they ship stopped, for what they launch costs money. `settings`: when, and how much at once."""
 
     @dg.schedule(
         name="backfill_shards",

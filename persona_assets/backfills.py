@@ -40,11 +40,7 @@ def list_table_assets(graph: BaseAssetGraph[Any]) -> list[AssetFacts]:
 
 @dataclass(frozen=True, slots=True)
 class DueShard:
-    """A shard that wants a run.
-
-    Attributes:
-        made: seconds since 1970 when its oldest table was written; 0 where there is none.
-    """
+    """A shard that wants a run. `made`: seconds since 1970 when its oldest table was written; 0 where there is none."""
 
     shard: str
     reason: str

@@ -33,11 +33,7 @@ _ROUNDS = 7
 
 @dataclass(frozen=True, slots=True)
 class Descendants:
-    """Rows of one table that come from what was asked for, or are it.
-
-    Attributes:
-        ids: their ids, in the table's order.
-    """
+    """Rows of one table that come from what was asked for, or are it. `ids`: their ids, in the table's order."""
 
     asset: str
     shard: str

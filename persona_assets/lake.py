@@ -34,11 +34,7 @@ SHARD_COLUMN = "__shard"
 
 
 class Lake:
-    """The folder of tables.
-
-    Args:
-        root: a folder on disk, or its address in object storage.
-    """
+    """The folder of tables. `root`: a folder on disk, or its address in object storage."""
 
     def __init__(self, root: Path | str) -> None:
         self.storage = Storage(root)
@@ -82,11 +78,7 @@ class Lake:
         return self.storage.find_time(name_table(asset, shard))
 
     def scan(self, asset: str, shard: str = WHOLE) -> pl.LazyFrame:
-        """Read a table lazily.
-
-        Raises:
-            LakeError: if it was not materialised, or is no file of the lake's.
-        """
+        """Read a table lazily; LakeError if it was not materialised, or is no file of the lake's."""
         self.info(asset, shard)
         return self.storage.scan([name_table(asset, shard)])
 

@@ -110,11 +110,7 @@ class Prompt(Generic[P]):
 
 
 def render_template(template: str, values: Mapping[str, Any], where: str) -> str:
-    """Render a Jinja template in a sandbox.
-
-    Raises:
-        PromptError: naming `where`, for an unknown variable or a syntax error.
-    """
+    """Render a Jinja template in a sandbox; PromptError naming `where`, for an unknown variable or a syntax error."""
     try:
         return str(_compile(template).render(**values))
     except UndefinedError as error:
@@ -124,11 +120,7 @@ def render_template(template: str, values: Mapping[str, Any], where: str) -> str
 
 
 def list_variables(template: str) -> set[str]:
-    """The variables that a template uses.
-
-    Raises:
-        TemplateSyntaxError: if it is none.
-    """
+    """The variables that a template uses; TemplateSyntaxError if it is none."""
     return set(find_undeclared_variables(_environment().parse(template)))
 
 

@@ -53,11 +53,7 @@ class Doubted:
 
 
 def write_report(lake: Lake, spend: Sequence[Spending], path: Path, shards: Sequence[str], title: str) -> Path:
-    """Write a report.
-
-    Args:
-        path: the HTML file; it appears whole.
-    """
+    """Write a report. `path`: the HTML file; it appears whole."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)

@@ -65,11 +65,7 @@ class Project:
         return SimilarityMeter(self.encoder)
 
     def list_instruction_files(self) -> list[Path]:
-        """The files of the instruction folder that can be read, in order.
-
-        Raises:
-            CorpusError: if there is no such folder.
-        """
+        """The files of the instruction folder that can be read, in order; CorpusError if there is no such folder."""
         files, _ = list_files(self.settings.instructions.path.expanduser(), "instructions.path")
         return files
 
@@ -82,11 +78,7 @@ class Project:
         return [shard.key for shard in self.discover().shards]
 
     def find_shard(self, key: str) -> CorpusShard:
-        """Find one shard of the corpus.
-
-        Raises:
-            CorpusError: if its file is gone.
-        """
+        """Find one shard of the corpus; CorpusError if its file is gone."""
         for shard in self.discover().shards:
             if shard.key == key:
                 return shard

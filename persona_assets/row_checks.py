@@ -72,11 +72,7 @@ class CheckSettings(BaseModel):
 
 
 def require_checks(checks: Mapping[str, CheckSettings]) -> Mapping[str, CheckSettings]:
-    """Give the settings of checks back.
-
-    Raises:
-        ValueError: for a check or a parameter that there is not.
-    """
+    """Give the settings of checks back; ValueError for a check or a parameter that there is not."""
     for name, settings in checks.items():
         if name not in CHECKS:
             raise ValueError(f"{name} is no check; there are {', '.join(sorted(CHECKS))}")

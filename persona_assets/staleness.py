@@ -42,11 +42,7 @@ class AssetFacts:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What tables are compared with.
-
-    Attributes:
-        assets: all assets, each after those it reads.
-    """
+    """What tables are compared with. `assets`: all assets, each after those it reads."""
 
     lake: Lake
     settings: Settings
@@ -82,11 +78,7 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseState:
-    """One release.
-
-    Attributes:
-        examples: rows of both splits; None if it was not written.
-    """
+    """One release. `examples`: rows of both splits; None if it was not written."""
 
     mix: str
     examples: int | None
@@ -143,11 +135,7 @@ def count_gone_kept(lake: Lake) -> Mapping[str, int]:
 
 
 def examine_release(choice: ShardChoice, folder: Path, mix: str, mix_version: str) -> ReleaseState:
-    """Compare a release with the shards that it would be made of now.
-
-    Args:
-        folder: `<data>/sft_dataset/<mix>`.
-    """
+    """Compare a release with the shards that it would be made of now. `folder`: `<data>/sft_dataset/<mix>`."""
     facts = read_release_facts(folder)
     if facts is None:
         return ReleaseState(mix, None)

@@ -60,11 +60,7 @@ class Storage:
         return sorted(info.path.removeprefix(f"{self._base}/") for info in found if info.type == fs.FileType.File)
 
     def exists(self, name: str) -> bool:
-        """Whether a file is there.
-
-        Raises:
-            LakeError: if object storage cannot be reached.
-        """
+        """Whether a file is there; LakeError if object storage cannot be reached."""
         return self.find_time(name) is not None
 
     def find_time(self, name: str) -> float | None:
@@ -124,11 +120,7 @@ class Storage:
                 fs.copy_files(str(staged), target, fs.LocalFileSystem(), self._files)
 
     def copy_from(self, other: "Storage", name: str) -> None:
-        """Copy a file of another storage to the same name.
-
-        Raises:
-            LakeError: if either cannot be reached.
-        """
+        """Copy a file of another storage to the same name; LakeError if either cannot be reached."""
         with self.stage(name) as path:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._explain(name), other.open(name) as source, path.open("wb") as target:
@@ -136,11 +128,7 @@ class Storage:
             self.publish(path, name)
 
     def remove(self, name: str) -> None:
-        """Delete a file, if it is there.
-
-        Raises:
-            LakeError: if object storage cannot be reached.
-        """
+        """Delete a file, if it is there; LakeError if object storage cannot be reached."""
         if self.exists(name):
             with self._explain(name):
                 self._files.delete_file(f"{self._base}/{name}")

@@ -135,11 +135,7 @@ class TableWriter:
         self._staging.close()
 
     def add(self, batch: Batch) -> None:
-        """Append a batch.
-
-        Raises:
-            LakeError: if the disk is full or the folder cannot be written.
-        """
+        """Append a batch; LakeError if the disk is full or the folder cannot be written."""
         rows = self._rows.append(batch.rows)
         self._quarantine.append(batch.quarantined)
         self._hash.update(_to_ndjson(rows))

@@ -28,11 +28,7 @@ _ROLE_PLAY = ("dialogues_r", "dialogues_g")
 
 
 def build_sft_assets(recipes: Sequence[Recipe], mixes: Mapping[str, Mix], prompts: Path) -> list[dg.AssetsDefinition]:
-    """Build both assets.
-
-    Args:
-        prompts: folder of `dialogues_g.yaml`, which says what characters speak under.
-    """
+    """Build both assets. `prompts`: folder of `dialogues_g.yaml`, which says what characters speak under."""
     trained = [recipe for recipe in recipes if recipe.content.sft]
     role_play = load_prompt(prompts / "dialogues_g.yaml", PromptFile)
     return [_build_mix(trained, role_play), _build_dataset(mixes)]

@@ -29,11 +29,7 @@ class DialogueMeasures:
 
 
 def measure_dialogues(dialogues: pl.LazyFrame) -> DialogueMeasures:
-    """Measure a table.
-
-    Args:
-        dialogues: rows of dialogues_r or dialogues_g.
-    """
+    """Measure a table. `dialogues`: rows of dialogues_r or dialogues_g."""
     rows = dialogues.select("character_id", "instruction_id", "turns", "n_turns").collect()
     answers = pl.col("turns").list.eval(
         pl.element().filter(pl.element().struct["role"] == "assistant").struct["content"]

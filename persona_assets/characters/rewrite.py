@@ -30,11 +30,7 @@ _LEAST_ROOM = 512
 
 
 async def rewrite_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]) -> AsyncIterator[Batch]:
-    """Rewrite the answers of sessions.
-
-    Args:
-        sessions: sessions with their characters, each of them answered.
-    """
+    """Rewrite the answers of sessions. `sessions`: sessions with their characters, each of them answered."""
     tasks = (plan_rewrite(asker, session) for session in sessions)
 
     async def work(task: Task[Session]) -> Outcome[Session]:
@@ -67,11 +63,7 @@ def rewrite_model(answers: int) -> type[BaseModel]:
 
 
 def judge_rewrite(checks: RowChecks, session: Session, values: Values) -> Verdict:
-    """Judge the rewritten answers of a session.
-
-    Args:
-        values: `answer_1` to `answer_N`.
-    """
+    """Judge the rewritten answers of a session. `values`: `answer_1` to `answer_N`."""
     answers = [strip_label(str(value), session.character["name"]) for value in values.values()]
     if not all(answers):
         return Rejected("empty")

@@ -26,11 +26,7 @@ _CHARACTER = ["character_id", "persona_id", "persona", *ATTRIBUTES]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One instruction session given to one character.
-
-    Attributes:
-        turns: user's turns and the original answers, in order.
-    """
+    """One instruction session given to one character. `turns`: user's turns and the original answers, in order."""
 
     instruction_id: str
     turns: tuple[Message, ...]

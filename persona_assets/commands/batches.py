@@ -16,11 +16,7 @@ from persona_assets.settings import Settings
 
 
 def print_batches(settings: Settings, console: Console) -> None:
-    """Show the batches under way, and collect those that have ended.
-
-    Raises:
-        ModelError: if the ledger cannot be read.
-    """
+    """Show the batches under way, and collect those that have ended; ModelError if the ledger cannot be read."""
     with closing(open_ledger(settings.ledger.url, settings.data)) as ledger:
         found = BatchTable(ledger.engine).list_open()
         if not found:

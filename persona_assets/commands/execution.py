@@ -56,11 +56,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """How a job ended.
-
-    Attributes:
-        materialised: metadata of what was materialised, by asset.
-    """
+    """How a job ended. `materialised`: metadata of what was materialised, by asset."""
 
     run_id: str
     materialised: Mapping[str, Mapping[str, Any]]

@@ -26,11 +26,7 @@ _ABSORBED = 10
 
 
 def run_rebuild(settings: Settings, console: Console) -> None:
-    """Build the index of the hub anew.
-
-    Raises:
-        IndexUnavailableError: if the index is down or in use.
-    """
+    """Build the index of the hub anew; IndexUnavailableError if the index is down or in use."""
     hub = LakeHub(_open_lake(settings))
     shards = len(hub.contributions())
     if not shards:

@@ -66,11 +66,7 @@ def run_import(settings: Settings, console: Console, file: Path) -> None:
 
 
 def import_responses(settings: Settings, file: Path) -> tuple[int, int]:
-    """Put the responses of an export into the ledger.
-
-    Returns:
-        How many were read, and how many of them were new.
-    """
+    """Put the responses of an export into the ledger; returns how many were read, and how many of them were new."""
     open_ledger(settings.ledger.url, settings.data).close()
     read = added = 0
     with _open(settings) as ledger:

@@ -125,11 +125,7 @@ class Pipeline:
         return list(partitions.get_partition_keys()) if partitions else []
 
     def add_siblings(self, assets: Sequence[str]) -> list[str]:
-        """Add the assets that can only be made together with those named.
-
-        Raises:
-            SettingsError: for a name that is no asset.
-        """
+        """Add the assets that can only be made together with those named; SettingsError for a name that is no asset."""
         known = [*(asset.name for asset in self.list_assets()), DATASET]
         unknown = [asset for asset in assets if asset not in known]
         if unknown:

@@ -71,11 +71,7 @@ max_tokens: 2048
 
 
 def write_recipe(settings: Settings, console: Console, name: str) -> None:
-    """Write a recipe file to start from.
-
-    Raises:
-        PromptError: if there is such a recipe, or the name is none.
-    """
+    """Write a recipe file to start from; PromptError if there is such a recipe, or the name is none."""
     path = settings.prompts / "recipes" / f"{name}.yaml"
     taken = {recipe.content.asset for recipe in load_recipes(path.parent)}
     if path.exists() or name in taken:
@@ -93,11 +89,7 @@ def write_recipe(settings: Settings, console: Console, name: str) -> None:
 
 
 def check_recipes(settings: Settings, console: Console) -> None:
-    """Examine every recipe file.
-
-    Raises:
-        PromptError: listing all that is wrong, each with file and line.
-    """
+    """Examine every recipe file; PromptError listing all that is wrong, each with file and line."""
     folder = settings.prompts / "recipes"
     problems = examine_recipes(folder)
     if problems:

@@ -52,11 +52,7 @@ class RowsFile:
         self._table.unlink(missing_ok=True)
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows.
-
-        Raises:
-            LakeError: if the disk is full.
-        """
+        """Add rows; LakeError if the disk is full."""
         try:
             for row in rows:
                 self._stream.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")

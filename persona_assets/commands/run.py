@@ -17,11 +17,7 @@ class RunFailedError(PersonaAssetsError):
 
 @dataclass(slots=True)
 class RunSummary:
-    """What a command ran.
-
-    Attributes:
-        reports: what came of each job, by shard, mix or `source_instructions`.
-    """
+    """What a command ran. `reports`: what came of each job, by shard, mix or `source_instructions`."""
 
     reports: dict[str, JobReport] = field(default_factory=dict)
 

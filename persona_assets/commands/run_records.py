@@ -25,11 +25,7 @@ _HEAD = 40
 
 @dataclass(frozen=True, slots=True)
 class TableRecord:
-    """A table as Dagster is told of it.
-
-    Attributes:
-        partition: its shard; none if it is not partitioned.
-    """
+    """A table as Dagster is told of it. `partition`: its shard; none if it is not partitioned."""
 
     asset: str
     partition: str | None

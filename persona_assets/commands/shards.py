@@ -67,11 +67,7 @@ def examine_corpus(pipeline: Pipeline, register: bool) -> CorpusState:
 
 
 def print_shards(settings: Settings, console: Console, register: bool) -> CorpusState:
-    """Show the shards of the corpus.
-
-    Args:
-        register: whether to register what is new.
-    """
+    """Show the shards of the corpus. `register`: whether to register what is new."""
     with open_pipeline(settings, console) as pipeline:
         state = examine_corpus(pipeline, register)
     console.print(f"Corpus: {settings.corpus.path}", soft_wrap=True, markup=False)

@@ -81,11 +81,7 @@ def examine_lake(pipeline: Pipeline, wanted: Sequence[str]) -> LakeState:
 
 
 def print_status(settings: Settings, console: Console, wanted: Sequence[str]) -> LakeState:
-    """Show the state of the lake.
-
-    Args:
-        wanted: shards; none for all.
-    """
+    """Show the state of the lake. `wanted`: shards; none for all."""
     with open_pipeline(settings, console) as pipeline:
         state = examine_lake(pipeline, wanted)
     console.print(f"Data folder: {settings.data}", soft_wrap=True, markup=False)

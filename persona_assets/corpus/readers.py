@@ -68,11 +68,7 @@ def find_format(path: Path) -> Format | None:
 
 
 def get_format(path: Path) -> Format:
-    """Return the format of a file.
-
-    Raises:
-        CorpusError: if its name ends in no known suffix.
-    """
+    """Return the format of a file; CorpusError if its name ends in no known suffix."""
     form = find_format(path)
     if form is None:
         raise CorpusError(f"{path} is of no known format. Readable endings are {list_suffixes()}.")

@@ -80,11 +80,7 @@ def upsert_rows(
 def upsert_kept(
     index: PersonaIndex, *, contribution: str, order: int, kept: pl.DataFrame, parts: Iterable[KeptPart]
 ) -> None:
-    """Put what a decision kept into the index.
-
-    Args:
-        kept: language and round of the kept personas, in order.
-    """
+    """Put what a decision kept into the index. `kept`: language and round of the kept personas, in order."""
     position = 0
     for part in parts:
         index.upsert(_make_points(part, kept.slice(position, len(part)), contribution, order, position))

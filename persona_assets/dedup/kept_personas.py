@@ -171,11 +171,7 @@ class KeptPersonas:
 
 
 class YoungPersonas:
-    """The kept personas of the block that is being decided.
-
-    Args:
-        first: position of the first that is kept.
-    """
+    """The kept personas of the block that is being decided. `first`: position of the first that is kept."""
 
     def __init__(self, batch: Prepared, block: range, first: int, jaccard_threshold: float) -> None:
         self._batch = batch

@@ -17,11 +17,7 @@ class KeyIndex:
         self._runs: list[tuple[Keys, npt.NDArray[np.int32]]] = []
 
     def add(self, keys: Keys, positions: Rows) -> None:
-        """Add positions, with one key or several each.
-
-        Args:
-            positions: below 2**31.
-        """
+        """Add positions, with one key or several each. `positions`: below 2**31."""
         if keys.size == 0:
             return
         run = _sort(keys.ravel(), np.repeat(positions, keys.shape[1]).astype(np.int32))
@@ -31,11 +27,7 @@ class KeyIndex:
         self._runs.append(run)
 
     def find(self, keys: Keys) -> tuple[Rows, Rows]:
-        """Find who has a key in common.
-
-        Returns:
-            Row and position of each pair, once, ordered by row, then position.
-        """
+        """Find who has a key in common; returns row and position of each pair, once, ordered by row, then position."""
         # In order, a search reads the memory that the one before it has just read.
         order = np.argsort(keys.ravel(), kind="stable")
         ordered, asked = keys.ravel()[order], order // max(1, keys.shape[1])

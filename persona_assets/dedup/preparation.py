@@ -118,11 +118,7 @@ def _embed(texts: Sequence[str], encoder: TextEncoder | None) -> tuple[npt.NDArr
 
 
 def require_unique(persona_ids: pl.Series) -> None:
-    """Refuse personas that could not be told apart.
-
-    Raises:
-        LakeError: if an id occurs twice or is missing.
-    """
+    """Refuse personas that could not be told apart; LakeError if an id occurs twice or is missing."""
     if persona_ids.null_count():
         raise LakeError(f"{persona_ids.null_count()} personas have no persona_id. Materialise their asset again.")
     twice = persona_ids.filter(persona_ids.is_duplicated())

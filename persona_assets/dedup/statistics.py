@@ -28,11 +28,7 @@ class HubStatistics:
 
 
 def count_hub(lake: Lake) -> HubStatistics:
-    """Count what the hub holds.
-
-    Returns:
-        The counts; frames without rows for an empty hub.
-    """
+    """Count what the hub holds; returns the counts; frames without rows for an empty hub."""
     decided = lake.shards(HUB)
     shards = pl.DataFrame([_count_shard(lake, shard) for shard in decided])
     hub = [lake.scan(HUB, shard).select("round", "language") for shard in decided]

@@ -24,11 +24,7 @@ _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem with the answer that is right.
-
-    Attributes:
-        of: file name, or held-out.
-    """
+    """A problem with the answer that is right. `of`: file name, or held-out."""
 
     of: str
     question: str

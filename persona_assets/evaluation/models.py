@@ -28,11 +28,7 @@ class Questionnaire:
 
 
 def make_questionnaire(release: Path, prompts: Path, settings: EvaluationSettings) -> Questionnaire:
-    """Gather the questions of a release and of the benchmark files.
-
-    Raises:
-        LakeError: if a benchmark file cannot be read.
-    """
+    """Gather the questions of a release and of the benchmark files; LakeError if a benchmark file cannot be read."""
     general = load_character_questions(prompts / "evaluation" / "character_questions.yaml")
     return Questionnaire(
         [

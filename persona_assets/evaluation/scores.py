@@ -37,11 +37,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The scores of one release.
-
-    Attributes:
-        share: of the training rows that were used.
-    """
+    """The scores of one release. `share`: of the training rows that were used."""
 
     mix: str
     release: str
@@ -88,11 +84,7 @@ def add_evaluation(path: Path, evaluation: Evaluation) -> None:
 
 
 def read_evaluations(path: Path) -> list[Evaluation]:
-    """Read a history, the oldest first; empty where there is none.
-
-    Raises:
-        LakeError: if it cannot be read.
-    """
+    """Read a history, the oldest first; empty where there is none; LakeError if it cannot be read."""
     if not path.is_file():
         return []
     try:

@@ -234,11 +234,7 @@ def _insist(call: Callable[[], T], url: str) -> T:
 
 
 def connect(url: str, api_key: str | None) -> "QdrantClient":
-    """Connect to a server; nothing is sent yet.
-
-    Raises:
-        IndexUnavailableError: if the URL is none.
-    """
+    """Connect to a server; nothing is sent yet; IndexUnavailableError if the URL is none."""
     from qdrant_client import QdrantClient
 
     try:

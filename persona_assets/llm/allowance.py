@@ -7,11 +7,7 @@ INSTANT = 1e-6
 
 
 class Allowance:
-    """What may be used in a minute, evenly: a second's worth of it at once, or one request.
-
-    Args:
-        clock: gives seconds.
-    """
+    """What may be used in a minute, evenly: a second's worth of it at once, or one request. `clock`: gives seconds."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -84,11 +84,7 @@ class BatchApi:
         return str(made.id)
 
     async def create(self, nonce: str, input_file: str) -> str:
-        """Make a batch of uploaded requests.
-
-        Raises:
-            ModelError: if the provider does not take it.
-        """
+        """Make a batch of uploaded requests; ModelError if the provider does not take it."""
         attempts = 0
 
         async def attempt() -> str:
@@ -125,11 +121,7 @@ class BatchApi:
         )
 
     async def read(self, file_id: str) -> list[dict[str, Any]]:
-        """Read a result file: a dictionary for each line that is one.
-
-        Raises:
-            UnknownBatchError: if it is gone.
-        """
+        """Read a result file: a dictionary for each line that is one; UnknownBatchError if it is gone."""
         content = await self._insist(lambda: self._call(load_litellm().afile_content, file_id=file_id), file_id)
         return list(_read_lines(content.content))
 

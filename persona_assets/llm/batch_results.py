@@ -15,11 +15,7 @@ from persona_assets.llm.provider import read_batch_body
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What came of a batch.
-
-    Attributes:
-        problems: requests that got none, with what the provider said.
-    """
+    """What came of a batch. `problems`: requests that got none, with what the provider said."""
 
     entries: dict[Flight, Entry] = field(default_factory=dict)
     problems: dict[Flight, Exception] = field(default_factory=dict)

@@ -57,11 +57,7 @@ _PROVIDERS = {
 
 @dataclass(frozen=True, slots=True)
 class ChatServer:
-    """Where chat completions are asked for.
-
-    Attributes:
-        key: sent as a bearer token; None for a server that wants none.
-    """
+    """Where chat completions are asked for. `key`: sent as a bearer token; None for a server that wants none."""
 
     url: str
     key: str | None = field(repr=False)

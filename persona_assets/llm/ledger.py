@@ -82,11 +82,7 @@ class Ledger:
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """Open or make the SQLite ledger at a path.
-
-        Raises:
-            ModelError: if it cannot be opened.
-        """
+        """Open or make the SQLite ledger at a path; ModelError if it cannot be opened."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

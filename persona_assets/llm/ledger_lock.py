@@ -47,11 +47,7 @@ def share_ledger(engine: sa.Engine) -> Callable[[], None]:
 
 @contextmanager
 def claim_ledger(engine: sa.Engine) -> Iterator[None]:
-    """Have the ledger alone while the body runs.
-
-    Raises:
-        ModelError: if a run uses it.
-    """
+    """Have the ledger alone while the body runs; ModelError if a run uses it."""
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.detach()

@@ -91,11 +91,7 @@ class Spend:
 
 
 def connect(url: str | sa.URL) -> sa.Engine:
-    """Open the database and make the tables that are not there.
-
-    Raises:
-        ModelError: if it cannot be opened.
-    """
+    """Open the database and make the tables that are not there; ModelError if it cannot be opened."""
     try:
         engine = sa.create_engine(url, pool_pre_ping=True)
         if engine.dialect.name == "sqlite":
@@ -260,11 +256,7 @@ def _compress(content: bytes) -> bytes:
 
 
 def to_entry(row: sa.Row[Any]) -> Entry:
-    """An entry from its columns.
-
-    Raises:
-        ModelError: if the response is damaged.
-    """
+    """An entry from its columns; ModelError if the response is damaged."""
     return Entry(
         row.key.hex(),
         row.cut_at,

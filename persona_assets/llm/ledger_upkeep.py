@@ -149,11 +149,7 @@ class LedgerUpkeep:
             return _list_holdings(connection, conditions)
 
     def read_all(self, selection: Selection) -> Iterator[list[Entry]]:
-        """Read a selection in the order of the keys, page by page.
-
-        Raises:
-            ModelError: if a response is damaged.
-        """
+        """Read a selection in the order of the keys, page by page; ModelError if a response is damaged."""
         place = (RESPONSES.c.key, RESPONSES.c.cut_at)
         last: tuple[Any, ...] | None = None
         while True:

@@ -33,11 +33,7 @@ class UnreachableError(TransientError):
 
 
 class OverloadedError(TransientError):
-    """The server has too much to do, or answers too late.
-
-    Attributes:
-        retry_after: seconds that it named, or None.
-    """
+    """The server has too much to do, or answers too late. `retry_after`: seconds that it named, or None."""
 
     def __init__(self, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
@@ -45,11 +41,7 @@ class OverloadedError(TransientError):
 
 
 class ThrottledError(Exception):
-    """The provider asks to wait.
-
-    Attributes:
-        retry_after: seconds that it named, or None.
-    """
+    """The provider asks to wait. `retry_after`: seconds that it named, or None."""
 
     def __init__(self, detail: str, retry_after: float | None) -> None:
         super().__init__(detail)

@@ -116,11 +116,7 @@ def clean_persona(said: str) -> str:
 
 
 def doubt_seed(persona: str, document: str, checks: RowChecks, language: str | None = None) -> Iterator[Doubt]:
-    """Doubt a persona that was inferred from a document.
-
-    Args:
-        language: expected; None for any.
-    """
+    """Doubt a persona that was inferred from a document. `language`: expected; None for any."""
     # Contact data of the document is none of the persona's either.
     yield from _doubt_persona(persona, checks, language)
     if copied := find_copied(persona, [document], int(checks.parameter("copies_source", "words"))):
@@ -130,11 +126,7 @@ def doubt_seed(persona: str, document: str, checks: RowChecks, language: str | N
 
 
 def doubt_relative(persona: str, parent: str, checks: RowChecks, language: str | None = None) -> Iterator[Doubt]:
-    """Doubt a persona that was expanded from another.
-
-    Args:
-        language: expected; None for any.
-    """
+    """Doubt a persona that was expanded from another. `language`: expected; None for any."""
     yield from _doubt_persona(persona, checks, language)
     if copied := find_copied(persona, [parent], int(checks.parameter("copies_parent", "words"))):
         yield Doubt("copies_parent", copied)

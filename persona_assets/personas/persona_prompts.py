@@ -12,11 +12,7 @@ _GRANULARITIES = ("coarse", "fine")
 
 
 class SeedPrompt(PromptFile):
-    """Text-to-Persona.
-
-    Attributes:
-        granularity: how a person is described, by granularity: coarse, fine.
-    """
+    """Text-to-Persona. `granularity`: how a person is described, by granularity: coarse, fine."""
 
     granularity: dict[str, str]
 

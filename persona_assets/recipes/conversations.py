@@ -46,11 +46,7 @@ _ASSISTANT = _Partner(None, "")
 
 @dataclass(frozen=True, slots=True)
 class _Talk:
-    """One conversation to be had.
-
-    Attributes:
-        checks: with what the recipe changes about them.
-    """
+    """One conversation to be had. `checks`: with what the recipe changes about them."""
 
     asker: Asker[RecipeFile]
     settings: Conversation

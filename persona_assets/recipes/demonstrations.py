@@ -89,11 +89,7 @@ async def prepare_demonstrations(
 
 
 def find_method_flaw(recipe: RecipeFile, method: Method, choose: Choice, has_pool: bool) -> str | None:
-    """Say why a recipe cannot be asked by a method, and what to do.
-
-    Args:
-        has_pool: whether there are demonstrations.
-    """
+    """Say why a recipe cannot be asked by a method, and what to do. `has_pool`: whether there are demonstrations."""
     if method == "zero_shot":
         return None
     if not has_pool:

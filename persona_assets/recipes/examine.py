@@ -25,11 +25,7 @@ _ROW_COLUMNS = {"family_id", "doc_id", "license"}
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong.
-
-    Attributes:
-        line: from 1; 0 where the message names it, or the file as a whole is meant.
-    """
+    """One thing that is wrong. `line`: from 1; 0 where the message names it, or the file as a whole is meant."""
 
     path: Path
     line: int

@@ -217,11 +217,7 @@ class RecipeFile(PromptFile):
         return build_model(f"Answer_{self.asset}", fields)
 
     def read_text(self, text: str) -> dict[str, Any]:
-        """Read the fields of an answer in plain text.
-
-        Raises:
-            ValueError: if it does not have them.
-        """
+        """Read the fields of an answer in plain text; ValueError if it does not have them."""
         if self.pattern is None:
             found = {next(iter(self.fields)): strip_quotes(text)}
         elif match := re.search(self.pattern, text):
@@ -231,11 +227,7 @@ class RecipeFile(PromptFile):
         return self.answer_model().model_validate(found).model_dump()
 
     def read_demonstration(self, demonstration: Demonstration) -> dict[str, Any]:
-        """Read the fields of a demonstration's answer as those of a model's.
-
-        Raises:
-            ValueError: if it does not have them.
-        """
+        """Read the fields of a demonstration's answer as those of a model's; ValueError if it does not have them."""
         if self.answer == "text":
             return self.read_text(demonstration.answer_text())
         answer = demonstration.answer

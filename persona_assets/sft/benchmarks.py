@@ -82,11 +82,7 @@ class Benchmarks:
         return self._count
 
     def find(self, examples: Sequence[Sequence[Message]]) -> list[Contamination | None]:
-        """Look for the benchmarks in examples.
-
-        Returns:
-            What was found in each, or None.
-        """
+        """Look for the benchmarks in examples; returns what was found in each, or None."""
         found = [self._find_words(messages) for messages in examples]
         unflagged = [place for place, one in enumerate(found) if one is None]
         for place, near in zip(unflagged, self._find_meaning([examples[place] for place in unflagged]), strict=True):

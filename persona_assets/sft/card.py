@@ -91,11 +91,7 @@ _HOW_TO_LOAD = {
 
 
 def write_card(path: Path, name: str, mix: Mix, release: "Release", shards: ShardChoice, rows: pl.LazyFrame) -> None:
-    """Write the card.
-
-    Args:
-        shards: those that the rows are of, and those left out.
-    """
+    """Write the card. `shards`: those that the rows are of, and those left out."""
     totals = total_taken(release.counts)
     facts = rows.select("task", "model", "model_terms", "prompt_hash", "license", "language").collect()
     head = yaml.safe_dump(_describe_head(name, release, totals, facts), sort_keys=False, allow_unicode=True)

@@ -32,11 +32,7 @@ _OF_RELEASES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was published.
-
-    Attributes:
-        size: their bytes.
-    """
+    """What was published. `size`: their bytes."""
 
     address: str
     files: int

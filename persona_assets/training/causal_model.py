@@ -21,11 +21,7 @@ ADAPTER_FILE = "adapter_config.json"
 
 @dataclass(frozen=True, slots=True)
 class CausalModel:
-    """A model with its tokenizer.
-
-    Attributes:
-        model: of transformers, or of peft where adapters were trained.
-    """
+    """A model with its tokenizer. `model`: of transformers, or of peft where adapters were trained."""
 
     model: Any
     tokenizer: Any
