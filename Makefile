@@ -50,8 +50,8 @@ lint: $(VENV)/.stamp ## style, types and the direction of imports
 test: lint ## lint, the code location, and the tests
 	@echo "code location"
 	@$(BIN)/dagster definitions validate >$(VENV)/location.log 2>&1 || { cat $(VENV)/location.log; exit 1; }
-	@# Two workers, a core each: threads of two libraries that share the cores wait for one another.
-	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m 'not long' -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	@# A worker more than cores: many tests wait for a process, a lock or a clock.
+	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -m 'not long' -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test-long: $(VENV)/.stamp ## the tests that take minutes
 	@# Hundreds of shards take an hour: the limit on one test that stands still is for the others.

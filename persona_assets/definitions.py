@@ -1,7 +1,7 @@
 """The code location: one `Definitions`, wired explicitly."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -34,14 +34,11 @@ from persona_assets.sft.mixes import load_mixes  # noqa: E402
 def build_definitions(
     settings: Settings | None = None, resource_overrides: Mapping[str, Any] | None = None
 ) -> dg.Definitions:
-    """Build the code location.
+    """Build the code location, with one process a run.
 
     Args:
-        settings: all settings; by default they are read from file and environment.
+        settings: by default read from file and environment.
         resource_overrides: resources in place of `project` or `lake`, for tests and the command line.
-
-    Returns:
-        Assets, checks, jobs, sensor and resources, with one process a run.
 
     Raises:
         SettingsError: if a table `[tasks.NAME]` is of no asset that asks a model.
@@ -69,34 +66,27 @@ def build_definitions(
     ]
     _reject_unknown_tasks(settings, assets)
     project = Project(settings)
-    overrides = resource_overrides or {}
     return dg.Definitions(
-        assets=list(_add_freshness(assets, settings)),
+        assets=_add_freshness(assets, settings),
         asset_checks=[*build_checks(recipes), build_regression_check(sorted(mixes))],
         jobs=build_jobs(),
         schedules=build_schedules(settings.automation),
         sensors=[build_shard_sensor()],
-        resources={"project": project, "lake": LakeIOManager(project.lake), **overrides},
+        resources={"project": project, "lake": LakeIOManager(project.lake), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )
 
 
-def _add_freshness(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> Iterator[dg.AssetsDefinition]:
+def _add_freshness(assets: Sequence[dg.AssetsDefinition], settings: Settings) -> Sequence[dg.AssetsDefinition]:
     """Say when the hub and the releases count as old: the UI shows it, and alerts hang on it."""
     days = {"persona_hub": settings.automation.hub_days, "sft_dataset": settings.automation.release_days}
-    for asset in assets:
-        if any(key.path[-1] in days for key in asset.keys):
-            yield asset.map_asset_specs(
-                lambda spec: (
-                    dg.apply_freshness_policy(
-                        spec, dg.FreshnessPolicy.time_window(fail_window=timedelta(days=days[spec.key.path[-1]]))
-                    )
-                    if spec.key.path[-1] in days
-                    else spec
-                )
-            )
-        else:
-            yield asset
+
+    def add(spec: dg.AssetSpec) -> dg.AssetSpec:
+        if (limit := days.get(spec.key.path[-1])) is None:
+            return spec
+        return dg.apply_freshness_policy(spec, dg.FreshnessPolicy.time_window(fail_window=timedelta(days=limit)))
+
+    return [asset.map_asset_specs(add) for asset in assets]
 
 
 def _reject_unknown_tasks(settings: Settings, assets: Sequence[dg.AssetsDefinition]) -> None:

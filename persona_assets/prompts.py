@@ -76,24 +76,14 @@ P = TypeVar("P", bound=PromptFile)
 
 @dataclass(frozen=True, slots=True)
 class Prompt(Generic[P]):
-    """A prompt file in use: its content, name and version.
-
-    Attributes:
-        version: hash of the file's content, which is the `code_version` of the assets made from it.
-    """
+    """A prompt file in use; the version is a hash of the file's bytes and the `code_version` of assets made from it."""
 
     name: str
     version: str
     content: P
 
     def render(self, demonstrations: Sequence[Demonstration] | None = None, **values: Any) -> list[Message]:
-        """Make the chat messages: system, demonstrations, then the user turn.
-
-        Args:
-            demonstrations: in place of those of the file.
-
-        Returns:
-            Messages with `role` and `content`.
+        """Make the chat messages: system, demonstrations (the file's, or those given), then the user turn.
 
         Raises:
             PromptError: if the template uses a variable that is not given.
@@ -137,14 +127,7 @@ def strip_chat_marks(text: str) -> str:
 
 
 def load_prompt(path: Path, model: type[P]) -> Prompt[P]:
-    """Read a prompt file.
-
-    Returns:
-        The prompt, its version a hash of the file's bytes.
-
-    Raises:
-        PromptError: naming the file and the line or key that is wrong.
-    """
+    """Read a prompt file; PromptError naming the file and the line or key that is wrong."""
     source, values = read_yaml(path)
     return Prompt(path.stem, hash_files(source), validate_yaml(path, source, values, model))
 

@@ -4,6 +4,7 @@ Whatever is heavy is opened when it is first used, so that a run with nothing to
 model library.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from persona_assets.corpus.shards import CorpusShard, Discovery, discover_shards
 from persona_assets.embedding.cache import make_encoder, make_hub_encoder
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.similarity import SimilarityMeter
-from persona_assets.errors import CorpusError
+from persona_assets.errors import CorpusError, SettingsError
 from persona_assets.lake import Lake
 from persona_assets.llm.budget import Budget
 from persona_assets.llm.client import ModelClient, asks_in_batches, resolve_task
@@ -28,7 +29,7 @@ class Project:
 
     def __init__(self, settings: Settings, reporter: Reporter | None = None) -> None:
         self.settings = settings
-        self.reporter: Reporter = reporter or SilentReporter()
+        self.reporter = reporter or SilentReporter()
         self.lake = Lake(settings.lake)
 
     @cached_property
@@ -66,8 +67,7 @@ class Project:
 
     def list_instruction_files(self) -> list[Path]:
         """The files of the instruction folder that can be read, in order; CorpusError if there is no such folder."""
-        files, _ = list_files(self.settings.instructions.path.expanduser(), "instructions.path")
-        return files
+        return list_files(self.settings.instructions.path.expanduser(), "instructions.path")[0]
 
     def discover(self) -> Discovery:
         """Find the shards of the corpus folder."""
@@ -76,6 +76,13 @@ class Project:
     def list_shards(self) -> list[str]:
         """Keys of the shards that the corpus folder has now, in order."""
         return [shard.key for shard in self.discover().shards]
+
+    def require_shards(self, keys: Sequence[str]) -> None:
+        """Raise a SettingsError for a shard, named with --shard, that the corpus folder does not have."""
+        known = self.list_shards()
+        for key in keys:
+            if key not in known:
+                raise SettingsError(f"--shard {key}: the corpus has no such shard. It has {', '.join(known[:20])}.")
 
     def find_shard(self, key: str) -> CorpusShard:
         """Find one shard of the corpus; CorpusError if its file is gone."""

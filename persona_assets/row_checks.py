@@ -86,11 +86,7 @@ def require_checks(checks: Mapping[str, CheckSettings]) -> Mapping[str, CheckSet
 
 
 def require_flags(names: Sequence[str] | None) -> Sequence[str] | None:
-    """Give names of flags back: those of checks, or `*` for any.
-
-    Raises:
-        ValueError: for a name that no check has, with which nothing would ever be left out.
-    """
+    """Give names of flags back; ValueError for one that is neither a check nor `*`: it would leave nothing out."""
     for name in names or ():
         if name != "*" and name not in CHECKS:
             raise ValueError(f"{name} is no check; there are *, {', '.join(sorted(CHECKS))}")
@@ -121,13 +117,12 @@ class RowChecks:
 
     def change(self, settings: Mapping[str, CheckSettings]) -> Self:
         """Change some checks further, as a recipe file does."""
-        changed = {
-            name: self.settings[name].model_copy(update=one.model_dump(exclude_none=True))
-            if name in self.settings
-            else one
-            for name, one in settings.items()
-        }
-        return type(self)({**self.settings, **changed})
+        changed = dict(self.settings)
+        for name, one in settings.items():
+            changed[name] = (
+                changed[name].model_copy(update=one.model_dump(exclude_none=True)) if name in changed else one
+            )
+        return type(self)(changed)
 
     def level(self, check: str) -> Level:
         """The level of a check."""
@@ -140,14 +135,7 @@ class RowChecks:
         return (changed.parameters if changed else {}).get(name, CHECKS[check].parameters[name])
 
     def settle(self, doubts: Iterable[Doubt]) -> Rejected | list[str]:
-        """Decide what doubts about a row come to.
-
-        Args:
-            doubts: in the order of their weight.
-
-        Returns:
-            The first one that refuses the row, or the names of those that flag it, each once.
-        """
+        """Decide what doubts come to: the first that refuses the row, or the names of those that flag it, each once."""
         flags: dict[str, None] = {}
         for doubt in doubts:
             level = self.level(doubt.check)

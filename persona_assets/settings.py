@@ -12,12 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import to_jsonable_python
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as EnvironmentValueError
 
 from persona_assets.errors import SettingsError
@@ -178,11 +173,7 @@ class Settings(BaseSettings):
         return RowChecks(self.checks)
 
     def read(self, name: str) -> Any:
-        """One value by its name in the file: `hub.cosine`, `tasks.math_problems.limit`.
-
-        Returns:
-            The value as JSON has it; None where nothing is set, or where there is no such setting.
-        """
+        """One value, as JSON has it, by its name in the file, as `tasks.math_problems.limit`; None where none is set."""
         section, _, key = name.partition(".")
         holder: object = getattr(self, section, None)
         if section == "checks":
@@ -204,17 +195,14 @@ class Settings(BaseSettings):
 
 
 def find_config_file() -> Path | None:
-    """The settings file: `$PERSONA_ASSETS_CONFIG`, else `./pipeline.toml`, else none.
-
-    Raises:
-        SettingsError: if the variable names a file that does not exist.
-    """
+    """The settings file: what `$PERSONA_ASSETS_CONFIG` names (SettingsError if it is no file), or `./pipeline.toml`."""
     named = os.environ.get(CONFIG_FILE_VARIABLE)
+    path = Path(named or "pipeline.toml")
+    if path.is_file():
+        return path
     if named:
-        if not Path(named).is_file():
-            raise SettingsError(f"{CONFIG_FILE_VARIABLE} names {named}, which is no file. Correct or unset it.")
-        return Path(named)
-    return Path("pipeline.toml") if Path("pipeline.toml").is_file() else None
+        raise SettingsError(f"{CONFIG_FILE_VARIABLE} names {named}, which is no file. Correct or unset it.")
+    return None
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -224,7 +212,7 @@ def load_settings(**overrides: Any) -> Settings:
         overrides: whole or partial sections as dictionaries, for tests and for one run's changes.
 
     Raises:
-        SettingsError: naming the key (as file key and as environment variable) and what was expected.
+        SettingsError: naming the key, as file key and as environment variable.
     """
     _reject_unknown_variables(os.environ)
     try:

@@ -68,8 +68,7 @@ class TrainingSettings(Section):
     """Fine-tuning on a release; the defaults of the optimiser are OpenCharacter's."""
 
     base: str = Field(
-        PACKAGED_MODEL,
-        description="Model to start from: a model id or folder of Hugging Face, or an embedded model.",
+        PACKAGED_MODEL, description="Model to start from: a model id or folder of Hugging Face, or an embedded model."
     )
     method: Literal["full", "lora"] = Field("full", description="lora: adapters alone are trained.")
     lora_rank: int = Field(16, ge=1, description="Rank of the adapters.")

@@ -84,8 +84,7 @@ class ModelSettings(Section):
     max_attempts: int = Field(6, ge=1, description="Attempts at one request before it is refused.")
     timeout: float = Field(600.0, gt=0, description="Seconds one request may take.")
     transport: Literal["auto", "litellm"] = Field(
-        "auto",
-        description="litellm: every call through it; auto: OpenAI-compatible servers directly, faster.",
+        "auto", description="litellm: every call through it; auto: OpenAI-compatible servers directly, faster."
     )
     structured_output: Literal["auto", "schema", "json", "none"] = Field(
         "auto", description="How JSON is asked for: by schema, by JSON mode, by words alone; auto: what the model can."

@@ -16,14 +16,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path) -> tuple[bytes, Any]:
-    """Read a YAML file.
-
-    Returns:
-        Its bytes, and what they say; an empty file says an empty mapping.
-
-    Raises:
-        PromptError: naming the file, if it is missing, unreadable or no YAML.
-    """
+    """Read a YAML file: its bytes and what they say, an empty mapping if nothing; PromptError if it is no YAML file."""
     try:
         source = path.read_bytes()
         return source, yaml.load(source, _LOADER) or {}  # noqa: S506 - both are safe loaders
@@ -36,15 +29,11 @@ def read_yaml(path: Path) -> tuple[bytes, Any]:
 
 
 def validate_yaml(path: Path, source: bytes, values: Any, model: type[M]) -> M:
-    """Validate what a YAML file says.
+    """Validate what a YAML file says; PromptError with key and line of each thing that is wrong.
 
     Args:
-        source: its bytes, for the line.
+        source: the file's bytes, to find the lines.
         values: what it says, perhaps with the contents of other files put in.
-        model: what it must be.
-
-    Raises:
-        PromptError: naming the file and, for each thing that is wrong, key and line.
     """
     try:
         return model.model_validate(values)
@@ -57,8 +46,7 @@ def find_line(source: bytes, location: Sequence[str | int]) -> int:
     """The line, from 1, of a key path in a YAML file; of the nearest key above it where it is not there."""
     node, line = yaml.compose(source.decode(errors="replace"), Loader=yaml.SafeLoader), 1
     for part in location:
-        found = _step_into(node, part)
-        if found is None:
+        if (found := _step_into(node, part)) is None:
             break
         line, node = found
     return line

@@ -15,8 +15,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
 from persona_assets.embedding.encoder import Encoder
+from persona_assets.llm.cost_bound import forget_lengths
 from persona_assets.llm.dialect import find_dialect
-from persona_assets.llm.reply_length import forget_lengths
 from persona_assets.settings import EmbeddingSettings
 from persona_assets_tests.scripted import install_scripted_provider
 

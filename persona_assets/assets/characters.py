@@ -6,10 +6,10 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from persona_assets.assets.character_preview import describe_characters, describe_dialogues
 from persona_assets.assets.materialise import TaskConfig, find_excluded, materialise_with_model, read_versions
 from persona_assets.assets.pools import PoolOf
 from persona_assets.assets.specs import model_asset
+from persona_assets.assets.table_previews import describe_characters, describe_dialogues
 from persona_assets.characters.answer import answer_sessions
 from persona_assets.characters.profiles import make_profiles
 from persona_assets.characters.rewrite import rewrite_sessions

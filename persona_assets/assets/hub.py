@@ -9,11 +9,11 @@ import dagster as dg
 import polars as pl
 
 from persona_assets.accounting import Accounting
-from persona_assets.assets.hub_preview import describe_hub
 from persona_assets.assets.materialise import publish_batches, read_versions, to_result
 from persona_assets.assets.pools import INDEX_POOL
 from persona_assets.assets.preview import describe_search, describe_stages
 from persona_assets.assets.specs import RULE, asset_options
+from persona_assets.assets.table_previews import describe_hub
 from persona_assets.dedup.hub import HubDecision, decide_shard
 from persona_assets.dedup.published import LakeHub, describe_contribution
 from persona_assets.errors import UndecidedShardError

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from persona_assets.assets.materialise import TaskConfig, find_excluded, materialise_with_model, read_versions
 from persona_assets.assets.pools import PoolOf
-from persona_assets.assets.quality_preview import describe_quality
 from persona_assets.assets.specs import model_asset
+from persona_assets.assets.table_previews import describe_quality
 from persona_assets.evaluation.quality import measure_recipe
 from persona_assets.personas.persona_prompts import SeedPrompt, load_seed_prompt
 from persona_assets.prompts import Prompt

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import dagster as dg
 import dataframely as dy
 
-from persona_assets.checks.answers import check_structured_output
-from persona_assets.checks.characters import check_balance
 from persona_assets.checks.hub import check_no_near_duplicates, check_violations
-from persona_assets.checks.quality import check_quality
+from persona_assets.checks.sets import check_balance, check_quality, check_structured_output
 from persona_assets.checks.tables import (
     Finding,
     TableCheck,

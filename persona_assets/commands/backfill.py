@@ -12,7 +12,6 @@ from rich.console import Console
 from persona_assets.backfills import DueShard
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.run import RunFailedError
-from persona_assets.errors import SettingsError
 from persona_assets.settings import Settings
 
 _COMMAND = (sys.executable, "-m", "persona_assets")
@@ -31,12 +30,10 @@ class _Attempt:
 def run_backfill(
     settings: Settings, console: Console, shards: Sequence[str], jobs: int, limit: int | None, queue: bool
 ) -> None:
-    """Run what is due, and show how each shard ends.
+    """Run the shards named, whatever their state, or else those that are new or out of date; show how each ends.
 
     Args:
-        shards: only these, whatever their state; none: those that are new or out of date.
         jobs: processes at once.
-        limit: shards at most.
         queue: whether Dagster's daemon runs them.
 
     Raises:
@@ -48,9 +45,10 @@ def run_backfill(
         if not chosen:
             console.print("No shard is new or out of date.")
             return
-        pipeline.register_shards([one.shard for one in chosen])
+        names = [one.shard for one in chosen]
+        pipeline.register_shards(names)
         if queue:
-            backfill_id = pipeline.submit_backfill([one.shard for one in chosen])
+            backfill_id = pipeline.submit_backfill(names)
             console.print(
                 f"Backfill {backfill_id} of {len(chosen)} shards is in the queue: the daemon runs it (persona-assets"
                 " dev starts one), and the UI shows it under Runs, Backfills.",
@@ -69,10 +67,7 @@ def run_backfill(
 
 def _choose(pipeline: Pipeline, console: Console, shards: Sequence[str]) -> list[DueShard]:
     if shards:
-        known = pipeline.project.list_shards()
-        unknown = [shard for shard in shards if shard not in known]
-        if unknown:
-            raise SettingsError(f"--shard {unknown[0]}: the corpus has no such shard. It has {', '.join(known[:20])}.")
+        pipeline.project.require_shards(shards)
         return [DueShard(shard, "asked for", 0.0) for shard in shards]
     due = pipeline.find_due()
     if due.describe():
@@ -81,10 +76,11 @@ def _choose(pipeline: Pipeline, console: Console, shards: Sequence[str]) -> list
 
 
 def _run_all(console: Console, chosen: Sequence[DueShard], jobs: int, retries: int) -> list[str]:
-    waiting, failed = list(chosen), list[str]()
-    done = 0
+    waiting, done = list(chosen), 0
     with ThreadPoolExecutor(jobs) as pool:
         for attempt in range(retries + 1):
+            if attempt:
+                console.print(f"{len(waiting)} shards are tried again.")
             left: list[DueShard] = []
             for one, result in zip(waiting, pool.map(_run_shard, waiting), strict=True):
                 done += result.is_success
@@ -100,10 +96,7 @@ def _run_all(console: Console, chosen: Sequence[DueShard], jobs: int, retries: i
             waiting = left
             if not waiting:
                 break
-            if attempt < retries:
-                console.print(f"{len(waiting)} shards are tried again.")
-    failed += [one.shard for one in waiting]
-    return failed
+    return [one.shard for one in waiting]
 
 
 def _run_shard(one: DueShard) -> _Attempt:

@@ -27,17 +27,13 @@ def print_batches(settings: Settings, console: Console) -> None:
             table.add_column(column, justify="right" if column in {"requests", "done"} else "left", overflow="fold")
         for batch in found:
             done, state = asyncio.run(_collect(settings, ledger, batch))
-            table.add_row(_name(batch), batch.model, f"{batch.requests:,}", done, _describe_age(batch), state)
+            name = batch.batch_id or batch.nonce
+            table.add_row(name, batch.model, f"{batch.requests:,}", done, _describe_age(batch), state)
     console.print(table)
 
 
 def forget_batch(settings: Settings, console: Console, name: str) -> None:
-    """Strike a batch out, so that its requests are asked again.
-
-    Raises:
-        SettingsError: if no batch is called so.
-        ModelError: if the ledger cannot be read.
-    """
+    """Strike a batch out, so that its requests are asked again; SettingsError if no batch is called so."""
     with closing(open_ledger(settings.ledger.url, settings.data)) as ledger:
         table = BatchTable(ledger.engine)
         found = [batch for batch in table.list_open() if name in {batch.batch_id, batch.nonce}]
@@ -59,10 +55,8 @@ async def _collect(settings: Settings, ledger: Ledger, batch: OpenBatch) -> tupl
         api = BatchApi(settings.model.model_copy(update={"name": batch.model}))
         state = await api.look(batch.batch_id)
         if state.status != "ended":
-            return (
-                f"{state.done:,}",
-                state.detail if state.status == "open" else f"{state.detail}; the next run says more",
-            )
+            more = "" if state.status == "open" else "; the next run says more"
+            return f"{state.done:,}", f"{state.detail}{more}"
         collected = await collect_batch(api, BatchTable(ledger.engine), batch.nonce, state)
     except UnknownBatchError:
         return "", "not known to the provider; give --forget to ask its requests again"
@@ -71,10 +65,6 @@ async def _collect(settings: Settings, ledger: Ledger, batch: OpenBatch) -> tupl
     missing = batch.requests - len(collected.entries)
     again = f", {missing:,} to be asked again" if missing else ""
     return f"{len(collected.entries):,}", f"{state.detail}: collected{again}"
-
-
-def _name(batch: OpenBatch) -> str:
-    return batch.batch_id or batch.nonce
 
 
 def _describe_age(batch: OpenBatch) -> str:

@@ -11,10 +11,7 @@ from persona_assets.settings import Settings
 
 
 def run_checks(settings: Settings, console: Console, shards: Sequence[str]) -> None:
-    """Run the checks and show each.
-
-    Args:
-        shards: which; none for all that are in the lake.
+    """Run the checks of some shards, or of all that are in the lake, and show each.
 
     Raises:
         LakeError: if nothing of a shard is in the lake.
@@ -33,11 +30,11 @@ def run_checks(settings: Settings, console: Console, shards: Sequence[str]) -> N
                 )
                 table.add_row(sign, check.asset, check.name, "" if check.passed else check.message)
             console.print(table)
-            bad = [check for check in report.checks if not check.passed and check.blocking]
+            bad = [check for check in report.failed_checks if check.blocking]
             failed += [f"{shard}: {check.asset}, {check.name}" for check in bad]
             # A check that could not run has no result; its step failed.
             failed += [f"{shard}: {one.step}: {one.message}" for one in report.failures if not bad]
-            passed = sum(check.passed for check in report.checks)
-            console.print(f"{passed} of {len(report.checks)} checks passed.\n")
+            count = len(report.checks)
+            console.print(f"{count - len(report.failed_checks)} of {count} checks passed.\n")
     if failed:
         raise RunFailedError(f"{len(failed)} checks failed: {'; '.join(failed[:5])}.")

@@ -17,14 +17,10 @@ _HIDDEN = ("_id", "_keys", "_hash", "license", "model")
 
 
 def print_comparison(settings: Settings, console: Console, before: Path, rows: int) -> None:
-    """Compare the lake of another data folder with this one's.
+    """Compare this lake with that of a data folder made before the change; LakeError if one of the two has no table.
 
     Args:
-        before: a data folder that was made before the change, of the same corpus.
-        rows: of each table that changed, before and after.
-
-    Raises:
-        LakeError: if one of the two has no lake.
+        rows: shown of each table that changed, before and after.
     """
     from persona_assets.definitions import build_definitions
 
@@ -33,24 +29,14 @@ def print_comparison(settings: Settings, console: Console, before: Path, rows: i
         if not lake.assets():
             raise LakeError(f"The lake {lake.root} has no table. Run a shard into it first: persona-assets run.")
     graph = build_definitions(settings).resolve_asset_graph()
-    for line in describe_changes(old, new, [asset.name for asset in list_table_assets(graph)], rows):
+    for line in _describe_changes(old, new, [asset.name for asset in list_table_assets(graph)], rows):
         console.print(line, markup=False, soft_wrap=True, highlight=False)
 
 
-def describe_changes(old: Lake, new: Lake, assets: Sequence[str], rows: int) -> Iterator[str]:
-    """The report, line by line.
-
-    Args:
-        old: the tables before.
-        new: the tables after.
-        assets: in the order in which they are made.
-
-    Yields:
-        Markdown: a table of what changed and why, then rows of each changed table.
-    """
+def _describe_changes(old: Lake, new: Lake, assets: Sequence[str], rows: int) -> Iterator[str]:
+    """Write Markdown: a table of what changed and why, then rows of each changed table."""
     changed: list[tuple[TableInfo, TableInfo]] = []
-    yield "## What the change does"
-    yield ""
+    yield "## What the change does\n"
     yield "| asset | shard | rows before | rows after | why |"
     yield "|---|---|---|---|---|"
     for asset in assets:
@@ -62,14 +48,11 @@ def describe_changes(old: Lake, new: Lake, assets: Sequence[str], rows: int) -> 
             if was and now and was.data_version != now.data_version:
                 changed.append((was, now))
     if not changed:
-        yield ""
-        yield "No table has other rows than before."
+        yield "\nNo table has other rows than before."
     for was, now in changed:
-        yield ""
-        yield f"### {now.asset}, shard {now.shard}"
-        for word, info in (("before", was), ("after", now)):
-            yield ""
-            yield from _show(word, info, rows)
+        yield f"\n### {now.asset}, shard {now.shard}"
+        yield from _show("before", was, rows)
+        yield from _show("after", now, rows)
 
 
 def _explain(was: TableInfo | None, now: TableInfo | None) -> str:
@@ -92,8 +75,7 @@ def _explain(was: TableInfo | None, now: TableInfo | None) -> str:
 def _show(word: str, info: TableInfo, rows: int) -> Iterator[str]:
     table = pl.scan_parquet(info.path).head(rows).collect()
     columns = [name for name in table.columns if not name.endswith(_HIDDEN)]
-    yield f"**{word}** ({info.rows} rows)"
-    yield ""
+    yield f"\n**{word}** ({info.rows} rows)\n"
     yield f"| {' | '.join(columns)} |"
     yield "|" + "---|" * len(columns)
     for row in table.select(columns).iter_rows():

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +16,24 @@ from persona_assets.commands.rows_file import RowsFile
 from persona_assets.corpus.entries import BadRecord, Record
 from persona_assets.corpus.language import detect_language
 from persona_assets.corpus.readers import get_format
-from persona_assets.dedup.match import Thresholds
+from persona_assets.dedup.match import DUPLICATE_COLUMNS, Thresholds, count_verdicts
 from persona_assets.dedup.preparation import prepare_personas
 from persona_assets.dedup.rule import Deduplicator
-from persona_assets.dedup.summary import DUPLICATE_COLUMNS, count_verdicts
 from persona_assets.dedup.text import normalise
 from persona_assets.embedding.cache import make_encoder
-from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.errors import CorpusError
 from persona_assets.personas.items import identify_persona
 from persona_assets.settings import Settings
 
 _BATCH = 8_192
-_DUPLICATES: Mapping[str, type[pl.DataType]] = {
-    "persona_id": pl.String,
-    "persona": pl.String,
-    "kept_id": pl.String,
-    "kept_persona": pl.String,
-    "stage": pl.String,
-    "score": pl.Float64,
-}
+_DUPLICATES: Mapping[str, type[pl.DataType]] = {**dict.fromkeys(DUPLICATE_COLUMNS, pl.String), "score": pl.Float64}
 
 
 @dataclass(slots=True)
-class DedupReport:
+class _Report:
     """What became of a file's rows.
 
     Attributes:
-        kept: rows written to the file of kept ones.
         counts: by language, how many rows each stage judged and dropped, as `count_verdicts` has them.
         left_out: rows that hold no persona, by reason.
         first_left_out: the first of them: its position and what is wrong.
@@ -62,35 +53,30 @@ class _Row:
     fields: Mapping[str, Any]
 
 
-def deduplicate_file(
-    source: Path,
-    column: str,
-    *,
-    kept: Path,
-    duplicates: Path,
-    thresholds: Thresholds,
-    encoder: TextEncoder | None,
-    max_line_bytes: int = 20_000_000,
-) -> DedupReport:
-    """Apply the hub's rule to the rows of a file, in order.
+def run_dedup(
+    settings: Settings, console: Console, source: Path, column: str, kept: Path, duplicates: Path, lexical_only: bool
+) -> None:
+    """Apply the hub's rule to the rows of a file, in order, and show what became of them.
 
     Args:
         source: JSON lines, JSON, Parquet or CSV; also compressed.
         kept: where the kept rows go: the input's columns and persona_id.
-        duplicates: where the others go: persona_id, persona, kept_id, kept_persona, stage and score.
-        encoder: the embedding model; none to compare lexically alone.
+        duplicates: where the others go, with `DUPLICATE_COLUMNS`.
 
     Raises:
         CorpusError: if the file cannot be read, has not the column or holds a persona_id twice.
         LakeError: if a file cannot be written.
     """
+    thresholds = Thresholds(settings.hub.jaccard, settings.hub.cosine)
+    encoder = None if lexical_only else make_encoder(settings)
     if kept.resolve() == duplicates.resolve() or source.resolve() in {kept.resolve(), duplicates.resolve()}:
         raise CorpusError(f"{source}, {kept} and {duplicates} must be three different files. Name others.")
     rule = Deduplicator(thresholds)
-    report = DedupReport()
+    report = _Report()
+    found = _read_rows(source, column, settings.corpus.max_line_bytes, report)
     counts: list[pl.DataFrame] = []
     with RowsFile(kept, _read_columns(source)) as kept_file, RowsFile(duplicates, _DUPLICATES) as duplicates_file:
-        for rows in _batch(_read_rows(source, column, max_line_bytes, report)):
+        while rows := list(islice(found, _BATCH)):
             frame = pl.DataFrame({"persona_id": [r.persona_id for r in rows], "persona": [r.persona for r in rows]})
             verdicts = rule.decide(prepare_personas(frame, encoder, thresholds.jaccard))
             languages = pl.Series([detect_language(text) for text in frame["persona"]], dtype=pl.String)
@@ -106,28 +92,10 @@ def deduplicate_file(
             report.counts = summed.sort("rows", "language", descending=[True, False])
         duplicates_file.publish()
         kept_file.publish()
-    return report
+    _print_report(console, report)
 
 
-def run_dedup(
-    settings: Settings, console: Console, source: Path, column: str, kept: Path, duplicates: Path, lexical_only: bool
-) -> DedupReport:
-    """Apply the rule to a file with the project's thresholds and embedding model, and show what became of it."""
-    report = deduplicate_file(
-        source,
-        column,
-        kept=kept,
-        duplicates=duplicates,
-        thresholds=Thresholds(settings.hub.jaccard, settings.hub.cosine),
-        encoder=None if lexical_only else make_encoder(settings),
-        max_line_bytes=settings.corpus.max_line_bytes,
-    )
-    print_report(console, report)
-    return report
-
-
-def print_report(console: Console, report: DedupReport) -> None:
-    """Show what became of the rows."""
+def _print_report(console: Console, report: _Report) -> None:
     table = Table("language", "rows", "kept", "exact", "minhash", "embedding", "lexical only", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -142,7 +110,7 @@ def print_report(console: Console, report: DedupReport) -> None:
         console.print(report.first_left_out, markup=False)
 
 
-def _read_rows(source: Path, column: str, max_line_bytes: int, report: DedupReport) -> Iterator[_Row]:
+def _read_rows(source: Path, column: str, max_line_bytes: int, report: _Report) -> Iterator[_Row]:
     if not source.is_file():
         raise CorpusError(f"{source} is no file. Correct its name.")
     occurrences: Counter[bytes] = Counter()
@@ -192,17 +160,6 @@ def _identify(record: Record, column: str, source: Path, occurrences: Counter[by
         )
     given.add(persona_id)
     return _Row(persona_id, persona, record.fields)
-
-
-def _batch(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
-    batch: list[_Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _read_columns(source: Path) -> dict[str, pl.DataType]:

@@ -54,30 +54,13 @@ LIVE_PROFILE: Mapping[str, Any] = {
 }
 """The same for a model in process, so that it ends in minutes on a laptop."""
 
-_BEFORE_RECIPES = (
-    "web_text",
-    "source_instructions",
-    "seed_personas",
-    "expanded_personas",
-    "persona_hub",
-    "character_profiles",
-    "dialogues_r",
-    "dialogues_g",
-)
 _SHOWN = 3
 _CELL = 300
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo made.
-
-    Attributes:
-        accounts: the account of each table, in the order of the graph.
-        personas: some of the hub: seeds first, then those that were expanded from others.
-        examples: a few of the release's training rows, one a task.
-        sft_rows: rows of the release, over its splits.
-    """
+    """What the demo made: accounts by asset in the graph's order, and a few personas and training rows to show."""
 
     accounts: Mapping[str, Accounting]
     personas: Sequence[str]
@@ -86,10 +69,9 @@ class DemoResult:
 
 
 def choose_settings(settings: Settings, live: bool, record: str | None) -> Settings:
-    """Choose the model of the demo: the user's where one is set, else recorded replies, or the small model in process.
+    """Choose the model: with `live` the small one in process, else the user's if one is set, else recorded replies.
 
     Args:
-        live: whether the small model is asked.
         record: address of a server that writes the replies that are not recorded.
     """
     is_chosen = settings.model.name != LIVE_MODEL or bool(settings.model.api_base)
@@ -102,10 +84,7 @@ def choose_settings(settings: Settings, live: bool, record: str | None) -> Setti
 
 
 def run_demo(settings: Settings, console: Console) -> DemoResult:
-    """Run the sample shard and print what came of it.
-
-    Args:
-        settings: what `choose_settings` gave.
+    """Run the sample shard with the settings of `choose_settings`, and print what came of it.
 
     Raises:
         RunFailedError: if the chain did not reach its end, or nothing came out there.
@@ -126,8 +105,10 @@ def run_demo(settings: Settings, console: Console) -> DemoResult:
 def gather_result(settings: Settings) -> DemoResult:
     """Read what the demo left in the lake and the release."""
     lake = Lake(settings.lake)
+    personas = ("seed_personas", "expanded_personas", "persona_hub")
+    characters = ("character_profiles", "dialogues_r", "dialogues_g")
     recipes = [recipe.content.asset for recipe in load_recipes(settings.prompts / "recipes")]
-    assets = (*_BEFORE_RECIPES, *recipes, "sft_mix")
+    assets = ("web_text", "source_instructions", *personas, *characters, *recipes, "sft_mix")
     accounts = {
         asset: lake.info(asset, WHOLE if asset == "source_instructions" else SHARD).accounting for asset in assets
     }
@@ -135,10 +116,10 @@ def gather_result(settings: Settings) -> DemoResult:
     sft_rows = sum(int(split.select(pl.len()).collect().item()) for split in splits)
     hub = lake.scan("persona_hub", SHARD)
     is_seed = pl.col("round") == 0
-    personas = pl.concat([hub.filter(is_seed).head(_SHOWN), hub.filter(~is_seed).tail(_SHOWN)]).select("persona")
+    shown = pl.concat([hub.filter(is_seed).head(_SHOWN), hub.filter(~is_seed).tail(_SHOWN)]).select("persona")
     # One row a task, so that the reader sees each kind.
     examples = splits[0].unique("task", keep="first", maintain_order=True).head(_SHOWN).collect().to_dicts()
-    return DemoResult(accounts, personas.collect()["persona"].to_list(), examples, sft_rows)
+    return DemoResult(accounts, shown.collect()["persona"].to_list(), examples, sft_rows)
 
 
 def _print_result(settings: Settings, console: Console, result: DemoResult) -> None:

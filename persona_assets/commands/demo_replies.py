@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from persona_assets.commands.ledger import import_responses
-from persona_assets.commands.ledger_export import write_entries
+from persona_assets.commands.ledger_files import write_entries
 from persona_assets.lake import Lake
 from persona_assets.lineage import list_named_responses
 from persona_assets.llm.ledger import Entry

@@ -11,30 +11,21 @@ from rich.console import Console
 from persona_assets.commands.instance import find_project_file, open_instance, prepare_home
 from persona_assets.settings import Settings
 
-_LOCAL = "127.0.0.1"
-_WORKSPACE_FILE = "workspace.yaml"
-
 
 def open_ui(settings: Settings, console: Console, host: str, port: int) -> None:
-    """Serve the UI until the user stops it.
+    """Serve the UI until the user stops it, then leave by SystemExit with Dagster's exit code.
 
     Dagster's own command runs in this process: whatever signal ends it reaches Dagster, which ends its servers.
-
-    Args:
-        host: the address to bind to; others than 127.0.0.1 let the network in, without a password.
-
-    Raises:
-        SystemExit: with Dagster's exit code, when the UI has ended.
     """
     home = prepare_home(settings)
     console.print(f"Dagster UI: http://{host}:{port}  (home {home}; Ctrl-C stops it)", soft_wrap=True, markup=False)
-    if host != _LOCAL:
+    if host != "127.0.0.1":
         console.print("[yellow]Warning[/]: whoever reaches this address can start runs; there is no password.")
     _quieten()
     with open_instance(settings):
         # Made under its lock before Dagster's servers, and whoever else, open it.
         pass
-    workspace = find_project_file(_WORKSPACE_FILE)
+    workspace = find_project_file("workspace.yaml")
     # A shell's background job ignores this signal, and Dagster has SIGTERM do whatever this one does.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["dagster", "dev", "-w", str(workspace), "-h", host, "-p", str(port)]

@@ -3,8 +3,8 @@
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 import typer
 from rich.console import Console
@@ -19,8 +19,7 @@ from persona_assets.forecast import AssetForecast, Flow, Rates, ShardSize, assum
 from persona_assets.lake import Lake
 from persona_assets.llm.client import asks_in_batches, name_models, resolve_task
 from persona_assets.llm.cost_bound import price_tokens
-from persona_assets.llm.ledger import LEDGER_FILE
-from persona_assets.llm.ledger_upkeep import Spending, open_upkeep
+from persona_assets.llm.ledger_upkeep import Spending, has_ledger, open_upkeep
 from persona_assets.llm.price_table import BATCH_SHARE
 from persona_assets.personas.persona_prompts import load_expansion_prompt, load_seed_prompt
 from persona_assets.prompts import Prompt, PromptFile, load_prompt
@@ -28,7 +27,6 @@ from persona_assets.recipes.load import load_recipes
 from persona_assets.recipes.recipe import Recipe
 from persona_assets.settings import Settings
 
-_DIALOGUE_FILES = ("dialogues_r", "dialogues_g")
 _BY_TURN = "dialogues_g"
 """Asks once for each question of a session."""
 
@@ -51,25 +49,21 @@ class _Project:
         """Questions that a row of an asset takes on average, each with its votes."""
         return self.session_turns if asset == _BY_TURN else self.prompts[asset].content.turns_per_row
 
-    def forecast(self, sizes: Mapping[str, ShardSize] | None = None) -> list[AssetForecast]:
+    def forecast(self, sizes: Mapping[str, ShardSize]) -> list[AssetForecast]:
         """All shards together, an entry for each asset."""
-        each = [
-            forecast
-            for size in (sizes or self.sizes).values()
-            for forecast in forecast_shard(size, self.rates, self.flow, self.recipes, self.settings)
-        ]
-        order = [*self.prompts]
-        each.sort(key=lambda forecast: order.index(forecast.asset))
-        return [_add(list(group)) for _, group in groupby(each, key=lambda forecast: forecast.asset)]
+        each: list[AssetForecast] = []
+        for size in sizes.values():
+            each += forecast_shard(size, self.rates, self.flow, self.recipes, self.settings)
+        by_asset = ([one for one in each if one.asset == asset] for asset in self.prompts)
+        return [_add(forecasts) for forecasts in by_asset if forecasts]
 
 
 def print_estimate(
     settings: Settings, console: Console, shards: Sequence[str], sample: int | None, seed: int, agreed: bool
-) -> list[AssetForecast]:
-    """Forecast calls, tokens and cost of shards and print them.
+) -> None:
+    """Forecast calls, tokens and cost of some shards, or of the whole corpus, and print them.
 
     Args:
-        shards: which; none for all of the corpus.
         sample: documents of each shard to run first; None buys nothing.
         agreed: whether the sample may be bought without asking.
 
@@ -84,11 +78,10 @@ def print_estimate(
         project = _gather(settings, console, shards, measured)
         spent = _write_cost(measured.spent if measured.rates else 0.0)
         console.print(f"The sample sent {measured.calls:,} requests for {spent}; the run will not send them again.\n")
-    forecasts = project.forecast()
+    forecasts = project.forecast(project.sizes)
     console.print(_tabulate(forecasts))
     for line in _explain(project, forecasts):
         console.print(line, markup=False, soft_wrap=True)
-    return forecasts
 
 
 def _gather(settings: Settings, console: Console, wanted: Sequence[str], sample: Sample | None = None) -> _Project:
@@ -116,21 +109,18 @@ def _gather(settings: Settings, console: Console, wanted: Sequence[str], sample:
 
 def _list_prompts(settings: Settings, recipes: Sequence[Recipe]) -> dict[str, Prompt[PromptFile]]:
     folder = settings.prompts
-    prompts: dict[str, Prompt[PromptFile]] = {
+    return {
         "seed_personas": load_seed_prompt(folder),  # type: ignore[dict-item]
         "expanded_personas": load_expansion_prompt(folder),
         "character_profiles": load_profile_prompt(folder, settings.characters.attributes),  # type: ignore[dict-item]
+        **{name: load_prompt(folder / f"{name}.yaml", PromptFile) for name in ("dialogues_r", _BY_TURN)},
+        **{recipe.content.asset: recipe for recipe in recipes},  # type: ignore[misc]
     }
-    prompts.update({name: load_prompt(folder / f"{name}.yaml", PromptFile) for name in _DIALOGUE_FILES})
-    prompts.update({recipe.content.asset: recipe for recipe in recipes})  # type: ignore[misc]
-    return prompts
 
 
 def _choose(pipeline: Pipeline, wanted: Sequence[str]) -> list[str]:
+    pipeline.project.require_shards(wanted)
     found = pipeline.project.list_shards()
-    unknown = [shard for shard in wanted if shard not in found]
-    if unknown:
-        raise SettingsError(f"--shard {unknown[0]}: the corpus has no such shard. It has {', '.join(found[:20])}.")
     pipeline.register_shards(found)
     return [shard for shard in found if shard in wanted] if wanted else found
 
@@ -143,8 +133,9 @@ def _read_sources(pipeline: Pipeline, shards: Sequence[str]) -> None:
         is_persona_file = reports[-1].is_success and lake.info("web_text", shard).rows == 0
         if is_persona_file and not lake.exists("seed_personas", shard):
             reports.append(pipeline.run_shard(shard, ["seed_personas"]))
-    for failure in (failure for report in reports for failure in report.failures):
-        raise PersonaAssetsError(f"{failure.step}: {failure.message}")
+    failures = [failure for report in reports for failure in report.failures]
+    if failures:
+        raise PersonaAssetsError(f"{failures[0].step}: {failures[0].message}")
 
 
 def _measure_size(lake: Lake, shard: str, stored: Mapping[str, int]) -> ShardSize:
@@ -168,13 +159,10 @@ def _measure_chars(lake: Lake, shards: Sequence[str]) -> int:
 
 
 def _read_ledger(settings: Settings) -> tuple[list[tuple[str, str, str, str, int]], list[Spending]]:
-    if settings.ledger.url is None and not (settings.data / LEDGER_FILE).is_file():
+    if not has_ledger(settings.ledger.url, settings.data):
         return [], []
-    ledger = open_upkeep(settings.ledger.url, settings.data)
-    try:
+    with closing(open_upkeep(settings.ledger.url, settings.data)) as ledger:
         return ledger.count_by_origin(), ledger.list_spending()
-    finally:
-        ledger.close()
 
 
 def _count_stored(
@@ -249,21 +237,14 @@ def _price_at_once(one: AssetForecast, settings: Settings) -> AssetForecast:
 
 
 def _add(forecasts: Sequence[AssetForecast]) -> AssetForecast:
-    return replace(
-        forecasts[0],
-        tasks=sum(one.tasks for one in forecasts),
-        rows=sum(one.rows for one in forecasts),
-        calls=sum(one.calls for one in forecasts),
-        stored=sum(one.stored for one in forecasts),
-        read=sum(one.read for one in forecasts),
-        written=sum(one.written for one in forecasts),
-        cost=_sum_cost(forecasts),
-    )
+    counts = ("tasks", "rows", "calls", "stored", "read", "written")
+    sums = {name: sum(getattr(one, name) for one in forecasts) for name in counts}
+    return replace(forecasts[0], **sums, cost=_sum_cost(forecasts))
 
 
 def _sum_cost(forecasts: Sequence[AssetForecast]) -> float | None:
-    costs = [forecast.cost for forecast in forecasts]
-    return None if any(cost is None for cost in costs) else sum(cost or 0.0 for cost in costs)
+    costs = [forecast.cost for forecast in forecasts if forecast.cost is not None]
+    return sum(costs) if len(costs) == len(forecasts) else None
 
 
 def _measure_thrift(project: _Project, forecasts: Sequence[AssetForecast]) -> float | None:

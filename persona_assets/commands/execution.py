@@ -31,21 +31,17 @@ class RunInterruptedError(PersonaAssetsError):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A step that failed.
-
-    Attributes:
-        step: the asset, or the checks of one.
-        ends_everything: whether the next shard would fail for the same reason.
-    """
+    """A step that failed: the making of an asset, or its checks."""
 
     step: str
     message: str
     ends_everything: bool
+    """Whether the next shard would fail for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How an asset check ended, and whether its failure stopped the run."""
+    """How an asset check ended, and whether its failure stops the run."""
 
     asset: str
     name: str
@@ -73,11 +69,6 @@ class JobReport:
         """The checks that did not pass."""
         return [check for check in self.checks if not check.passed]
 
-    @property
-    def warnings(self) -> list[CheckResult]:
-        """The failed checks that stop nothing."""
-        return [check for check in self.failed_checks if not check.blocking]
-
 
 def execute_job(
     job: "dg.JobDefinition",
@@ -86,14 +77,7 @@ def execute_job(
     partition_key: str | None = None,
     assets: Sequence[str] | None = None,
 ) -> JobReport:
-    """Run a job in this process.
-
-    Args:
-        assets: a part of the job's assets; by default all.
-
-    Raises:
-        RunInterruptedError: if the user stopped it.
-    """
+    """Run a job, or some of its assets, in this process; RunInterruptedError if the user stopped it."""
     import dagster as dg
 
     try:
@@ -110,21 +94,14 @@ def execute_job(
     errors = [_find_cause(event.step_failure_data.error) for event in result.all_events if event.is_step_failure]
     if any(error is not None and error.cls_name in _INTERRUPTIONS for error in errors):
         raise RunInterruptedError
-    return JobReport(
-        result.run_id,
-        dict(_list_materialised(result)),
-        list(_list_failures(result)),
-        list(_list_checks(result)),
-    )
+    failures, checks = list(_list_failures(result)), list(_list_checks(result))
+    return JobReport(result.run_id, dict(_list_materialised(result)), failures, checks)
 
 
 def _list_materialised(result: "dg.ExecuteInProcessResult") -> Iterator[tuple[str, Mapping[str, Any]]]:
     for event in result.get_asset_materialization_events():
-        materialisation = event.materialization
-        yield (
-            materialisation.asset_key.path[-1],
-            {name: getattr(value, "value", value) for name, value in materialisation.metadata.items()},
-        )
+        made = event.materialization
+        yield made.asset_key.path[-1], {name: getattr(value, "value", value) for name, value in made.metadata.items()}
 
 
 def _list_checks(result: "dg.ExecuteInProcessResult") -> Iterator[CheckResult]:
@@ -168,7 +145,6 @@ def _find_cause(error: "SerializableErrorInfo | None") -> "SerializableErrorInfo
 
 def _describe(error: "SerializableErrorInfo", run_id: str) -> str:
     message = " ".join(error.message.split())
-    _, _, text = message.partition(": ")
     if error.cls_name in _ERRORS:
-        return text or message
+        return message.partition(": ")[2] or message
     return f"An error that should not happen: {message}. Run {run_id} in the UI has the whole trace (make dev)."

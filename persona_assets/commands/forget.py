@@ -15,6 +15,7 @@ from persona_assets.dedup.hub import rebuild_index
 from persona_assets.dedup.published import LakeHub
 from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.errors import SettingsError
+from persona_assets.evaluation.ratings import drop_ratings
 from persona_assets.forgetting import (
     HUB_TABLES,
     Plan,
@@ -37,7 +38,6 @@ def run_forget(
 
     Args:
         document: doc_id, the corpus' own id, or address.
-        is_confirmed: whether it is done, too.
 
     Raises:
         SettingsError: if not exactly one of document and persona is named.
@@ -64,7 +64,7 @@ def _carry_out(pipeline: Pipeline, console: Console, plan: Plan) -> None:
     project.close()
     responses, vectors = _forget_responses(pipeline, plan), _forget_vectors(pipeline, plan)
     runs = _forget_runs(pipeline, plan, mixes)
-    _forget_ratings(project.settings, plan)
+    drop_ratings(project.settings.data / "ratings", plan.stone.ids)
     # What shows rows is made anew by whoever wants it; one on all shards may show any of them.
     shutil.rmtree(project.settings.data / REPORTS_FOLDER, ignore_errors=True)
     before_hub, after_hub = list_bought(project.lake)
@@ -119,12 +119,6 @@ def _forget_responses(pipeline: Pipeline, plan: Plan) -> int:
 def _forget_vectors(pipeline: Pipeline, plan: Plan) -> int:
     encoder = pipeline.project.encoder
     return encoder.forget(plan.texts) if isinstance(encoder, CachedEncoder) else 0
-
-
-def _forget_ratings(settings: Settings, plan: Plan) -> None:
-    from persona_assets.evaluation.ratings import drop_ratings
-
-    drop_ratings(settings.data / "ratings", plan.stone.ids)
 
 
 def _report_tables(pipeline: Pipeline, shards: Collection[str]) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from persona_assets.commands.ledger_export import write_entries
-from persona_assets.commands.ledger_import import read_entries
+from persona_assets.commands.ledger_files import read_entries, write_entries
 from persona_assets.errors import LakeError, SettingsError
 from persona_assets.lake import Lake
 from persona_assets.lineage import list_named_responses

@@ -14,7 +14,7 @@ from persona_assets.corpus.file_listing import SkippedFile, describe_skipped, li
 from persona_assets.corpus.instruction_shapes import SHAPES, ShapeError, Turn, has_known_shape, read_sessions
 from persona_assets.corpus.licenses import find_license
 from persona_assets.corpus.readers import get_format
-from persona_assets.corpus.shard_keys import join_relative
+from persona_assets.corpus.shards import join_relative
 from persona_assets.errors import CorpusError
 from persona_assets.settings import InstructionSettings
 

@@ -22,12 +22,11 @@ from typing import Protocol
 import polars as pl
 
 from persona_assets.dedup.established import IndexView, make_spec, upsert_kept, upsert_rows
-from persona_assets.dedup.match import Thresholds
+from persona_assets.dedup.match import Thresholds, count_verdicts, split_verdicts
 from persona_assets.dedup.memory import return_freed_memory
 from persona_assets.dedup.portrait import Portrait, draw_portrait
 from persona_assets.dedup.preparation import embed_personas, prepare_ahead, require_unique
 from persona_assets.dedup.rule import VERDICTS, Deduplicator
-from persona_assets.dedup.summary import count_verdicts, split_verdicts
 from persona_assets.dedup.violations import SAMPLE_WITHIN, ViolationSample, sample_violations
 from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.embedding.encoder import TextEncoder

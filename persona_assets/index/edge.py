@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from persona_assets.errors import IndexUnavailableError
-from persona_assets.index.interface import IndexPart, IndexSpec, Point
+from persona_assets.index.interface import IndexPart, IndexSpec, Point, require_same_spec
 from persona_assets.index.qdrant import (
     CONTRIBUTION,
     DENSE,
@@ -22,7 +22,6 @@ from persona_assets.index.qdrant import (
     read_hit,
     read_part,
 )
-from persona_assets.index.spec import require_same_spec
 
 if TYPE_CHECKING:
     from qdrant_edge import EdgeShard, Filter, QueryRequest

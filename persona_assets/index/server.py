@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from persona_assets.errors import IndexUnavailableError
-from persona_assets.index.interface import IndexPart, IndexSpec, Point
+from persona_assets.index.interface import IndexPart, IndexSpec, Point, require_same_spec
 from persona_assets.index.qdrant import (
     CONTRIBUTION,
     DENSE,
@@ -21,7 +21,6 @@ from persona_assets.index.qdrant import (
     read_hit,
     read_part,
 )
-from persona_assets.index.spec import require_same_spec
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient

@@ -11,6 +11,7 @@ from persona_assets.errors import ModelError
 from persona_assets.llm import provider
 from persona_assets.llm.batches import Batcher
 from persona_assets.llm.budget import Budget
+from persona_assets.llm.cost_bound import note_tokens
 from persona_assets.llm.dialect import Call, find_dialect
 from persona_assets.llm.entries import describe_request, make_entry, make_reply, read_limit
 from persona_assets.llm.ledger import Entry, Ledger
@@ -22,7 +23,6 @@ from persona_assets.llm.provider_errors import (
     UnreachableError,
 )
 from persona_assets.llm.rates import open_throttle
-from persona_assets.llm.reply_length import note_tokens
 from persona_assets.llm.request import ChatRequest, RefusedError, Reply
 from persona_assets.llm.usage import Usage
 from persona_assets.settings import BatchSettings, BudgetSettings, ModelSettings, TaskSettings

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from persona_assets.errors import ModelError
-from persona_assets.llm.reply_length import UNKNOWN_LENGTH
+from persona_assets.llm.cost_bound import UNKNOWN_LENGTH
 from persona_assets.llm.request import RefusedError
 from persona_assets.prompts import Message
 

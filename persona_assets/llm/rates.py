@@ -18,8 +18,8 @@ from functools import cache
 from types import TracebackType
 
 from persona_assets.llm.allowance import INSTANT, Allowance
+from persona_assets.llm.cost_bound import expect_tokens
 from persona_assets.llm.provider_errors import OverloadedError, ThrottledError
-from persona_assets.llm.reply_length import expect_tokens
 from persona_assets.llm.request import ChatRequest
 from persona_assets.settings import ModelSettings
 

@@ -19,8 +19,7 @@ from persona_assets.corpus.tombstones import Tombstones
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import Outcome, Task, Values, Verdict, answer_task, collect_batches, run_tasks
 from persona_assets.personas.draws import draw, draw_rows
-from persona_assets.personas.forgotten import hide_forgotten
-from persona_assets.personas.items import PEOPLE, Item, judge_items, know_language
+from persona_assets.personas.items import PEOPLE, Item, hide_forgotten, judge_items, know_language
 from persona_assets.personas.persona_checks import doubt_relative
 from persona_assets.prompts import PromptFile
 from persona_assets.records import QUARANTINE_COLUMNS, ExpandedPersonas, polars_schema, without_flags

@@ -1,18 +1,31 @@
-"""The people that one reply describes, each judged by itself."""
+"""What becomes of a persona that was forgotten and that a model says again."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import polars as pl
+
 from persona_assets.corpus.language import UNKNOWN, detect_language
-from persona_assets.corpus.tombstones import Tombstones
+from persona_assets.corpus.tombstones import FORGOTTEN, Tombstones
 from persona_assets.dedup.text import normalise
 from persona_assets.llm.tasks import Accepted, Rejected, Verdict
-from persona_assets.personas.forgotten import SAID_AGAIN
 from persona_assets.personas.persona_checks import clean_persona
 from persona_assets.personas.text_checks import is_in_language
 from persona_assets.records import content_id
 from persona_assets.row_checks import Doubt, RowChecks
+from persona_assets.tables import Batch
+
+SAID_AGAIN = Rejected(*FORGOTTEN)
+
+
+def hide_forgotten(batch: Batch) -> Batch:
+    """Take replies out of the quarantine that say again what was forgotten, whatever of them is refused."""
+    refused = batch.quarantined
+    saying = refused.filter(reason=SAID_AGAIN.reason)["response_key"]
+    raw = pl.when(pl.col("response_key").is_in(saying.implode())).then(pl.lit("")).otherwise("raw")
+    return replace(batch, quarantined=refused.with_columns(raw=raw))
+
 
 PEOPLE = "people"
 """The value of a verdict under which the people lie that became rows."""

@@ -13,11 +13,9 @@ from persona_assets.lake import iter_frames
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import Outcome, Task, Values, Verdict, answer_task, collect_batches, run_tasks
 from persona_assets.personas.draws import draw, draw_rows
-from persona_assets.personas.forgotten import hide_forgotten
-from persona_assets.personas.items import PEOPLE, Item, judge_items, know_language
-from persona_assets.personas.languages import name_language
+from persona_assets.personas.items import PEOPLE, Item, hide_forgotten, judge_items, know_language
 from persona_assets.personas.persona_checks import doubt_seed
-from persona_assets.personas.persona_prompts import SeedPrompt
+from persona_assets.personas.persona_prompts import SeedPrompt, name_language
 from persona_assets.records import SeedPersonas, polars_schema
 from persona_assets.settings import SeedSettings
 from persona_assets.tables import Batch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from persona_assets.characters.overlap import share_copied, share_of_code_kept, share_of_numbers_kept
+from persona_assets.characters.checks import share_copied, share_of_code_kept, share_of_numbers_kept
 
 CODE = "Do this:\n```python\na = 1\nb = 2\nprint(a + b)\n```\nand be happy."
 

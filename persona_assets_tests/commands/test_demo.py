@@ -12,7 +12,7 @@ from rich.console import Console
 from persona_assets.accounting import Accounting
 from persona_assets.commands.demo import LIVE_MODEL, PROFILE, SHARD, choose_settings, describe_missing, gather_result
 from persona_assets.commands.demo_replies import RECORDED_MODEL, REPLIES, load_replies, measure_usage
-from persona_assets.commands.ledger_import import read_entries
+from persona_assets.commands.ledger_files import read_entries
 from persona_assets.commands.run import run_pipeline
 from persona_assets.lake import Lake
 from persona_assets.llm.provider import NOT_RECORDED

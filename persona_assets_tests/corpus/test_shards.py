@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_assets.corpus.shard_keys import claim_keys, make_key
-from persona_assets.corpus.shards import Discovery, discover_shards
+from persona_assets.corpus.shards import Discovery, claim_keys, discover_shards, make_key
 from persona_assets_tests.corpus.helpers import make_settings, make_text, read_rows, write_json_lines
 
 GOOD = [{"text": make_text(number)} for number in range(3)]

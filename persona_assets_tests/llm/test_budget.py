@@ -18,8 +18,7 @@ from persona_assets.commands.progress_bar import describe_counts
 from persona_assets.errors import BudgetError
 from persona_assets.llm import provider
 from persona_assets.llm.client import ModelClient, Usage
-from persona_assets.llm.cost_bound import expect_cost
-from persona_assets.llm.reply_length import forget_lengths
+from persona_assets.llm.cost_bound import expect_cost, forget_lengths
 from persona_assets.llm.request import Reply
 from persona_assets.settings import BudgetSettings
 from persona_assets_tests.llm.clients import ask, ask_all, make_request

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from persona_assets.llm.client import resolve_task
+from persona_assets.llm.cost_bound import note_tokens
 from persona_assets.llm.provider_errors import OverloadedError, ThrottledError, TransientError
 from persona_assets.llm.rates import Throttle, open_throttle
-from persona_assets.llm.reply_length import note_tokens
 from persona_assets.settings import ModelSettings, TaskSettings
 from persona_assets_tests.llm.clients import make_request
 from persona_assets_tests.llm.virtual_time import run_virtually

@@ -1,9 +1,12 @@
-"""Whether a shard's characters collapse into a model's favourite few: names, ages, genders and origins."""
+"""What characters and dialogues are like as a set: favourites, length, turns, and likeness."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import polars as pl
+
+from persona_assets.characters.checks import share_copied
 
 _DECADES = 10
 
@@ -56,3 +59,46 @@ def _count(values: pl.DataFrame) -> dict[str, int]:
         .sort("len", "value", descending=[True, False])
     )
     return dict(counted.iter_rows())
+
+
+_PAIRS = 2_000
+"""Pairs of answers that are compared at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueMeasures:
+    """Measures of a table of dialogues.
+
+    Attributes:
+        pairs: answers of two characters to the same question that were compared.
+        overlap: mean share of their words in common runs of five; 1 where every character says the same.
+    """
+
+    dialogues: int
+    turns: float
+    characters: int
+    median_chars: float
+    pairs: int
+    overlap: float
+
+
+def measure_dialogues(dialogues: pl.LazyFrame) -> DialogueMeasures:
+    """Measure a table. `dialogues`: rows of dialogues_r or dialogues_g."""
+    rows = dialogues.select("character_id", "instruction_id", "turns", "n_turns").collect()
+    answers = pl.col("turns").list.eval(
+        pl.element().filter(pl.element().struct["role"] == "assistant").struct["content"]
+    )
+    spoken = rows.with_columns(answers=answers, first=answers.list.first())
+    lengths = spoken["answers"].explode().str.len_chars()
+    overlaps: list[float] = []
+    for _, same in spoken.group_by("instruction_id", maintain_order=True):
+        if same.height > 1 and len(overlaps) < _PAIRS:
+            overlaps += [share_copied(one, other) for one, other in combinations(same["first"].to_list(), 2)]
+    return DialogueMeasures(
+        rows.height,
+        float(rows["n_turns"].mean() or 0),  # type: ignore[arg-type]
+        rows["character_id"].n_unique(),
+        float(lengths.median() or 0),  # type: ignore[arg-type]
+        len(overlaps),
+        sum(overlaps) / len(overlaps) if overlaps else 0.0,
+    )

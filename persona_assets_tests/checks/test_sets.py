@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from persona_assets.accounting import Accounting
-from persona_assets.checks.quality import check_quality
+from persona_assets.checks.sets import check_quality
 from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.records import QUARANTINE_COLUMNS, polars_schema
 from persona_assets.resources import Project

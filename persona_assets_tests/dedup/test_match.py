@@ -1,9 +1,8 @@
 import polars as pl
 
-from persona_assets.dedup.match import Thresholds
+from persona_assets.dedup.match import DUPLICATE_COLUMNS, Thresholds, count_verdicts, split_verdicts
 from persona_assets.dedup.preparation import prepare_personas
 from persona_assets.dedup.rule import Deduplicator
-from persona_assets.dedup.summary import DUPLICATE_COLUMNS, count_verdicts, split_verdicts
 from persona_assets_tests.dedup.doubles import GivenEncoder, frame_personas
 
 

@@ -1,4 +1,4 @@
-"""Responses of the ledger written to a file of the format that its name ends in, page by page."""
+"""Responses of the ledger written to a file, page by page, and read back from one."""
 
 import gzip
 import json
@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import polars as pl
 
@@ -98,3 +100,45 @@ def _write_line(row: dict[str, Any]) -> str:
 
 def _to_row(entry: Entry) -> dict[str, Any]:
     return {_RENAMED.get(field.name, field.name): getattr(entry, field.name) for field in fields(entry)}
+
+
+_PAGE = 500
+
+
+def read_entries(path: Path) -> Iterator[list[Entry]]:
+    """Read the responses of an export, page by page.
+
+    Args:
+        path: ending in .jsonl or .jsonl.gz, as `persona-assets ledger export` writes it.
+
+    Yields:
+        At most 500 responses.
+
+    Raises:
+        LakeError: naming the file and line that cannot be read.
+    """
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8")
+            if path.name.endswith(".gz")
+            else path.open(encoding="utf-8") as file
+        ):
+            entries = (_read_line(path, number, line) for number, line in enumerate(file, 1) if line.strip())
+            while page := list(islice(entries, _PAGE)):
+                yield page
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise LakeError(f"{path} cannot be read: {error}. Name a file that `ledger export` wrote.") from None
+
+
+def _read_line(path: Path, number: int, line: str) -> Entry:
+    try:
+        row = cast("dict[str, Any]", json.loads(line))
+        row["task"] = row.pop("asset")
+        row["parameters"] = json.dumps(row["parameters"], sort_keys=True)
+        row["created_at"] = datetime.fromisoformat(row["created_at"])
+        bytes.fromhex(row["key"])
+        return Entry(**row)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LakeError(
+            f"{path}, line {number}: no response of a ledger ({error}). Name a file that `ledger export` wrote."
+        ) from None

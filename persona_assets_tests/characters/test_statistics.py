@@ -2,8 +2,7 @@
 
 import polars as pl
 
-from persona_assets.characters.balance import measure_balance
-from persona_assets.characters.dialogue_measures import measure_dialogues
+from persona_assets.characters.statistics import measure_balance, measure_dialogues
 from persona_assets.records import TURNS
 from persona_assets_tests.characters.people import make_turns
 

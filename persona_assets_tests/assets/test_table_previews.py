@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from persona_assets.assets.hub_preview import describe_hub
+from persona_assets.assets.table_previews import describe_hub
 from persona_assets.dedup.portrait import Portrait
 from persona_assets.settings import HubSettings
 
