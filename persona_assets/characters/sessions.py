@@ -6,7 +6,6 @@ from its own. Both draws are by seeded hashes of the ids alone: sessions or char
 places of their own, and what was paid for stays in use.
 """
 
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from persona_assets.characters.profiles import ATTRIBUTES
+from persona_assets.personas.draws import rank, rank_by
 from persona_assets.prompts import Message
 from persona_assets.settings import DialogueSettings
 
@@ -80,7 +80,7 @@ def _draw(
 ) -> list[Session]:
     # Ranked by a hash of its own id, a session keeps its place when others are added.
     drawn = (
-        instructions.with_columns(rank=_rank(f"{seed}/{shard}"))
+        instructions.with_columns(rank=rank_by("instruction_id", f"{seed}/{shard}"))
         .sort("rank", "instruction_id")
         .head(wanted)
         .select("instruction_id", "turns", "license", "persona_id")
@@ -127,7 +127,7 @@ def limit_sessions(sessions: list[Session], limit: int | None) -> list[Session]:
     """
     if limit is None or len(sessions) <= limit:
         return sessions
-    lots = {session.instruction_id: _hash_number(f"limit/{session.instruction_id}") for session in sessions}
+    lots = {session.instruction_id: rank(f"limit/{session.instruction_id}") for session in sessions}
     places = sorted(range(len(sessions)), key=lambda place: lots[sessions[place].instruction_id])
     return [sessions[place] for place in sorted(places[:limit])]
 
@@ -169,11 +169,11 @@ def _assign(
     drawn: pl.DataFrame, people: list[dict[str, Any]], per_session: int, seed: int, shard: str
 ) -> Iterator[Session]:
     salt = f"{seed}/{shard}"
-    marks = np.array([_hash_number(f"{salt}/{person['character_id']}") for person in people], dtype=np.uint64)
+    marks = np.array([rank(f"{salt}/{person['character_id']}") for person in people], dtype=np.uint64)
     for row in drawn.iter_rows(named=True):
         turns = tuple({"role": turn["role"], "content": turn["content"]} for turn in row["turns"])
         # The session's own lots decide: another session or character more leaves the pairs there are as they were.
-        lots = _mix(marks ^ np.uint64(_hash_number(f"{salt}/{row['instruction_id']}")))
+        lots = _mix(marks ^ np.uint64(rank(f"{salt}/{row['instruction_id']}")))
         ranked = (people[index] for index in np.argsort(lots, kind="stable").tolist())
         # Nobody is asked what they asked themselves: the next in rank is.
         others = (person for person in ranked if person["persona_id"] != row["persona_id"])
@@ -186,12 +186,3 @@ def _mix(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return numbers ^ (numbers >> np.uint64(31))
-
-
-def _hash_number(text: str) -> int:
-    # Neither Python's hash nor that of Polars is the same in every version; the draw must be.
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-
-
-def _rank(salt: str) -> pl.Expr:
-    return pl.col("instruction_id").map_elements(lambda value: _hash_number(f"{salt}/{value}"), return_dtype=pl.UInt64)

@@ -1,15 +1,14 @@
 """Attributes that are suggested to the model: drawn by weight for each character, kept where they fit its persona."""
 
-import hashlib
 import re
 from collections.abc import Mapping
-from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
 from pydantic import ConfigDict, Field, RootModel
 
+from persona_assets.personas.draws import draw_weighted
 from persona_assets.prompts import Prompt, PromptFile, hash_files
 from persona_assets.yaml_files import read_yaml, validate_yaml
 
@@ -61,7 +60,7 @@ def load_profile_prompt(folder: Path, attributes: str = FREE) -> Prompt[ProfileP
 
 def suggest(persona_id: str, suggestions: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
     """Draw a value of each attribute, the same for the same persona whatever else is in the shard."""
-    return {name: _draw(f"{name} of {persona_id}", values) for name, values in suggestions.items()}
+    return {name: draw_weighted(f"{name} of {persona_id}", values) for name, values in suggestions.items()}
 
 
 def measure_kept(profiles: pl.LazyFrame, suggestions: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -71,12 +70,6 @@ def measure_kept(profiles: pl.LazyFrame, suggestions: Mapping[str, Mapping[str, 
         name: sum(_has(row, name, suggest(row["persona_id"], suggestions)[name]) for row in rows) / max(1, len(rows))
         for name in suggestions
     }
-
-
-def _draw(lot: str, weights: Mapping[str, float]) -> str:
-    # Neither Python's hash nor its random numbers are promised to stay the same; the draw must.
-    place = int(hashlib.sha256(lot.encode()).hexdigest()[:13], 16) / 16**13 * sum(weights.values())
-    return next(value for value, end in zip(weights, accumulate(weights.values()), strict=True) if place < end)
 
 
 def _has(profile: Mapping[str, Any], name: str, value: str) -> bool:

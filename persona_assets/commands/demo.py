@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from persona_assets.accounting import Accounting
+from persona_assets.commands import say
 from persona_assets.commands.demo_replies import RECORDED_MODEL, load_replies, measure_usage
 from persona_assets.commands.run import RunFailedError, run_pipeline
 from persona_assets.lake import Lake
@@ -96,8 +97,8 @@ def run_demo(settings: Settings, console: Console) -> DemoResult:
     _print_result(settings, console, result)
     if not result.sft_rows:
         raise RunFailedError(
-            f"Nothing that {settings.model.name} wrote passed the checks: the dataset is empty. The refused lies in "
-            f"{settings.data / 'lake' / 'quarantine'}, with the reasons; a larger model does better."
+            f"Nothing that {settings.model.name} wrote passed the checks: the dataset is empty. What was refused lies, "
+            f"with the reasons, in {settings.lake}/quarantine; a larger model does better."
         )
     return result
 
@@ -127,16 +128,16 @@ def _print_result(settings: Settings, console: Console, result: DemoResult) -> N
     console.print(_tabulate(result))
     console.print(f"\nThe hub has {result.accounts['persona_hub'].rows} personas, such as:")
     for persona in result.personas:
-        console.print(f"  {_shorten(persona)}", markup=False, soft_wrap=True)
+        say(console, f"  {_shorten(persona)}")
     folder = settings.data / "sft_dataset" / MIX
     console.print(f"\nThe dataset has {result.sft_rows} rows ({folder}), such as:", soft_wrap=True)
     for example in result.examples:
         console.print(f"\n[bold]{example['task']}[/] {example['example_id']}")
         for message in example["messages"]:
-            console.print(f"  {message['role']}: {_shorten(message['content'])}", markup=False, soft_wrap=True)
+            say(console, f"  {message['role']}: {_shorten(message['content'])}")
     console.print()
     for line in _explain(settings, result):
-        console.print(line, markup=False, soft_wrap=True)
+        say(console, line)
 
 
 def _tabulate(result: DemoResult) -> Table:

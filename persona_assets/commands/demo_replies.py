@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from rich.console import Console
 
+from persona_assets.commands import say
 from persona_assets.commands.ledger import import_responses
 from persona_assets.commands.ledger_files import write_entries
 from persona_assets.lake import Lake
 from persona_assets.lineage import list_named_responses
+from persona_assets.llm.cost_bound import price_tokens
 from persona_assets.llm.ledger import Entry
 from persona_assets.llm.ledger_upkeep import Selection, open_upkeep
-from persona_assets.llm.price_table import find_prices
 from persona_assets.settings import PACKAGE, Settings
 
 RECORDED_MODEL = "recorded/frontier"
@@ -29,11 +30,7 @@ class Usage:
 
     def price(self, model: str) -> float | None:
         """What another model would have cost for as many tokens, in US dollars; None where its price is unknown."""
-        prices = find_prices(model) or {}
-        read, written = prices.get("input_cost_per_token"), prices.get("output_cost_per_token")
-        if read is None or written is None:
-            return None
-        return float(self.prompt_tokens * read + self.completion_tokens * written)
+        return price_tokens(model, self.prompt_tokens, self.completion_tokens)
 
 
 def load_replies(settings: Settings) -> None:
@@ -46,7 +43,7 @@ def record_replies(settings: Settings, console: Console) -> None:
     """Write the replies behind the tables of the sample to `REPLIES`, without those that nothing asks for any more."""
     entries = sorted(_list_used(settings), key=lambda entry: (entry.task, entry.key))
     count = write_entries(REPLIES, [[replace(entry, cost=0.0) for entry in entries]])
-    console.print(f"{REPLIES}: {count:,} replies", markup=False, soft_wrap=True)
+    say(console, f"{REPLIES}: {count:,} replies")
 
 
 def measure_usage(settings: Settings) -> Usage:

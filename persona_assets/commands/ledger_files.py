@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -126,7 +127,7 @@ def read_entries(path: Path) -> Iterator[list[Entry]]:
             entries = (_read_line(path, number, line) for number, line in enumerate(file, 1) if line.strip())
             while page := list(islice(entries, _PAGE)):
                 yield page
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise LakeError(f"{path} cannot be read: {error}. Name a file that `ledger export` wrote.") from None
 
 

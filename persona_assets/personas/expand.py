@@ -8,18 +8,17 @@ that is flagged, stays as a row, and is not expanded; how many are left out, and
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field
 
 from persona_assets.accounting import Accounting
 from persona_assets.corpus.tombstones import Tombstones
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import Outcome, Task, Values, Verdict, answer_task, collect_batches, run_tasks
 from persona_assets.personas.draws import draw, draw_rows
-from persona_assets.personas.items import PEOPLE, Item, hide_forgotten, judge_items, know_language
+from persona_assets.personas.items import PEOPLE, Item, build_answer, hide_forgotten, judge_items, know_language
 from persona_assets.personas.persona_checks import doubt_relative
 from persona_assets.prompts import PromptFile
 from persona_assets.records import QUARANTINE_COLUMNS, ExpandedPersonas, polars_schema, without_flags
@@ -182,14 +181,12 @@ def _plan(asker: Asker[PromptFile], frontier: pl.DataFrame, settings: ExpansionS
         parent = Parent(**row)
         kinds = draw(f"kinds of {parent.persona_id}", settings.kinds, number) if settings.kinds else []
         values = {"persona": parent.persona, "number": number, "kinds": kinds}
-        yield asker.make_task(parent.persona_id, parent, values, answer_model=_answer_of(number))
-
-
-@cache
-def _answer_of(number: int) -> type[BaseModel]:
-    # A model that says one too many has said the others, too: the schema asks, and nothing is refused for it.
-    people: Any = (list[Relative], Field(min_length=1, json_schema_extra={"maxItems": number}))
-    return create_model("ExpansionAnswer", relatives=people)
+        yield asker.make_task(
+            parent.persona_id,
+            parent,
+            values,
+            answer_model=build_answer("ExpansionAnswer", "relatives", Relative, number),
+        )
 
 
 def _judge(asker: Asker[PromptFile], parent: Parent, values: Values, forgotten: Tombstones) -> Verdict:

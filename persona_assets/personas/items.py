@@ -1,10 +1,12 @@
-"""What becomes of a persona that was forgotten and that a model says again."""
+"""The people that one reply describes, each judged by itself; those that were forgotten are not heard again."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import polars as pl
+from pydantic import BaseModel, Field, create_model
 
 from persona_assets.corpus.language import UNKNOWN, detect_language
 from persona_assets.corpus.tombstones import FORGOTTEN, Tombstones
@@ -42,6 +44,14 @@ class Item:
 
     relation: str
     said: str
+
+
+@cache
+def build_answer(name: str, field: str, person: type[BaseModel], number: int) -> type[BaseModel]:
+    """Build the model of an answer that holds several people, `number` of whom are asked for."""
+    # A model that says one too many has said the others, too: the schema asks, and nothing is refused for it.
+    people: Any = (list[person], Field(min_length=1, json_schema_extra={"maxItems": number}))  # type: ignore[valid-type]
+    return create_model(name, **{field: people})
 
 
 def judge_items(

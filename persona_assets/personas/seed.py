@@ -2,18 +2,17 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field
 
 from persona_assets.corpus.tombstones import Tombstones
 from persona_assets.lake import iter_frames
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.tasks import Outcome, Task, Values, Verdict, answer_task, collect_batches, run_tasks
 from persona_assets.personas.draws import draw, draw_rows
-from persona_assets.personas.items import PEOPLE, Item, hide_forgotten, judge_items, know_language
+from persona_assets.personas.items import PEOPLE, Item, build_answer, hide_forgotten, judge_items, know_language
 from persona_assets.personas.persona_checks import doubt_seed
 from persona_assets.personas.persona_prompts import SeedPrompt, name_language
 from persona_assets.records import SeedPersonas, polars_schema
@@ -114,14 +113,12 @@ def _make_task(asker: Asker[SeedPrompt], context: SeedContext, settings: SeedSet
         "style": asker.prompt.content.granularity[settings.granularity],
         "language": "" if settings.language == SAME_LANGUAGE else name_language(settings.language),
     }
-    return asker.make_task(context.doc_id, context, values, answer_model=_answer_of(len(context.relations)))
-
-
-@cache
-def _answer_of(number: int) -> type[BaseModel]:
-    # A model that says one too many has said the others, too: the schema asks, and nothing is refused for it.
-    people: Any = (list[SeedPerson], Field(min_length=1, json_schema_extra={"maxItems": number}))
-    return create_model("SeedAnswer", personas=people)
+    return asker.make_task(
+        context.doc_id,
+        context,
+        values,
+        answer_model=build_answer("SeedAnswer", "personas", SeedPerson, len(context.relations)),
+    )
 
 
 def _judge(asker: Asker[SeedPrompt], context: SeedContext, values: Values, forgotten: Tombstones) -> Verdict:

@@ -1,10 +1,11 @@
 """What a recipe draws for each row: a facet, a focus, a level; by the row's id, so the same in every run."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from persona_assets.personas.draws import draw_weighted
 
 T = TypeVar("T")
 Weights = str | Mapping[str, float]
@@ -97,16 +98,6 @@ def draw_labels(lot: str, draws: Draws) -> dict[str, str]:
         weights = fitting or {label: option.weight for label, option in options.items()}
         drawn[name] = draw_weighted(f"{lot}|{name}", weights)
     return drawn
-
-
-def draw_weighted(lot: str, weights: Mapping[T, float]) -> T:
-    """Draw one value by a lot: over many lots in proportion to the weights, the same in every run."""
-    point = int(hashlib.sha256(lot.encode()).hexdigest()[:13], 16) / 16**13 * sum(weights.values())
-    for value, weight in weights.items():
-        point -= weight
-        if point < 0:
-            return value
-    return [value for value, weight in weights.items() if weight][-1]
 
 
 def describe_draws(draws: Draws, drawn: Mapping[str, str]) -> dict[str, str]:

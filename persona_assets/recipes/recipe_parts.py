@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from persona_assets.personas.draws import draw_weighted
 from persona_assets.prompts import PromptFile
-from persona_assets.recipes.draws import draw_weighted
 
 
 class TrainingExample(BaseModel):

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_assets.personas.draws import draw_weighted
 from persona_assets.recipes.draws import (
     Option,
     change_draws,
     describe_draws,
     draw_labels,
-    draw_weighted,
     require_draws,
 )
 
