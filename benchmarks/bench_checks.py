@@ -299,8 +299,8 @@ def explain(name: str) -> str:
     return check.description + parameters
 
 
-def tabulate_kinds(bad: Sequence[Mapping[str, str]], hits: Sequence[Hits]) -> Iterator[str]:
-    yield "| kind of bad reply | replies | refused | flagged | passed |\n|---|---|---|---|---|"
+def tabulate_kinds(name: str, bad: Sequence[Mapping[str, str]], hits: Sequence[Hits]) -> Iterator[str]:
+    yield f"| {name} | replies | refused | flagged | passed |\n|---|---|---|---|---|"
     for kind in dict.fromkeys(row["kind"] for row in bad):
         column = count([hit for row, hit in zip(bad, hits, strict=True) if row["kind"] == kind])
         passed = column.of - column.refused - column.flagged
@@ -318,18 +318,20 @@ def count(hits: Sequence[Hits]) -> Column:
 
 def main(write: bool) -> None:
     """Print the tables, and what of the bad replies passed; put the tables into the page if that is wanted."""
-    bad = read_lines(HERE / "bad_rows.jsonl")
+    bad, unseen = read_lines(HERE / "bad_rows.jsonl"), read_lines(HERE / "unseen_rows.jsonl")
     published = [row["persona"] for row in read_lines(DATA / "personas" / "personahub_2500.jsonl")]
     several = [(row["persona"], row["language"]) for row in read_lines(HERE / "personas.jsonl")]
-    hits = [judge_bad_row(row) for row in bad]
+    hits, unseen_hits = ([judge_bad_row(row) for row in rows] for rows in (bad, unseen))
     columns = {
         "published": count([judge_persona(persona, detect_language(persona)) for persona in published]),
         "six languages": count([judge_persona(*one) for one in several]),
         "recorded": run_sample(),
         "bad": count(hits),
+        "unseen": count(unseen_hits),
     }
     named = {f"{name} ({column.of:,})": column for name, column in columns.items()}
-    text = "\n".join([*tabulate(named), "", *tabulate_kinds(bad, hits)])
+    kinds = [*tabulate_kinds("bad", bad, hits), "", *tabulate_kinds("unseen", unseen, unseen_hits)]
+    text = "\n".join([*tabulate(named), "", *kinds])
     print(text)
     for row, hit in zip(bad, hits, strict=True):
         if not hit.is_refused and not hit.is_flagged:

@@ -84,7 +84,8 @@ def _add_freshness(assets: Sequence[dg.AssetsDefinition], settings: Settings) ->
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
         if (limit := days.get(spec.key.path[-1])) is None:
             return spec
-        return dg.apply_freshness_policy(spec, dg.FreshnessPolicy.time_window(fail_window=timedelta(days=limit)))
+        policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=limit))
+        return dg.apply_freshness_policy(spec, policy)  # type: ignore[no-any-return]
 
     return [asset.map_asset_specs(add) for asset in assets]
 

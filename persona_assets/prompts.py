@@ -145,7 +145,6 @@ def _compile(template: str) -> Any:
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["data"] = delimit
-    environment.filters["plain"] = strip_chat_marks
-    environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
+    to_json = partial(json.dumps, ensure_ascii=False)
+    environment.filters.update(data=delimit, plain=strip_chat_marks, json=to_json)
     return environment

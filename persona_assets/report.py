@@ -3,20 +3,18 @@
 Texts of the web and of models are escaped: nothing in them becomes markup.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from persona_assets.accounting import Accounting
 from persona_assets.descendants import list_tables
 from persona_assets.figures import encode_figure
 from persona_assets.lake import Lake
-from persona_assets.llm.ledger import LEDGER_FILE
-from persona_assets.llm.ledger_upkeep import Spending, open_upkeep
+from persona_assets.llm.ledger_upkeep import Spending, has_ledger, open_upkeep
 from persona_assets.settings import Settings
 from persona_assets.streamed_file import write_whole
 from persona_assets.tables import WHOLE
@@ -27,40 +25,15 @@ _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _HIDDEN = ("response_keys", "license", "prompt_hash", "model_terms", "granularity")
 
 
-@dataclass(frozen=True, slots=True)
-class ChainLine:
-    """The account of one asset over the shards of a report."""
-
-    asset: str
-    rows: int
-    flagged: int
-    planned: int
-    refused: int
-    parsed: int
-    dropped: int
-    quarantined: int
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class Doubted:
-    """One reason of one asset's quarantine, or one flag of its rows."""
-
-    asset: str
-    reason: str
-    items: int
-    example: str
-
-
-def write_report(lake: Lake, spend: Sequence[Spending], path: Path, shards: Sequence[str], title: str) -> Path:
-    """Write a report. `path`: the HTML file; it appears whole."""
+def write_report(lake: Lake, spend: Sequence[Spending], path: Path, shards: Sequence[str], title: str) -> None:
+    """Write a report to an HTML file, which appears whole."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     tables = [name for name in list_tables(lake) if any(_places(lake, name, shards))]
     text = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
-        chain=[_account(lake, name, shards) for name in tables],
+        chain=[(name, *_account(lake, name, shards)) for name in tables],
         pictures=list(_draw_all(lake, tables, shards)),
         samples=[(name, rows) for name in tables if (rows := _sample(lake, name, shards))],
         duplicates=_list_duplicates(lake, shards),
@@ -69,12 +42,11 @@ def write_report(lake: Lake, spend: Sequence[Spending], path: Path, shards: Sequ
         spend=spend,
     )
     write_whole(path, text)
-    return path
 
 
 def read_spend(settings: Settings) -> list[Spending]:
     """What was ever spent; nothing where no model was asked yet."""
-    if settings.ledger.url is None and not (settings.data / LEDGER_FILE).is_file():
+    if not has_ledger(settings.ledger.url, settings.data):
         return []
     with closing(open_upkeep(settings.ledger.url, settings.data)) as ledger:
         return ledger.list_spending()
@@ -84,21 +56,14 @@ def _places(lake: Lake, asset: str, shards: Sequence[str]) -> list[str]:
     return [shard for shard in (*shards, WHOLE) if lake.exists(asset, shard)]
 
 
-def _account(lake: Lake, asset: str, shards: Sequence[str]) -> ChainLine:
+def _account(lake: Lake, asset: str, shards: Sequence[str]) -> tuple[int, Accounting, str]:
+    """Rows of an asset in the shards of a report, their account, and the models that were asked."""
     infos = [lake.info(asset, shard) for shard in _places(lake, asset, shards)]
-    counts = [info.accounting for info in infos]
+    account = Accounting()
+    for info in infos:
+        account.add(info.accounting)
     models = sorted({str(model) for info in infos if (model := info.attributes.get("model"))} - {"none"})
-    return ChainLine(
-        asset,
-        sum(info.rows for info in infos),
-        sum(one.flagged for one in counts),
-        sum(one.planned for one in counts),
-        sum(one.refused.total() for one in counts),
-        sum(one.parsed for one in counts),
-        sum(one.dropped.total() for one in counts),
-        sum(one.quarantined.total() for one in counts),
-        ", ".join(models),
-    )
+    return sum(info.rows for info in infos), account, ", ".join(models)
 
 
 def _sample(lake: Lake, asset: str, shards: Sequence[str]) -> list[tuple[str, str]]:
@@ -132,18 +97,17 @@ def _list_duplicates(lake: Lake, shards: Sequence[str]) -> list[dict[str, Any]]:
     return pl.concat(parts).filter(pl.col("stage") != "exact").sort("score").head(_DUPLICATES).collect().to_dicts()
 
 
-def _list_flagged(lake: Lake, asset: str, shards: Sequence[str]) -> Iterator[Doubted]:
-    counts: Counter[str] = Counter()
-    places = _places(lake, asset, shards)
-    for place in places:
-        counts.update(lake.info(asset, place).accounting.flags)
-    for check, number in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
-        rows = pl.concat([lake.scan(asset, place) for place in places])
+def _list_flagged(lake: Lake, asset: str, shards: Sequence[str]) -> Iterator[tuple[str, str, int, str]]:
+    """The checks that flag rows of an asset, the most frequent first, each with the rows' number and an example."""
+    _, account, _ = _account(lake, asset, shards)
+    for check, number in sorted(account.flags.items(), key=lambda one: (-one[1], one[0])):
+        rows = pl.concat([lake.scan(asset, place) for place in _places(lake, asset, shards)])
         (row,) = rows.filter(pl.col("flags").list.contains(check)).head(1).collect().to_dicts()
-        yield Doubted(asset, check, number, "\n".join(_describe(row)))
+        yield asset, check, number, "\n".join(_describe(row))
 
 
-def _list_refused(lake: Lake, asset: str, shards: Sequence[str]) -> list[Doubted]:
+def _list_refused(lake: Lake, asset: str, shards: Sequence[str]) -> list[tuple[str, str, int, str]]:
+    """The reasons in an asset's quarantine, the most frequent first, each with the items' number and an example."""
     parts = [lake.scan_quarantine(asset, shard) for shard in _places(lake, asset, shards)]
     counted = (
         pl.concat(parts)
@@ -152,12 +116,12 @@ def _list_refused(lake: Lake, asset: str, shards: Sequence[str]) -> list[Doubted
         .sort("len", "reason", descending=[True, False])
         .collect()
     )
-    return [Doubted(asset, reason, number, _cut(example or "")) for reason, number, example in counted.iter_rows()]
+    return [(asset, reason, number, _cut(example or "")) for reason, number, example in counted.iter_rows()]
 
 
 def _draw_all(lake: Lake, tables: Sequence[str], shards: Sequence[str]) -> Iterator[tuple[str, str]]:
-    rows = [(name, _account(lake, name, shards).rows) for name in tables if name != "source_instructions"]
-    yield "Rows of each asset", _draw_bars([name for name, _ in rows], [number for _, number in rows])
+    names = [name for name in tables if name != "source_instructions"]
+    yield "Rows of each asset", _draw_bars(names, [_account(lake, name, shards)[0] for name in names])
     hub = [lake.scan("persona_hub", shard) for shard in _places(lake, "persona_hub", shards)]
     if hub:
         for column, title in (("round", "Personas by round, 0 for seeds"), ("language", "Personas by language")):

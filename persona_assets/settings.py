@@ -3,9 +3,10 @@
 One pydantic model a section. An unknown key or a value of the wrong type is a `SettingsError` that names
 it. Nothing else in the package reads the environment for a setting.
 """
+# The others import the sections' models from here, too.
+# mypy: implicit-reexport
 
 import os
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +31,6 @@ from persona_assets.settings_sections import (
     BatchSettings,
     BudgetSettings,
     CharacterSettings,
-    Choice,
     CorpusSettings,
     DefaultSettings,
     DialogueSettings,
@@ -40,50 +40,12 @@ from persona_assets.settings_sections import (
     IndexSettings,
     InstructionSettings,
     LedgerSettings,
-    Method,
     ModelSettings,
     PathSettings,
     SandboxSettings,
-    Section,
     SeedSettings,
     TaskSettings,
 )
-
-__all__ = [
-    "CONFIG_FILE_VARIABLE",
-    "ENV_PREFIX",
-    "PACKAGE",
-    "AutomationSettings",
-    "BatchSettings",
-    "BudgetSettings",
-    "CharacterSettings",
-    "Choice",
-    "CorpusSettings",
-    "DecontaminationSettings",
-    "DefaultSettings",
-    "DialogueSettings",
-    "EmbeddingSettings",
-    "EvaluationSettings",
-    "ExpansionSettings",
-    "HubSettings",
-    "IndexSettings",
-    "InstructionSettings",
-    "LedgerSettings",
-    "Method",
-    "ModelSettings",
-    "PathSettings",
-    "QualitySettings",
-    "ReleaseSettings",
-    "SandboxSettings",
-    "Section",
-    "SeedSettings",
-    "Settings",
-    "TaskSettings",
-    "TrainingSettings",
-    "find_config_file",
-    "load_settings",
-    "packaged_settings",
-]
 
 ENV_PREFIX = "PERSONA_ASSETS__"
 CONFIG_FILE_VARIABLE = "PERSONA_ASSETS_CONFIG"
@@ -173,7 +135,7 @@ class Settings(BaseSettings):
         return RowChecks(self.checks)
 
     def read(self, name: str) -> Any:
-        """One value, as JSON has it, by its name in the file, as `tasks.math_problems.limit`; None where none is set."""
+        """One value as JSON has it, by its name in the file, such as `tasks.math_problems.limit`; None if unset."""
         section, _, key = name.partition(".")
         holder: object = getattr(self, section, None)
         if section == "checks":
@@ -214,7 +176,7 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         SettingsError: naming the key, as file key and as environment variable.
     """
-    _reject_unknown_variables(os.environ)
+    _reject_unknown_variables()
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -225,9 +187,9 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"{find_config_file()} cannot be read as TOML: {error}. See pipeline.toml.") from None
 
 
-def _reject_unknown_variables(names: Iterable[str]) -> None:
+def _reject_unknown_variables() -> None:
     known = set(Settings.model_fields)
-    for name in names:
+    for name in os.environ:
         if name.startswith(ENV_PREFIX) and name.removeprefix(ENV_PREFIX).split("__")[0].lower() not in known:
             raise SettingsError(f"{name}: there is no such section. Sections are {', '.join(sorted(known))}.")
 

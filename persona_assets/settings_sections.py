@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from persona_assets.row_checks import require_flags
 
 PACKAGE = Path(__file__).resolve().parent
+PACKAGED_MODEL = "embedded/smollm2-135m-instruct"
 
 Method = Literal["zero_shot", "few_shot", "persona_few_shot"]
 Choice = Literal["random", "nearest", "first"]
@@ -57,9 +58,6 @@ class InstructionSettings(Section):
 
     path: Path = Field(PACKAGE / "sample" / "instructions", description="Folder (or file) of instruction sets.")
     license: str = Field("unknown", description="Licence of instructions whose rows name none.")
-
-
-PACKAGED_MODEL = "embedded/smollm2-135m-instruct"
 
 
 class ModelSettings(Section):

@@ -16,7 +16,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path) -> tuple[bytes, Any]:
-    """Read a YAML file: its bytes and what they say, an empty mapping if nothing; PromptError if it is no YAML file."""
+    """Read a YAML file: its bytes and what they say, {} for an empty file; PromptError if it cannot be read."""
     try:
         source = path.read_bytes()
         return source, yaml.load(source, _LOADER) or {}  # noqa: S506 - both are safe loaders

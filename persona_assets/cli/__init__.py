@@ -53,8 +53,7 @@ def demo(
 
     Example: `persona-assets demo`
     """
-    from persona_assets.commands.demo import choose_settings, run_demo
-    from persona_assets.commands.demo_replies import record_replies
+    from persona_assets.commands.demo import choose_settings, record_replies, run_demo
 
     settings = choose_settings(load_settings(), live, record)
     run_demo(settings, make_console())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from persona_assets.backfills import DueShard
+from persona_assets.commands import say
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.run import RunFailedError
 from persona_assets.settings import Settings
@@ -21,7 +22,6 @@ _TAIL = 6
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    shard: str
     is_success: bool
     seconds: float
     tail: str
@@ -49,10 +49,10 @@ def run_backfill(
         pipeline.register_shards(names)
         if queue:
             backfill_id = pipeline.submit_backfill(names)
-            console.print(
+            say(
+                console,
                 f"Backfill {backfill_id} of {len(chosen)} shards is in the queue: the daemon runs it (persona-assets"
                 " dev starts one), and the UI shows it under Runs, Backfills.",
-                soft_wrap=True,
             )
             return
         if not pipeline.examine_instructions().is_current:
@@ -71,7 +71,7 @@ def _choose(pipeline: Pipeline, console: Console, shards: Sequence[str]) -> list
         return [DueShard(shard, "asked for", 0.0) for shard in shards]
     due = pipeline.find_due()
     if due.describe():
-        console.print(f"Left alone: {due.describe()}.", markup=False, soft_wrap=True)
+        say(console, f"Left alone: {due.describe()}.")
     return list(due.shards)
 
 
@@ -84,14 +84,10 @@ def _run_all(console: Console, chosen: Sequence[DueShard], jobs: int, retries: i
             left: list[DueShard] = []
             for one, result in zip(waiting, pool.map(_run_shard, waiting), strict=True):
                 done += result.is_success
-                word = "done" if result.is_success else "failed"
-                console.print(
-                    f"{done:>5} of {len(chosen)}  {one.shard}: {word} in {result.seconds:.0f} s ({one.reason})",
-                    markup=False,
-                    soft_wrap=True,
-                )
+                how = f"{'done' if result.is_success else 'failed'} in {result.seconds:.0f} s ({one.reason})"
+                say(console, f"{done:>5} of {len(chosen)}  {one.shard}: {how}")
                 if not result.is_success:
-                    console.print(result.tail, markup=False, soft_wrap=True)
+                    say(console, result.tail)
                     left.append(one)
             waiting = left
             if not waiting:
@@ -105,4 +101,4 @@ def _run_shard(one: DueShard) -> _Attempt:
     # A process of its own: a crash of one shard ends no other, and models are loaded once a process anyway.
     ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     said = [line for line in (ended.stdout + ended.stderr).splitlines() if line.strip()]
-    return _Attempt(one.shard, ended.returncode == 0, time.monotonic() - began, "\n".join(said[-_TAIL:]))
+    return _Attempt(ended.returncode == 0, time.monotonic() - began, "\n".join(said[-_TAIL:]))

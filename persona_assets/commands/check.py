@@ -24,11 +24,9 @@ def run_checks(settings: Settings, console: Console, shards: Sequence[str]) -> N
         for shard in meant:
             report = pipeline.run_checks(shard)
             table = Table("", "asset", "check", "message", title=f"Shard {shard}", box=None, pad_edge=False)
-            for check in report.checks:
-                sign = (
-                    "[green]passed[/]" if check.passed else "[red]FAILED[/]" if check.blocking else "[yellow]warns[/]"
-                )
-                table.add_row(sign, check.asset, check.name, "" if check.passed else check.message)
+            for one in report.checks:
+                sign = "[green]passed[/]" if one.passed else "[red]FAILED[/]" if one.blocking else "[yellow]warns[/]"
+                table.add_row(sign, one.asset, one.name, "" if one.passed else one.message)
             console.print(table)
             bad = [check for check in report.failed_checks if check.blocking]
             failed += [f"{shard}: {check.asset}, {check.name}" for check in bad]

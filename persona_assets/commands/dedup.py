@@ -31,26 +31,15 @@ _DUPLICATES: Mapping[str, type[pl.DataType]] = {**dict.fromkeys(DUPLICATE_COLUMN
 
 @dataclass(slots=True)
 class _Report:
-    """What became of a file's rows.
-
-    Attributes:
-        counts: by language, how many rows each stage judged and dropped, as `count_verdicts` has them.
-        left_out: rows that hold no persona, by reason.
-        first_left_out: the first of them: its position and what is wrong.
-    """
+    """What became of a file's rows; `counts` are those of `count_verdicts`, by language."""
 
     kept: int = 0
     duplicates: int = 0
     counts: pl.DataFrame = field(default_factory=pl.DataFrame)
     left_out: Counter[str] = field(default_factory=Counter)
+    """Rows that hold no persona, by reason."""
     first_left_out: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    persona_id: str
-    persona: str
-    fields: Mapping[str, Any]
+    """Position of the first of them, and what is wrong."""
 
 
 def run_dedup(
@@ -77,14 +66,12 @@ def run_dedup(
     counts: list[pl.DataFrame] = []
     with RowsFile(kept, _read_columns(source)) as kept_file, RowsFile(duplicates, _DUPLICATES) as duplicates_file:
         while rows := list(islice(found, _BATCH)):
-            frame = pl.DataFrame({"persona_id": [r.persona_id for r in rows], "persona": [r.persona for r in rows]})
+            frame = pl.DataFrame({"persona_id": [r["persona_id"] for r in rows], "persona": [r[column] for r in rows]})
             verdicts = rule.decide(prepare_personas(frame, encoder, thresholds.jaccard))
             languages = pl.Series([detect_language(text) for text in frame["persona"]], dtype=pl.String)
             counts.append(count_verdicts(verdicts, languages))
             is_kept = verdicts["kept_id"].is_null()
-            kept_file.append(
-                {**r.fields, "persona_id": r.persona_id} for r, keep in zip(rows, is_kept, strict=True) if keep
-            )
+            kept_file.append(row for row, keep in zip(rows, is_kept, strict=True) if keep)
             duplicates_file.append(verdicts.filter(~is_kept).select(DUPLICATE_COLUMNS).iter_rows(named=True))
         report.kept, report.duplicates = kept_file.rows, duplicates_file.rows
         if counts:
@@ -110,23 +97,22 @@ def _print_report(console: Console, report: _Report) -> None:
         console.print(report.first_left_out, markup=False)
 
 
-def _read_rows(source: Path, column: str, max_line_bytes: int, report: _Report) -> Iterator[_Row]:
+def _read_rows(source: Path, column: str, max_line_bytes: int, report: _Report) -> Iterator[dict[str, Any]]:
     if not source.is_file():
         raise CorpusError(f"{source} is no file. Correct its name.")
     occurrences: Counter[bytes] = Counter()
     given: set[str] = set()
-    has_column, names = False, dict[str, None]()
+    names: dict[str, None] = {}
     for entry in get_format(source).read(source, 0, None, max_line_bytes):
         if isinstance(entry, Record):
             names |= dict.fromkeys(entry.fields)
-            has_column = has_column or column in entry.fields
-        fault = _find_fault(entry, column)
-        if fault:
+        if fault := _find_fault(entry, column):
             report.left_out[fault[0]] += 1
             report.first_left_out = report.first_left_out or f"{source.name}:{entry.position}, {fault[1]}."
             continue
-        yield _identify(entry, column, source, occurrences, given)  # type: ignore[arg-type]
-    if not has_column:
+        persona_id = _identify(entry, column, source, occurrences, given)  # type: ignore[arg-type]
+        yield {**entry.fields, "persona_id": persona_id}  # type: ignore[union-attr]
+    if column not in names:
         raise CorpusError(
             f"{source} has no column {column!r}; it has {', '.join(map(repr, names)) or 'none that can be read'}. "
             "Name the column of the personas with --column."
@@ -144,7 +130,7 @@ def _find_fault(entry: Record | BadRecord, column: str) -> tuple[str, str] | Non
     return None
 
 
-def _identify(record: Record, column: str, source: Path, occurrences: Counter[bytes], given: set[str]) -> _Row:
+def _identify(record: Record, column: str, source: Path, occurrences: Counter[bytes], given: set[str]) -> str:
     persona = str(record.fields[column])
     own = record.fields.get("persona_id")
     if own is None:
@@ -159,7 +145,7 @@ def _identify(record: Record, column: str, source: Path, occurrences: Counter[by
             "take the column away: ids are then made of the texts."
         )
     given.add(persona_id)
-    return _Row(persona_id, persona, record.fields)
+    return persona_id
 
 
 def _read_columns(source: Path) -> dict[str, pl.DataType]:

@@ -1,7 +1,8 @@
-"""`persona-assets demo`: the bundled sample, end to end, and what to make of it."""
+"""`persona-assets demo`: the bundled sample, end to end, on replies of a strong model that lie beside it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -10,9 +11,14 @@ from rich.table import Table
 
 from persona_assets.accounting import Accounting
 from persona_assets.commands import say
-from persona_assets.commands.demo_replies import RECORDED_MODEL, load_replies, measure_usage
+from persona_assets.commands.ledger import import_responses
+from persona_assets.commands.ledger_files import write_entries
 from persona_assets.commands.run import RunFailedError, run_pipeline
 from persona_assets.lake import Lake
+from persona_assets.lineage import list_named_responses
+from persona_assets.llm.cost_bound import price_tokens
+from persona_assets.llm.ledger import Entry
+from persona_assets.llm.ledger_upkeep import Selection, open_upkeep
 from persona_assets.llm.provider import NOT_RECORDED
 from persona_assets.recipes.load import load_recipes
 from persona_assets.settings import PACKAGE, Settings, load_settings, packaged_settings
@@ -21,6 +27,8 @@ from persona_assets.tables import WHOLE
 
 SHARD = "sample"
 MIX = "default"
+REPLIES = PACKAGE / "sample" / "replies.jsonl"
+RECORDED_MODEL = "recorded/frontier"
 LIVE_MODEL = packaged_settings().model.name
 PRICED_AS = ("openai/gpt-4o-mini", "openai/gpt-4o")
 
@@ -55,8 +63,7 @@ LIVE_PROFILE: Mapping[str, Any] = {
 }
 """The same for a model in process, so that it ends in minutes on a laptop."""
 
-_SHOWN = 3
-_CELL = 300
+_SHOWN, _CELL = 3, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +76,34 @@ class DemoResult:
     sft_rows: int
 
 
-def choose_settings(settings: Settings, live: bool, record: str | None) -> Settings:
-    """Choose the model: with `live` the small one in process, else the user's if one is set, else recorded replies.
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Calls and tokens of replies, as far as the server that they came through counted them."""
 
-    Args:
-        record: address of a server that writes the replies that are not recorded.
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+
+    def price(self, model: str) -> float | None:
+        """What another model would have cost for as many tokens, in US dollars; None where its price is unknown."""
+        return price_tokens(model, self.prompt_tokens, self.completion_tokens)
+
+
+def choose_settings(settings: Settings, live: bool, record: str | None) -> Settings:
+    """Choose the model: if `live`, the small one in process; else the user's, if set; else recorded replies.
+
+    A server at the address `record` is asked for the replies that are not recorded.
     """
-    is_chosen = settings.model.name != LIVE_MODEL or bool(settings.model.api_base)
     if live:
         return load_settings(**LIVE_PROFILE)
-    if is_chosen and not record:
+    if not record and (settings.model.name != LIVE_MODEL or settings.model.api_base):
         return load_settings(**PROFILE)
     model = {**settings.model.model_dump(), "name": RECORDED_MODEL, "api_base": record}
     return load_settings(**PROFILE, model=model)
 
 
-def run_demo(settings: Settings, console: Console) -> DemoResult:
-    """Run the sample shard with the settings of `choose_settings`, and print what came of it.
-
-    Raises:
-        RunFailedError: if the chain did not reach its end, or nothing came out there.
-    """
+def run_demo(settings: Settings, console: Console) -> None:
+    """Run the sample shard with the settings of `choose_settings`; RunFailedError if nothing comes out at its end."""
     if settings.model.name == RECORDED_MODEL:
         load_replies(settings)
     run_pipeline(settings, console, [SHARD], [], [MIX])
@@ -100,7 +114,6 @@ def run_demo(settings: Settings, console: Console) -> DemoResult:
             f"Nothing that {settings.model.name} wrote passed the checks: the dataset is empty. What was refused lies, "
             f"with the reasons, in {settings.lake}/quarantine; a larger model does better."
         )
-    return result
 
 
 def gather_result(settings: Settings) -> DemoResult:
@@ -187,3 +200,35 @@ def describe_missing(accounts: Mapping[str, Accounting]) -> str | None:
 def _shorten(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+
+
+def load_replies(settings: Settings) -> None:
+    """Put the recorded replies into the ledger of the data folder."""
+    if REPLIES.is_file():
+        import_responses(settings, REPLIES)
+
+
+def record_replies(settings: Settings, console: Console) -> None:
+    """Write the replies behind the tables of the sample to `REPLIES`, without those that nothing asks for any more."""
+    entries = sorted(_list_used(settings), key=lambda entry: (entry.task, entry.key))
+    count = write_entries(REPLIES, [[replace(entry, cost=0.0) for entry in entries]])
+    say(console, f"{REPLIES}: {count:,} replies")
+
+
+def measure_usage(settings: Settings) -> Usage:
+    """Count the calls and tokens behind the tables of the sample."""
+    used = list(_list_used(settings))
+    return Usage(len(used), sum(one.prompt_tokens for one in used), sum(one.completion_tokens for one in used))
+
+
+def _list_used(settings: Settings) -> Iterator[Entry]:
+    named = set(list_named_responses(Lake(settings.lake)))
+    with closing(open_upkeep(settings.ledger.url, settings.data)) as ledger:
+        entries = [entry for page in ledger.read_all(Selection(model=settings.model.name)) for entry in page]
+    # A vote that lost is named by no row, but was asked about the same row by the same prompt as one that is.
+    asked = {_identify(entry) for entry in entries if entry.key in named}
+    return (entry for entry in entries if _identify(entry) in asked)
+
+
+def _identify(entry: Entry) -> tuple[str, str, str]:
+    return entry.task, entry.origin_id, entry.prompt_hash

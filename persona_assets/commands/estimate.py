@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from persona_assets.characters.suggestions import load_profile_prompt
+from persona_assets.commands import say
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.progress_bar import shorten_count
 from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
@@ -45,10 +46,6 @@ class _Project:
     flow: Flow
     session_turns: float
 
-    def count_turns(self, asset: str) -> float:
-        """Questions that a row of an asset takes on average, each with its votes."""
-        return self.session_turns if asset == _BY_TURN else self.prompts[asset].content.turns_per_row
-
     def forecast(self, sizes: Mapping[str, ShardSize]) -> list[AssetForecast]:
         """All shards together, an entry for each asset."""
         each: list[AssetForecast] = []
@@ -81,14 +78,17 @@ def print_estimate(
     forecasts = project.forecast(project.sizes)
     console.print(_tabulate(forecasts))
     for line in _explain(project, forecasts):
-        console.print(line, markup=False, soft_wrap=True)
+        say(console, line)
 
 
 def _gather(settings: Settings, console: Console, wanted: Sequence[str], sample: Sample | None = None) -> _Project:
     recipes = load_recipes(settings.prompts / "recipes")
     prompts = _list_prompts(settings, recipes)
     with open_pipeline(settings, console) as pipeline:
-        shards = _choose(pipeline, wanted)
+        pipeline.project.require_shards(wanted)
+        found = pipeline.project.list_shards()
+        pipeline.register_shards(found)
+        shards = [shard for shard in found if shard in wanted] if wanted else found
         # What costs nothing is done, and need not be guessed.
         _read_sources(pipeline, shards)
         lake = pipeline.project.lake
@@ -116,13 +116,6 @@ def _list_prompts(settings: Settings, recipes: Sequence[Recipe]) -> dict[str, Pr
         **{name: load_prompt(folder / f"{name}.yaml", PromptFile) for name in ("dialogues_r", _BY_TURN)},
         **{recipe.content.asset: recipe for recipe in recipes},  # type: ignore[misc]
     }
-
-
-def _choose(pipeline: Pipeline, wanted: Sequence[str]) -> list[str]:
-    pipeline.project.require_shards(wanted)
-    found = pipeline.project.list_shards()
-    pipeline.register_shards(found)
-    return [shard for shard in found if shard in wanted] if wanted else found
 
 
 def _read_sources(pipeline: Pipeline, shards: Sequence[str]) -> None:
@@ -250,8 +243,9 @@ def _sum_cost(forecasts: Sequence[AssetForecast]) -> float | None:
 def _measure_thrift(project: _Project, forecasts: Sequence[AssetForecast]) -> float | None:
     calls = asked = 0.0
     for one in forecasts:
-        calls += one.calls / (project.prompts[one.asset].content.candidates or 1)
-        asked += one.rows * project.count_turns(one.asset)
+        prompt = project.prompts[one.asset].content
+        calls += one.calls / (prompt.candidates or 1)
+        asked += one.rows * (project.session_turns if one.asset == _BY_TURN else prompt.turns_per_row)
     return calls / asked if asked else None
 
 

@@ -94,27 +94,23 @@ def execute_job(
     errors = [_find_cause(event.step_failure_data.error) for event in result.all_events if event.is_step_failure]
     if any(error is not None and error.cls_name in _INTERRUPTIONS for error in errors):
         raise RunInterruptedError
-    failures, checks = list(_list_failures(result)), list(_list_checks(result))
-    return JobReport(result.run_id, dict(_list_materialised(result)), failures, checks)
-
-
-def _list_materialised(result: "dg.ExecuteInProcessResult") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for event in result.get_asset_materialization_events():
-        made = event.materialization
-        yield made.asset_key.path[-1], {name: getattr(value, "value", value) for name, value in made.metadata.items()}
-
-
-def _list_checks(result: "dg.ExecuteInProcessResult") -> Iterator[CheckResult]:
-    import dagster as dg
-
-    for found in result.get_asset_check_evaluations():
-        yield CheckResult(
+    checks = [
+        CheckResult(
             found.asset_key.path[-1],
             found.check_name,
             found.description or "no reason given",
             bool(found.blocking) and found.severity == dg.AssetCheckSeverity.ERROR,
             found.passed,
         )
+        for found in result.get_asset_check_evaluations()
+    ]
+    return JobReport(result.run_id, dict(_list_materialised(result)), list(_list_failures(result)), checks)
+
+
+def _list_materialised(result: "dg.ExecuteInProcessResult") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for event in result.get_asset_materialization_events():
+        made = event.materialization
+        yield made.asset_key.path[-1], {name: getattr(value, "value", value) for name, value in made.metadata.items()}
 
 
 def _list_failures(result: "dg.ExecuteInProcessResult") -> Iterator[Failure]:

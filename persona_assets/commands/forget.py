@@ -7,6 +7,7 @@ from contextlib import closing
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.commands import say
 from persona_assets.commands.execution import JobReport
 from persona_assets.commands.pipeline import DATASET, Pipeline, open_pipeline
 from persona_assets.commands.run import RunFailedError
@@ -62,7 +63,8 @@ def _carry_out(pipeline: Pipeline, console: Console, plan: Plan) -> None:
     mixes = [mix for mix in pipeline.list_mixes() if (project.settings.data / DATASET / mix).is_dir()]
     # What is found by the texts goes first: once they have left the tables, nobody could find it any more.
     project.close()
-    responses, vectors = _forget_responses(pipeline, plan), _forget_vectors(pipeline, plan)
+    responses, encoder = _forget_responses(pipeline, plan), project.encoder
+    vectors = encoder.forget(plan.texts) if isinstance(encoder, CachedEncoder) else 0
     runs = _forget_runs(pipeline, plan, mixes)
     drop_ratings(project.settings.data / "ratings", plan.stone.ids)
     # What shows rows is made anew by whoever wants it; one on all shards may show any of them.
@@ -116,11 +118,6 @@ def _forget_responses(pipeline: Pipeline, plan: Plan) -> int:
         return ledger.forget(map(bytes.fromhex, plan.keys), plan.stone.ids, plan.asked)
 
 
-def _forget_vectors(pipeline: Pipeline, plan: Plan) -> int:
-    encoder = pipeline.project.encoder
-    return encoder.forget(plan.texts) if isinstance(encoder, CachedEncoder) else 0
-
-
 def _report_tables(pipeline: Pipeline, shards: Collection[str]) -> None:
     from persona_assets.assets.pictures import show_pictures
     from persona_assets.assets.preview import describe_table
@@ -153,29 +150,24 @@ def _print_plan(console: Console, plan: Plan) -> None:
         table.add_row(rows.asset, rows.shard, f"{len(rows.ids):,}")
     console.print(table)
     if plan.undecided:
-        console.print(
-            f"Personas were dropped for what goes; these shards are decided again: {', '.join(plan.undecided)}.",
-            markup=False,
-            soft_wrap=True,
-        )
+        shards = ", ".join(plan.undecided)
+        say(console, f"Personas were dropped for what goes; these shards are decided again: {shards}.")
 
 
 def _print_gone(console: Console, gone: Mapping[str, int], responses: int, vectors: int, runs: int) -> None:
     rows = ", ".join(f"{count:,} of {table}" for table, count in gone.items() if count)
-    console.print(
+    say(
+        console,
         f"Gone: {rows or 'no row'}; {responses:,} responses of the ledger, {vectors:,} stored vectors, the records of"
         f" {runs:,} runs. The index and the releases were made anew.",
-        markup=False,
-        soft_wrap=True,
     )
 
 
 def _print_end(console: Console, settings: Settings, document: str | None) -> None:
     where = f"The corpus {settings.corpus.path} itself is yours: " if document else ""
-    console.print(
+    say(
+        console,
         f"{where}a tombstone in {settings.data / 'tombstones.jsonl'} keeps it from being taken in again. Releases that"
         " were published before still hold it. `persona-assets status` says what may be made of personas that came"
         " in its place.",
-        markup=False,
-        soft_wrap=True,
     )

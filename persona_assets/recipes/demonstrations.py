@@ -15,7 +15,8 @@ from persona_assets.prompts import Demonstration, Prompt
 from persona_assets.recipes.load import load_demonstrations
 from persona_assets.recipes.recipe import RecipeFile
 from persona_assets.records import content_id
-from persona_assets.settings import Choice, Method, TaskSettings
+from persona_assets.settings import TaskSettings
+from persona_assets.settings_sections import Choice, Method
 
 Compare = Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
 """Cosine of each of some texts with each, by the embedding model: a row for every text."""

@@ -22,7 +22,7 @@ from persona_assets.recipes.recipe_parts import Agreement, Conversation, Trainin
 from persona_assets.recipes.worlds import World
 from persona_assets.records import RECIPE_COLUMNS, SCHEMAS, recipe_schema
 from persona_assets.row_checks import CheckSettings, RowChecks, require_checks
-from persona_assets.settings import Choice, Method
+from persona_assets.settings_sections import Choice, Method
 
 HUB = "persona_hub"
 WORLD = "world"

@@ -43,8 +43,9 @@ def test_demo_reaches_its_end(empty_project: SmallProject, call: Call, monkeypat
     called = call("demo")
     assert called.code == 0, called.out + called.err
     result = gather_result(load_settings(**PROFILE))
-    assert result.rows["persona_hub"] >= 20
-    assert all(result.rows[asset] for asset in ("math_problems", "dialogues_r", "dialogues_g", "sft_dataset"))
+    assert result.accounts["persona_hub"].rows >= 20
+    assert all(result.accounts[asset].rows for asset in ("math_problems", "dialogues_r", "dialogues_g"))
+    assert result.sft_rows
     assert str(empty_project.data / "sft_dataset" / "default") in called.out.replace("\n", "")
     assert "expansion.rounds" in called.out
     assert len(result.personas) == 6

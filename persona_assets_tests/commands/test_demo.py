@@ -10,8 +10,18 @@ import pytest
 from rich.console import Console
 
 from persona_assets.accounting import Accounting
-from persona_assets.commands.demo import LIVE_MODEL, PROFILE, SHARD, choose_settings, describe_missing, gather_result
-from persona_assets.commands.demo_replies import RECORDED_MODEL, REPLIES, load_replies, measure_usage
+from persona_assets.commands.demo import (
+    LIVE_MODEL,
+    PROFILE,
+    RECORDED_MODEL,
+    REPLIES,
+    SHARD,
+    choose_settings,
+    describe_missing,
+    gather_result,
+    load_replies,
+    measure_usage,
+)
 from persona_assets.commands.ledger_files import read_entries
 from persona_assets.commands.run import run_pipeline
 from persona_assets.lake import Lake
