@@ -25,7 +25,7 @@ from benchmarks.static_model import distil
 from persona_assets.dedup.hub import decide_shard
 from persona_assets.embedding.cache import CachedEncoder, make_encoder, make_hub_encoder
 from persona_assets.embedding.encoder import Encoder
-from persona_assets.index.edge import EdgeStore
+from persona_assets.index.edge import EdgeIndex
 from persona_assets.settings import load_settings
 
 _COLUMNS = (
@@ -64,9 +64,9 @@ def watch(owner: type, name: str, kind: str, spent: Counter[str]) -> None:
 
 def watch_scan(spent: Counter[str]) -> None:
     """The same for the generator that reads the index."""
-    original = EdgeStore.scan
+    original = EdgeIndex.scan
 
-    def timed(self: EdgeStore, contributions: Sequence[str]) -> Any:
+    def timed(self: EdgeIndex, contributions: Sequence[str]) -> Any:
         parts = original(self, contributions)
         while True:
             start = time.perf_counter()
@@ -76,7 +76,7 @@ def watch_scan(spent: Counter[str]) -> None:
                 return
             yield part
 
-    EdgeStore.scan = timed  # type: ignore[method-assign]
+    EdgeIndex.scan = timed  # type: ignore[method-assign]
 
 
 def measure(sizes: Sequence[int], encoder_name: str) -> None:
@@ -86,8 +86,8 @@ def measure(sizes: Sequence[int], encoder_name: str) -> None:
     spent: Counter[str] = Counter()
     watch(Encoder, "encode", "model", spent)
     watch(CachedEncoder, "encode", "cache", spent)
-    for name in ("upsert", "keep_only", "delete", "count", "query", "flush"):
-        watch(EdgeStore, name, "index", spent)
+    for name in ("upsert", "keep_only", "delete", "_count", "_query", "flush"):
+        watch(EdgeIndex, name, "index", spent)
     watch_scan(spent)
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(paths={"data": folder}, embedding=make_settings(encoder_name).model_dump())

@@ -11,8 +11,8 @@ equation binds them.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 
 @dataclass(slots=True)
@@ -48,18 +48,12 @@ class Accounting:
 
     def add(self, other: Self) -> None:
         """Add another accounting, in place."""
-        self.planned += other.planned
-        self.answered += other.answered
-        self.parsed += other.parsed
-        self.rows += other.rows
-        self.refused.update(other.refused)
-        self.dropped.update(other.dropped)
-        self.quarantined.update(other.quarantined)
-        self.skipped.update(other.skipped)
-        self.tiers.update(other.tiers)
-        self.formats.update(other.formats)
-        self.flagged += other.flagged
-        self.flags.update(other.flags)
+        for name, count in other._counts().items():
+            mine = getattr(self, name)
+            if isinstance(mine, Counter):
+                mine.update(count)
+            else:
+                setattr(self, name, mine + count)
 
     def count_flags(self, rows: Iterable[Sequence[str]]) -> None:
         """Count the flags of rows, in place."""
@@ -69,32 +63,17 @@ class Accounting:
 
     def find_imbalance(self) -> str | None:
         """Say which equation does not hold, or None when both do."""
-        if self.planned != self.answered + self.refused.total():
-            return f"planned {self.planned} is not answered {self.answered} + refused {self.refused.total()}"
-        accounted = self.rows + self.dropped.total() + self.quarantined.total()
-        if self.parsed != accounted:
-            return (
-                f"parsed {self.parsed} is not rows {self.rows} + dropped {self.dropped.total()}"
-                f" + quarantined {self.quarantined.total()}"
-            )
+        refused, dropped, quarantined = self.refused.total(), self.dropped.total(), self.quarantined.total()
+        if self.planned != self.answered + refused:
+            return f"planned {self.planned} is not answered {self.answered} + refused {refused}"
+        if self.parsed != self.rows + dropped + quarantined:
+            return f"parsed {self.parsed} is not rows {self.rows} + dropped {dropped} + quarantined {quarantined}"
         return None
 
     def to_dict(self) -> dict[str, int | dict[str, int]]:
         """Plain values, reasons in alphabetical order, for JSON."""
-        return {
-            "planned": self.planned,
-            "answered": self.answered,
-            "refused": dict(sorted(self.refused.items())),
-            "parsed": self.parsed,
-            "rows": self.rows,
-            "dropped": dict(sorted(self.dropped.items())),
-            "quarantined": dict(sorted(self.quarantined.items())),
-            "skipped": dict(sorted(self.skipped.items())),
-            "tiers": dict(sorted(self.tiers.items())),
-            "formats": dict(sorted(self.formats.items())),
-            "flagged": self.flagged,
-            "flags": dict(sorted(self.flags.items())),
-        }
+        counts = self._counts().items()
+        return {name: dict(sorted(count.items())) if isinstance(count, Counter) else count for name, count in counts}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, int | Mapping[str, int]]) -> Self:
@@ -106,3 +85,6 @@ class Accounting:
     def of_rows(cls, read: int, rows: int, dropped: Mapping[str, int], quarantined: Mapping[str, int]) -> Self:
         """The accounting of a table made without a model: every row read is a task that answers itself."""
         return cls(read, read, Counter(), read, rows, Counter(dropped), Counter(quarantined))
+
+    def _counts(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}

@@ -24,11 +24,7 @@ class LakeIOManager(dg.IOManager):
             raise dg.Failure(f"{obj.path} is missing although {obj.asset} was published.", allow_retries=False)
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
-        """Scan the upstream table; all its partitions, in order, where the asset reads several.
-
-        Raises:
-            Failure: not retried, naming the table that is missing.
-        """
+        """Scan the upstream table; all its partitions, in order, where the asset reads several."""
         asset = context.asset_key.path[-1]
         shards = list(context.asset_partition_keys) if context.has_asset_partitions else [WHOLE]
         try:

@@ -50,18 +50,14 @@ class Lake:
 
     def assets(self) -> list[str]:
         """The assets that have a table in the lake, in alphabetical order."""
-        return [name for name in self.storage.list_folders() if name != QUARANTINE]
+        return sorted({name.partition("/")[0] for name in self.storage.list_files() if "/" in name} - {QUARANTINE})
 
     def shards(self, asset: str) -> list[str]:
         """The shards of an asset that are in the lake, in alphabetical order."""
         return sorted(Path(name).stem for name in list_names(self.storage, asset))
 
     def require_shards(self, asset: str, wanted: Sequence[str]) -> list[str]:
-        """The shards that are asked for, or all of an asset's that are in the lake.
-
-        Raises:
-            LakeError: if one of them, or any at all, is missing.
-        """
+        """The shards that are asked for, or all of an asset's; LakeError if one of them, or any at all, is missing."""
         there = self.shards(asset)
         missing = [shard for shard in wanted if shard not in there]
         if missing or not there:
@@ -83,11 +79,7 @@ class Lake:
         return self.storage.scan([name_table(asset, shard)])
 
     def scan_all(self, asset: str, shards: Sequence[str]) -> pl.LazyFrame:
-        """Read several shards of an asset as one lazy table, in the order given.
-
-        Raises:
-            LakeError: if one was not materialised.
-        """
+        """Read several shards of an asset as one lazy table, in the order given; LakeError if one is missing."""
         if not shards:
             raise LakeError(f"{asset} has no shard to read. Materialise one first: persona-assets run.")
         return pl.concat([self.scan(asset, shard) for shard in shards])
@@ -109,23 +101,13 @@ class Lake:
             yield self.storage.locate(name), self.storage.scan([name])
 
     def info(self, asset: str, shard: str = WHOLE) -> TableInfo:
-        """Read what a table's file says of itself, without its rows.
-
-        Raises:
-            LakeError: if the table is missing or was not written by the lake.
-        """
+        """Read what a table's file says of itself; LakeError if it is missing or was not written by the lake."""
         return read_info(self.storage, asset, shard)
 
     def write(
         self, asset: str, shard: str, schema: Mapping[str, pl.DataType], batches: Iterable[Batch], **attributes: Any
     ) -> TableInfo:
-        """Write a table from batches and publish it.
-
-        Args:
-            shard: partition, or `WHOLE`.
-            batches: the rows, in order.
-            attributes: further facts, JSON values only.
-        """
+        """Write a table from batches, in order, and publish it. `attributes`: further facts, JSON values only."""
         with self.open_writer(asset, shard, schema) as writer:
             for batch in batches:
                 writer.add(batch)
@@ -141,21 +123,13 @@ class Lake:
         """Write a table anew without some of its rows and quarantined rows.
 
         Args:
-            shard: partition, or `WHOLE`.
             versions: new data versions by the old ones, of what the table was made of.
-
-        Returns:
-            What was published; the same as before, with another data version, if nothing goes.
-
-        Raises:
-            LakeError: if the table is missing or cannot be written.
         """
         old = self.info(asset, shard)
         table, quarantine = self.scan(asset, shard), self.scan_quarantine(asset, shard)
         # What is counted as dropped already, as the reasons of files are, stays so.
-        reasons = (
-            Counter(quarantine.filter(refused).select("reason").collect().to_series()) & old.accounting.quarantined
-        )
+        refusals = quarantine.filter(refused).select("reason").collect().to_series()
+        reasons = Counter(refusals) & old.accounting.quarantined
         leaving = table.filter(rows).select(pl.first(), pl.col("^flags$")).collect()
         gone, doubted = leaving.height, Accounting()
         doubted.count_flags(leaving["flags"].to_list() if "flags" in leaving.columns else ())
@@ -166,23 +140,18 @@ class Lake:
         account.flagged -= doubted.flagged
         account.flags -= doubted.flags
         account.dropped.update({reason: gone + reasons.total()} if gone + reasons.total() else {})
-        attributes = dict(old.attributes)
-        inputs = attributes.get("inputs", {})
-        attributes["inputs"] = {name: versions.get(version, version) for name, version in inputs.items()}
+        inputs = old.attributes.get("inputs", {})
+        renewed = {name: versions.get(version, version) for name, version in inputs.items()}
         with self.open_writer(asset, shard, table.collect_schema()) as writer:
             for frame in iter_frames(table.filter(~rows)):
                 writer.add(Batch(frame, pl.DataFrame(), Accounting()))
             for frame in iter_frames(quarantine.filter(~refused)):
                 writer.add(Batch(pl.DataFrame(), frame, Accounting()))
             writer.accounting = account
-            return writer.publish(**attributes)
+            return writer.publish(**{**old.attributes, "inputs": renewed})
 
     def copy_from(self, other: "Lake", asset: str, shard: str = WHOLE) -> None:
-        """Take over a table of another lake as it is, without its quarantine.
-
-        Raises:
-            LakeError: if it is not there, or cannot be written.
-        """
+        """Take over a table of another lake as it is, without its quarantine."""
         other.info(asset, shard)
         self.storage.copy_from(other.storage, name_table(asset, shard))
 

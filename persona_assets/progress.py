@@ -1,13 +1,11 @@
 """Who is told how far a materialisation is; nobody by default."""
 
-from typing import Protocol
-
 from persona_assets.accounting import Accounting
 from persona_assets.llm.usage import Usage
 
 
-class Reporter(Protocol):
-    """Shows the progress of assets to a person."""
+class Reporter:
+    """Shows the progress of assets to a person; this one to nobody."""
 
     def start(self, asset: str, shard: str, planned: int | None) -> None:
         """An asset begins; `planned` is the number of tasks, if it is known."""
@@ -17,16 +15,3 @@ class Reporter(Protocol):
 
     def finish(self, asset: str, accounting: Accounting, usage: Usage | None) -> None:
         """An asset is in the lake."""
-
-
-class SilentReporter:
-    """Says nothing."""
-
-    def start(self, asset: str, shard: str, planned: int | None) -> None:
-        """Say nothing."""
-
-    def update(self, asset: str, accounting: Accounting, usage: Usage | None) -> None:
-        """Say nothing."""
-
-    def finish(self, asset: str, accounting: Accounting, usage: Usage | None) -> None:
-        """Say nothing."""

@@ -15,13 +15,9 @@ TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
 
 
 def content_id(prefix: str, *parts: object) -> str:
-    """Make an id from the content that defines a row: the same on every machine, in every run.
+    """Make an id from the values that define a row, in a fixed order: the same on every machine, in every run.
 
-    Args:
-        parts: the defining values, strings or numbers or None, in a fixed order.
-
-    Returns:
-        `PREFIX_` and 20 hexadecimal digits (80 bits of SHA-256).
+    Returns `PREFIX_` and 20 hexadecimal digits (80 bits of SHA-256).
     """
     content = json.dumps(parts, ensure_ascii=False, default=str)
     digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
@@ -195,13 +191,7 @@ SCHEMAS: dict[str, type[dy.Schema]] = {
     "sft_mix": SftMix,
 }
 
-QUARANTINE_COLUMNS = {
-    "row_id": pl.String,
-    "reason": pl.String,
-    "detail": pl.String,
-    "raw": pl.String,
-    "response_key": pl.String,
-}
+QUARANTINE_COLUMNS = dict.fromkeys(("row_id", "reason", "detail", "raw", "response_key"), pl.String)
 """Columns of every quarantine table: what was asked for, why it was refused, and the whole text."""
 
 
@@ -211,20 +201,19 @@ RECIPE_COLUMNS = ("item_id", "persona_id", "persona", "source_item_id", "model",
 
 def recipe_schema(name: str, columns: Mapping[str, dy.Column]) -> type[dy.Schema]:
     """The schema of a recipe's table: the common columns and those of its YAML file."""
-    common: dict[str, dy.Column] = {
+    source = "Row of the recipe that this one reads, if it reads one."
+    members = {
+        "__doc__": f"Rows of the recipe {name}.",
         "item_id": dy.String(primary_key=True, description="Hash of persona, source row, sample and output."),
         "persona_id": dy.String(description="The persona in the hub."),
         "persona": dy.String(description="Its text."),
-        "source_item_id": dy.String(
-            nullable=True, description="Row of the recipe that this one reads, if it reads one."
-        ),
-    }
-    more: dict[str, dy.Column] = {
+        "source_item_id": dy.String(nullable=True, description=source),
+        **columns,
         "model": dy.String(description="Model that wrote the row."),
         "flags": _flags(),
         "response_keys": _response_keys(),
     }
-    return type(name, (dy.Schema,), {"__doc__": f"Rows of the recipe {name}.", **common, **columns, **more})
+    return type(name, (dy.Schema,), members)
 
 
 def has_flag(excluded: Sequence[str]) -> pl.Expr:
@@ -235,12 +224,7 @@ def has_flag(excluded: Sequence[str]) -> pl.Expr:
 
 
 def without_flags(rows: pl.LazyFrame, excluded: Sequence[str]) -> pl.LazyFrame:
-    """Leave out rows that have one of some flags.
-
-    Args:
-        rows: a table with `flags`.
-        excluded: names of checks; `*` stands for any.
-    """
+    """Leave out the rows of a table with `flags` that have one of some; `*` stands for any."""
     return rows.filter(~has_flag(excluded)) if excluded else rows
 
 

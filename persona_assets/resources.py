@@ -20,7 +20,7 @@ from persona_assets.llm.client import ModelClient, asks_in_batches, resolve_task
 from persona_assets.llm.ledger import Ledger, open_ledger
 from persona_assets.llm.team import ModelTeam
 from persona_assets.llm.usage import Usage
-from persona_assets.progress import Reporter, SilentReporter
+from persona_assets.progress import Reporter
 from persona_assets.settings import Settings, TaskSettings
 
 
@@ -29,7 +29,7 @@ class Project:
 
     def __init__(self, settings: Settings, reporter: Reporter | None = None) -> None:
         self.settings = settings
-        self.reporter = reporter or SilentReporter()
+        self.reporter = reporter or Reporter()
         self.lake = Lake(settings.lake)
 
     @cached_property

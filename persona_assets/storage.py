@@ -28,6 +28,9 @@ class Storage:
 
     Args:
         root: a folder, or the address of one in object storage: `s3://BUCKET/PATH`, `gs://`, `abfs://`.
+
+    Raises:
+        LakeError: by each method but `open`, if object storage cannot be reached or refuses.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -38,20 +41,8 @@ class Storage:
         """The address of a file, whether or not it exists."""
         return f"{self.root.rstrip('/')}/{name}"
 
-    def list_folders(self) -> list[str]:
-        """The names of the folders right below the root, in alphabetical order.
-
-        Raises:
-            LakeError: if object storage cannot be reached.
-        """
-        return sorted({name.partition("/")[0] for name in self.list_files() if "/" in name})
-
     def list_files(self, folder: str = "") -> list[str]:
-        """The files below a folder of the root, at any depth, in alphabetical order; none if there is no such folder.
-
-        Raises:
-            LakeError: if object storage cannot be reached.
-        """
+        """The files below a folder of the root, at any depth, in alphabetical order; none if there is none."""
         from pyarrow import fs
 
         base = f"{self._base}/{folder}".rstrip("/")
@@ -60,15 +51,11 @@ class Storage:
         return sorted(info.path.removeprefix(f"{self._base}/") for info in found if info.type == fs.FileType.File)
 
     def exists(self, name: str) -> bool:
-        """Whether a file is there; LakeError if object storage cannot be reached."""
+        """Whether a file is there."""
         return self.find_time(name) is not None
 
     def find_time(self, name: str) -> float | None:
-        """When a file was written, in seconds since 1970; None if it is not there.
-
-        Raises:
-            LakeError: if object storage cannot be reached.
-        """
+        """When a file was written, in seconds since 1970; None if it is not there."""
         from pyarrow import fs
 
         with self._explain(name):
@@ -84,12 +71,7 @@ class Storage:
         return self._files.open_input_file(f"{self._base}/{name}")
 
     def scan(self, names: Sequence[str], path_column: str | None = None) -> pl.LazyFrame:
-        """Read Parquet files lazily, as one table.
-
-        Args:
-            names: of the files, at least one.
-            path_column: gets the address of the file that a row was read from.
-        """
+        """Read Parquet files lazily, as one table; `path_column` gets the address of each row's file."""
         return pl.scan_parquet([self.locate(name) for name in names], glob=False, include_file_paths=path_column)
 
     @contextmanager
@@ -98,18 +80,11 @@ class Storage:
         if self.is_local:
             yield Path(self.locate(name))
             return
-        folder = Path(tempfile.mkdtemp(prefix="persona-assets-"))
-        try:
-            yield folder / Path(name).name
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="persona-assets-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder) / Path(name).name
 
     def publish(self, staged: Path, name: str) -> None:
-        """Make a staged file visible as a whole, in place of the one that is there; on disk it is already.
-
-        Raises:
-            LakeError: if object storage does not take it. What was there before is untouched.
-        """
+        """Make a staged file visible as a whole, in place of the one that is there; on disk it is already."""
         from pyarrow import fs
 
         if not self.is_local:
@@ -120,7 +95,7 @@ class Storage:
                 fs.copy_files(str(staged), target, fs.LocalFileSystem(), self._files)
 
     def copy_from(self, other: "Storage", name: str) -> None:
-        """Copy a file of another storage to the same name; LakeError if either cannot be reached."""
+        """Copy a file of another storage to the same name."""
         with self.stage(name) as path:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._explain(name), other.open(name) as source, path.open("wb") as target:
@@ -128,7 +103,7 @@ class Storage:
             self.publish(path, name)
 
     def remove(self, name: str) -> None:
-        """Delete a file, if it is there; LakeError if object storage cannot be reached."""
+        """Delete a file, if it is there."""
         if self.exists(name):
             with self._explain(name):
                 self._files.delete_file(f"{self._base}/{name}")

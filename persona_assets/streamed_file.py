@@ -29,7 +29,11 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class StreamedFile:
-    """A Parquet file that grows by row groups of one size beside its place, and moves there at once."""
+    """A Parquet file that grows by row groups of one size beside its place, and moves there at once.
+
+    Raises:
+        LakeError: by each method, if the disk is full or the folder cannot be written.
+    """
 
     def __init__(self, path: Path, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> None:
         self._path = path
@@ -39,11 +43,7 @@ class StreamedFile:
         self._waiting = pl.DataFrame(schema=self._schema)
 
     def append(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Add rows and give them back in the columns and types of the file.
-
-        Raises:
-            LakeError: if the disk is full or the folder cannot be written.
-        """
+        """Add rows and give them back in the columns and types of the file."""
         ordered = frame.select(self._schema.names()).cast(self._schema) if frame.width else self._waiting.clear()
         self._waiting = self._waiting.vstack(ordered)
         # Groups of one size, whatever the size of the batches: equal rows make an equal file.
@@ -53,11 +53,7 @@ class StreamedFile:
         return ordered
 
     def publish(self, metadata: Mapping[str, str]) -> None:
-        """Finish the file, with facts of its own in its footer, and make it visible by one rename.
-
-        Raises:
-            LakeError: if the disk is full or the folder cannot be written.
-        """
+        """Finish the file, with facts of its own in its footer, and make it visible by one rename."""
         with _explain_failure(self._path):
             writer = self._open()
             if self._waiting.height:

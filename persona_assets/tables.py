@@ -6,13 +6,11 @@ Nothing in it depends on the time or on what was cached: equal rows make an equa
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import polars as pl
@@ -52,8 +50,7 @@ class TableInfo:
     Attributes:
         shard: partition, or `WHOLE`.
         path: the file, or its address in object storage.
-        attributes: further facts, for example `inputs` (data versions read), `code_version`, and `settings` (those that
-            decide the rows, by name).
+        attributes: further facts, such as `inputs` (data versions read), `code_version`, and `settings` by name.
     """
 
     asset: str
@@ -98,19 +95,16 @@ def read_info(storage: Storage, asset: str, shard: str) -> TableInfo:
     if stored is None:
         raise LakeError(f"{path} was not written by persona_assets. Move it out of the lake.")
     values = json.loads(stored)
-    return TableInfo(
-        asset,
-        shard,
-        path,
-        metadata.num_rows,
-        values["data_version"],
-        Accounting.from_dict(values["accounting"]),
-        values["attributes"],
-    )
+    accounting, version = Accounting.from_dict(values["accounting"]), values["data_version"]
+    return TableInfo(asset, shard, path, metadata.num_rows, version, accounting, values["attributes"])
 
 
 class TableWriter:
-    """Writes one table batch by batch beside its final place, and moves it there at once."""
+    """Writes one table batch by batch beside its final place, and moves it there at once.
+
+    Raises:
+        LakeError: by `add` and `publish`, if the disk is full or the folder cannot be written.
+    """
 
     def __init__(self, storage: Storage, asset: str, shard: str, schema: Mapping[str, pl.DataType]) -> None:
         self._storage = storage
@@ -127,18 +121,16 @@ class TableWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._rows.discard()
         self._quarantine.discard()
         self._staging.close()
 
     def add(self, batch: Batch) -> None:
-        """Append a batch; LakeError if the disk is full or the folder cannot be written."""
+        """Append a batch."""
         rows = self._rows.append(batch.rows)
         self._quarantine.append(batch.quarantined)
-        self._hash.update(_to_ndjson(rows))
+        self._hash.update(rows.write_ndjson().encode())
         self.accounting.add(batch.accounting)
 
     def publish(self, **attributes: Any) -> TableInfo:
@@ -146,9 +138,6 @@ class TableWriter:
 
         Args:
             attributes: further facts of the table, JSON values only.
-
-        Raises:
-            LakeError: if the disk is full or the folder cannot be written.
         """
         values = {
             "data_version": self._hash.hexdigest()[:32],
@@ -160,9 +149,3 @@ class TableWriter:
         for path, name in zip(self._paths, self._names, strict=True):
             self._storage.publish(path, name)
         return read_info(self._storage, self._asset, self._shard)
-
-
-def _to_ndjson(frame: pl.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.write_ndjson(buffer)
-    return buffer.getvalue()

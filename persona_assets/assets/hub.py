@@ -15,7 +15,7 @@ from persona_assets.assets.preview import describe_search, describe_stages
 from persona_assets.assets.specs import RULE, asset_options
 from persona_assets.assets.table_previews import describe_hub
 from persona_assets.dedup.hub import HubDecision, decide_shard
-from persona_assets.dedup.published import LakeHub, describe_contribution
+from persona_assets.dedup.published import LakeHub
 from persona_assets.errors import UndecidedShardError
 from persona_assets.partitions import corpus_shard
 from persona_assets.personas.hub import gather_personas
@@ -70,7 +70,7 @@ def persona_hub(
         ) as decision,
     ):
         attributes = {
-            "contribution": describe_contribution(decision.contribution),
+            "contribution": asdict(decision.contribution),
             "inputs": inputs,
             "settings": project.settings.pick(*_SETTINGS),
         }

@@ -17,8 +17,8 @@ from persona_assets.dedup.statistics import HubStatistics, count_hub
 from persona_assets.embedding.cache import make_encoder, make_hub_encoder
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.errors import LakeError
-from persona_assets.index.interface import PersonaIndex
 from persona_assets.index.open import open_index
+from persona_assets.index.qdrant import PersonaIndex
 from persona_assets.lake import Lake
 from persona_assets.settings import Settings
 

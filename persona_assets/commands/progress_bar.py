@@ -38,7 +38,7 @@ def make_console() -> Console:
     return Console(width=width, highlight=False, soft_wrap=False)
 
 
-class BarReporter:
+class BarReporter(Reporter):
     """One bar an asset."""
 
     def __init__(self, progress: Progress) -> None:
@@ -61,7 +61,7 @@ class BarReporter:
         self._progress.update(self._bars[asset], total=total, completed=total, counts=counts)
 
 
-class LineReporter:
+class LineReporter(Reporter):
     """A line at the end of each asset, and one now and then in between."""
 
     def __init__(self, console: Console) -> None:

@@ -47,7 +47,7 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Recorder:
+class Recorder(Reporter):
     """Passes progress on and keeps what each asset came to, over all shards."""
 
     inner: Reporter

@@ -1,13 +1,13 @@
 """A batch against the personas that earlier decisions kept: found by searches, or by reading all of them once."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
+from persona_assets.dedup.established import IndexView
 from persona_assets.dedup.kept_personas import Found, KeptPersonas
 from persona_assets.dedup.match import Match, Thresholds, choose, is_lexical
-from persona_assets.dedup.minhash import Bands
 from persona_assets.dedup.preparation import Prepared
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.dedup.token_sets import TokenSets
@@ -19,37 +19,13 @@ SCAN_FROM: Final = 1_000
 """Personas from which on reading all established ones once is faster than searching for each."""
 
 
-class Established(Protocol):
-    """The personas that earlier decisions kept. What it finds is verified here."""
-
-    @property
-    def can_scan(self) -> bool:
-        """Whether to read all of it once for many personas, which gives what an exhaustive search does."""
-        ...
-
-    def scan(self) -> Iterator[IndexPart]:
-        """Read all of it."""
-        ...
-
-    def find_sharing(self, bands: Bands) -> Sequence[Sequence[Hit]]:
-        """Find all that share a band, for each row."""
-        ...
-
-    def find_nearest(self, vectors: Vectors, threshold: float) -> Sequence[Sequence[Hit]]:
-        """Find the nearest at or above the threshold and whatever ties with it, for each row."""
-        ...
-
-
 def match_established(
-    batch: Prepared, established: Established, thresholds: Thresholds, judge: Judge | None = None
+    batch: Prepared, established: IndexView, thresholds: Thresholds, judge: Judge | None = None
 ) -> list[Match | None]:
-    """Find for each persona the established one that it duplicates.
+    """Find for each persona the established one that it duplicates, if any.
 
     Args:
         judge: who compares what the vectors bring together, where they only propose. Default: the vectors count.
-
-    Returns:
-        A match a persona, or none.
     """
     # A search brings the nearest proposal, and the judge must see all.
     if judge or (len(batch) >= SCAN_FROM and established.can_scan):
@@ -57,7 +33,7 @@ def match_established(
     return _search(batch, established, thresholds)
 
 
-def _scan(batch: Prepared, established: Established, thresholds: Thresholds, judge: Judge | None) -> list[Match | None]:
+def _scan(batch: Prepared, established: IndexView, thresholds: Thresholds, judge: Judge | None) -> list[Match | None]:
     matches: list[Match | None] = [None] * len(batch)
     for part in established.scan():
         kept, ranks = _take_in(part, thresholds, judge)
@@ -97,19 +73,17 @@ def _take_in(
     return kept, [part.ranks[row] for row in order]
 
 
-def _search(batch: Prepared, established: Established, thresholds: Thresholds) -> list[Match | None]:
+def _search(batch: Prepared, established: IndexView, thresholds: Thresholds) -> list[Match | None]:
     sharing = established.find_sharing(batch.bands)
-    matches = [_match_lexically(batch, row, hits, thresholds.jaccard) for row, hits in enumerate(sharing)]
+    matches = [
+        choose(*(_compare(batch, row, hit, thresholds.jaccard) for hit in hits)) for row, hits in enumerate(sharing)
+    ]
     undecided = [row for row in np.flatnonzero(batch.readable).tolist() if matches[row] is None]
     if undecided:
         nearest = established.find_nearest(batch.vectors[undecided], thresholds.cosine - MARGIN)
         for row, hits in zip(undecided, nearest, strict=True):
             matches[row] = _match_nearest(batch.vectors[row], hits, thresholds.cosine)
     return matches
-
-
-def _match_lexically(batch: Prepared, row: int, hits: Sequence[Hit], threshold: float) -> Match | None:
-    return choose(*(_compare(batch, row, hit, threshold) for hit in hits))
 
 
 def _compare(batch: Prepared, row: int, hit: Hit, threshold: float) -> Match | None:

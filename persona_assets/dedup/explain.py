@@ -9,7 +9,7 @@ from persona_assets.dedup.near import NearPersona, find_near
 from persona_assets.dedup.published import HUB
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.errors import LakeError
-from persona_assets.index.interface import PersonaIndex
+from persona_assets.index.qdrant import PersonaIndex
 from persona_assets.lake import Lake
 
 DUPLICATES = "hub_duplicates"
@@ -42,16 +42,9 @@ class Explanation:
 
 
 def explain_persona(
-    lake: Lake, index: PersonaIndex, encoder: TextEncoder, persona_id: str, neighbours: int = 5
+    lake: Lake, index: PersonaIndex, encoder: TextEncoder, persona_id: str, neighbours: int
 ) -> Explanation:
-    """Find out why a persona was kept or dropped.
-
-    Args:
-        neighbours: how many of the nearest are listed. Default: 5.
-
-    Raises:
-        LakeError: if no table knows the id.
-    """
+    """Find out why a persona was kept or dropped; LakeError if no table knows the id."""
     asset, shard, row = _find_row(lake, persona_id)
     duplicate = row if asset == DUPLICATES else None
     kept_id = str(duplicate["kept_id"]) if duplicate else None

@@ -7,8 +7,7 @@ def assign_families(links: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
     """Find the connected components of personas.
 
     Args:
-        links: columns a and b, ids of two personas each, such as parent_id and persona_id, or kept_id and
-            persona_id; rows with a null are no link.
+        links: columns a and b, the ids of two personas each; rows with a null are no link.
         ids: personas to name a family for; one without a link is a family of its own.
 
     Returns:

@@ -14,10 +14,9 @@ Killed before 5, the next decision's step 1 removes the new points; killed after
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import polars as pl
 
@@ -26,14 +25,15 @@ from persona_assets.dedup.match import Thresholds, count_verdicts, split_verdict
 from persona_assets.dedup.memory import return_freed_memory
 from persona_assets.dedup.portrait import Portrait, draw_portrait
 from persona_assets.dedup.preparation import embed_personas, prepare_ahead, require_unique
+from persona_assets.dedup.published import Contribution, LakeHub
 from persona_assets.dedup.rule import VERDICTS, Deduplicator
 from persona_assets.dedup.violations import SAMPLE_WITHIN, ViolationSample, sample_violations
 from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.proposer import find_judge
 from persona_assets.errors import LakeError, UndecidedShardError
-from persona_assets.index.interface import PersonaIndex, name_contribution
 from persona_assets.index.open import open_index
+from persona_assets.index.qdrant import PersonaIndex
 from persona_assets.settings import Settings
 
 _SLICE = 8_192
@@ -42,44 +42,12 @@ _ASKED_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Contribution:
-    """What a shard's published decision added to the hub.
-
-    Attributes:
-        generation: content hash of the decision.
-        order: number of the decision; later ones have larger numbers.
-    """
-
-    shard: str
-    generation: str
-    order: int
-    rows: int
-
-    @property
-    def name(self) -> str:
-        """Name of the contribution in the index."""
-        return name_contribution(self.shard, self.generation)
-
-
-class PublishedHub(Protocol):
-    """What the lake says of the hub, read anew at each call."""
-
-    def contributions(self) -> Sequence[Contribution]:
-        """The published contribution of every shard."""
-        ...
-
-    def read(self, contribution: Contribution) -> Iterable[pl.DataFrame]:
-        """The kept personas of a contribution in order: persona_id, persona, language and round."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
 class HubDecision:
     """What was decided of a shard's personas.
 
     Attributes:
         contribution: to be stored with the lake's file: generation, order and rows.
-        kept: the kept personas, with all columns of the input, in its order.
+        kept: with all columns of the input, in its order.
         duplicates: persona_id, persona, kept_id, kept_persona, stage and score of each dropped one, in order.
         counts: by language, how many rows each stage judged and dropped.
         is_unchanged: whether the published contribution of the shard is the same.
@@ -103,18 +71,16 @@ def decide_shard(
     personas: pl.DataFrame,
     *,
     encoder: TextEncoder,
-    published: PublishedHub,
+    published: LakeHub,
     registered: Sequence[str] = (),
 ) -> Iterator[HubDecision]:
     """Decide a shard's personas, and keep the hub for it until the body has written them to the lake.
 
+    The body must write kept, duplicates and the contribution to the lake; if it raises, nothing is published.
+
     Args:
         personas: persona_id, persona, language, round and any other columns, in order.
         registered: all shards in order of registration, for `hub.order = "registration"`.
-
-    Yields:
-        The decision. The body must write kept, duplicates and the contribution to the lake; if it raises,
-        nothing is published.
 
     Raises:
         IndexUnavailableError: if the index is down, locked or of another model.
@@ -122,22 +88,19 @@ def decide_shard(
     """
     require_unique(personas["persona_id"])
     spec = make_spec(encoder, settings.hub.jaccard)
-    if isinstance(encoder, CachedEncoder):
-        for part in personas["persona"].to_frame().iter_slices(_SLICE):
-            embed_personas(part["persona"], encoder)  # fills the cache before the lock is taken
+    for part in personas.select("persona").iter_slices(_SLICE):
+        embed_personas(part["persona"], encoder)  # fills the cache before the lock is taken
     with open_index(settings, spec) as index:
         session = _Session(settings, shard, encoder=encoder, index=index, published=published)
         yield session.decide(personas, registered)
         session.retire()
 
 
-def rebuild_index(settings: Settings, *, encoder: TextEncoder, published: PublishedHub) -> int:
+def rebuild_index(settings: Settings, *, encoder: TextEncoder, published: LakeHub) -> int:
     """Build the index anew from the lake, whatever it holds: after a loss, or for another embedding model.
 
-    Killed in the middle, the next decision goes on with it. The verdicts stay as they are.
-
-    Args:
-        encoder: the embedding model; only vectors that were never computed are computed.
+    Killed in the middle, the next decision goes on with it. The verdicts stay as they are, and only vectors that were
+    never computed are computed. Returns how many personas the index holds.
 
     Raises:
         IndexUnavailableError: if the index is down or in use.
@@ -155,7 +118,7 @@ class _Session:
     """The steps of one decision, under the lock."""
 
     def __init__(
-        self, settings: Settings, shard: str, *, encoder: TextEncoder, index: PersonaIndex, published: PublishedHub
+        self, settings: Settings, shard: str, *, encoder: TextEncoder, index: PersonaIndex, published: LakeHub
     ) -> None:
         self._settings = settings
         self._thresholds = Thresholds(settings.hub.jaccard, settings.hub.cosine)
@@ -170,15 +133,12 @@ class _Session:
         if self._settings.hub.order == "registration":
             _require_earlier(self._shard, registered, valid)
         self._repair([*valid.values()])
-        others = [contribution for shard, contribution in valid.items() if shard != self._shard]
-        contribution, kept, duplicates, counts, violations = self._decide_and_add(
-            personas, others, valid.get(self._shard)
-        )
+        former = valid.pop(self._shard, None)
+        contribution, kept, duplicates, counts, violations = self._decide_and_add(personas, [*valid.values()], former)
         # A million personas leave half a gigabyte behind, and the index's own pages come on top when it is searched.
         return_freed_memory()
         portrait = draw_portrait(self._index, self._encoder, kept)
-        is_unchanged = contribution == valid.get(self._shard)
-        return HubDecision(contribution, kept, duplicates, counts, is_unchanged, violations, portrait)
+        return HubDecision(contribution, kept, duplicates, counts, contribution == former, violations, portrait)
 
     def repair(self) -> None:
         """Steps 1 and 2."""
@@ -195,14 +155,8 @@ class _Session:
         for contribution in valid:
             if self._index.count(contribution.name) != contribution.rows:
                 self._index.delete(contribution.name)
-                upsert_rows(
-                    self._index,
-                    contribution=contribution.name,
-                    order=contribution.order,
-                    frames=self._published.read(contribution),
-                    encoder=self._encoder,
-                    jaccard=self._thresholds.jaccard,
-                )
+                frames = self._published.read(contribution)
+                upsert_rows(self._index, contribution, frames, self._encoder, self._thresholds.jaccard)
 
     def _decide_and_add(
         self, personas: pl.DataFrame, others: Sequence[Contribution], former: Contribution | None
@@ -214,8 +168,7 @@ class _Session:
         rule.kept.end_search()
         contribution = self._name(kept, former, max((c.order for c in others), default=0) + 1)
         if self._index.count(contribution.name) != contribution.rows:
-            parts = rule.kept.hand_over()
-            upsert_kept(self._index, contribution=contribution.name, order=contribution.order, kept=kept, parts=parts)
+            upsert_kept(self._index, contribution, kept, rule.kept.hand_over())
         self._index.flush()
         return contribution, kept, duplicates, counts, violations
 

@@ -14,8 +14,9 @@ from persona_assets.dedup.minhash import Bands
 from persona_assets.dedup.preparation import Prepared
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.dedup.token_sets import TokenSets
-from persona_assets.embedding.near_pairs import Vectors, find_pairs_within
+from persona_assets.embedding.near_pairs import find_pairs_within
 from persona_assets.embedding.proposer import Judge
+from persona_assets.index.interface import PersonaColumns
 
 _HASH_MASK = 2**64 - 1
 
@@ -25,34 +26,13 @@ class Found:
     """A kept persona that a new one duplicates.
 
     Attributes:
-        stage: by which it does.
-        score: 1, the Jaccard similarity, or the cosine.
+        score: 1, the Jaccard similarity, or the cosine, by the stage.
         position: of the kept one among all kept ones.
     """
 
     stage: Stage
     score: float
     position: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPart:
-    """Some kept personas in order, with all that an index stores of them.
-
-    Attributes:
-        bands: their MinHash bands, a row a persona.
-        readable: whether the embedding model can judge the text.
-        vectors: normalised embeddings, a row a persona; zero where it cannot.
-    """
-
-    persona_ids: Sequence[str]
-    personas: Sequence[str]
-    bands: Bands
-    readable: npt.NDArray[np.bool_]
-    vectors: Vectors
-
-    def __len__(self) -> int:
-        return len(self.persona_ids)
 
 
 class KeptPersonas:
@@ -90,8 +70,7 @@ class KeptPersonas:
     def count_missed(self, sample_rows: int) -> tuple[int, int]:
         """Search for some of them again, exhaustively.
 
-        Returns:
-            How many were searched for, and how many of them should have been dropped or have dropped another.
+        Returns how many were searched for, and how many of them should have been dropped or have dropped another.
         """
         n = len(self._vectors)
         numbers = np.unique(np.linspace(0, n - 1, min(sample_rows, n), dtype=np.int64))
@@ -117,10 +96,14 @@ class KeptPersonas:
     def find_lexically(self, batch: Prepared, block: range) -> dict[int, Found]:
         """Find for each row of a block the kept one that is equal, else the most similar lexically."""
         found: dict[int, Found] = {}
-        for row, position in zip(*self._find_equal(batch, block), strict=True):
+        rows, positions = self._by_text.find(_hash_texts(batch, block))
+        for row, position in zip((rows + block.start).tolist(), positions.tolist(), strict=True):
             if row not in found and normalise(self._personas[position]) == batch.normalised[row]:
                 found[row] = Found("exact", 1.0, position)
-        for row, position in zip(*self._find_similar(batch, block), strict=True):
+        rows, positions = self._by_band.find(batch.bands[block.start : block.stop])
+        rows += block.start
+        is_similar = batch.token_sets.bound_jaccard(rows, self._tokens, positions, self._jaccard) >= self._jaccard
+        for row, position in zip(rows[is_similar].tolist(), positions[is_similar].tolist(), strict=True):
             best = found.get(row)
             if best is not None and best.stage == "exact":
                 continue
@@ -147,7 +130,7 @@ class KeptPersonas:
         self._by_text, self._by_band, self._tokens = KeyIndex(), KeyIndex(), TokenSets()
         self._vectors.end_search()
 
-    def hand_over(self) -> Iterator[KeptPart]:
+    def hand_over(self) -> Iterator[PersonaColumns]:
         """All kept personas in order, some at a time, for the last time: their vectors are let go of on the way."""
         start, n_vectors = 0, 0
         for bands, readable in self._parts:
@@ -155,19 +138,9 @@ class KeptPersonas:
             known = self._vectors.take(n_vectors, n_vectors + int(readable.sum()))
             vectors = np.zeros((len(bands), known.shape[1]), dtype=np.float32)
             vectors[readable] = known
-            yield KeptPart(self._ids[start:stop], self._personas[start:stop], bands, readable, vectors)
+            yield PersonaColumns(self._ids[start:stop], self._personas[start:stop], bands, readable, vectors)
             start, n_vectors = stop, n_vectors + len(known)
             self._vectors.let_go(n_vectors)
-
-    def _find_equal(self, batch: Prepared, block: range) -> tuple[list[int], list[int]]:
-        rows, positions = self._by_text.find(_hash_texts(batch, block))
-        return (rows + block.start).tolist(), positions.tolist()
-
-    def _find_similar(self, batch: Prepared, block: range) -> tuple[list[int], list[int]]:
-        rows, positions = self._by_band.find(batch.bands[block.start : block.stop])
-        rows += block.start
-        is_similar = batch.token_sets.bound_jaccard(rows, self._tokens, positions, self._jaccard) >= self._jaccard
-        return rows[is_similar].tolist(), positions[is_similar].tolist()
 
 
 class YoungPersonas:
@@ -209,12 +182,7 @@ class YoungPersonas:
 def pair_within(
     batch: Prepared, rows: Sequence[int], threshold: float, judge: Judge | None
 ) -> dict[int, list[tuple[float, int]]]:
-    """Find for some rows of a block the earlier ones of them at or above a cosine.
-
-    Args:
-        threshold: least cosine.
-        judge: who compares what the vectors bring together, where they only propose.
-    """
+    """Find for some rows of a block the earlier ones of them at or above a cosine, with it."""
     pairs: defaultdict[int, list[tuple[float, int]]] = defaultdict(list)
     margin = judge.margin if judge else 0.0
     later, earlier, scores = find_pairs_within(batch.vectors[rows], threshold - margin)
@@ -234,9 +202,8 @@ def _compare_texts(batch: Prepared, block: range, threshold: float) -> dict[str,
     by_band.add(batch.bands[rows], rows)
     asked, right = by_band.find(batch.bands[rows])
     left = rows[asked]
-    is_similar = (left != right) & (
-        batch.token_sets.bound_jaccard(left, batch.token_sets, right, threshold) >= threshold
-    )
+    bounds = batch.token_sets.bound_jaccard(left, batch.token_sets, right, threshold)
+    is_similar = (left != right) & (bounds >= threshold)
     similar: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
     for one, other in zip(left[is_similar].tolist(), right[is_similar].tolist(), strict=True):
         score = jaccard(batch.tokens[one], batch.tokens[other])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from persona_assets.dedup.token_sets import grow
 from persona_assets.embedding.cells import Cells
 from persona_assets.embedding.near_pairs import MARGIN, MAX_SURVIVORS, NearPairs, Rows, Scores, Vectors, compare_rows
 from persona_assets.embedding.threads import map_in_threads
@@ -38,7 +39,7 @@ class KeptVectors:
 
     def add(self, vectors: Vectors, positions: list[int]) -> None:
         """Append the vectors of newly kept personas, with their positions among all kept ones."""
-        self._grow(len(positions))
+        self._positions = grow(self._positions, self._n + len(positions))
         self._positions[self._n : self._n + len(positions)] = positions
         if self._cells:
             numbers = np.arange(self._n, self._n + len(positions))
@@ -83,8 +84,7 @@ class KeptVectors:
     def find_near(self, vectors: Vectors) -> tuple[Rows, Rows, Scores]:
         """Find the kept ones that are at or above the threshold: all of them, or those in the cells that are read.
 
-        Returns:
-            Row, position of the kept persona, and cosine of each pair, ordered by row, then position.
+        Returns row, position of the kept persona, and cosine of each pair, ordered by row, then position.
         """
         if self._n == 0 or len(vectors) == 0:
             return _NO_ROWS, _NO_ROWS, np.empty(0)
@@ -93,16 +93,14 @@ class KeptVectors:
     def find_missed(self, numbers: Rows) -> tuple[Rows, Rows]:
         """Search for some of the kept ones again, exhaustively.
 
-        Returns:
-            Positions of the later and the earlier one of each pair at or above the threshold.
+        Returns positions of the later and the earlier one of each pair at or above the threshold.
         """
         vectors = self._gather(numbers)
-        later: list[Rows] = [_NO_ROWS]
-        earlier: list[Rows] = [_NO_ROWS]
+        later, earlier = [_NO_ROWS], [_NO_ROWS]
         short = self._pairs.shorten(vectors)
         for number, chunk in enumerate(self._chunks):
             first = number * _CHUNK
-            part = chunk[: min(self._n - first, _CHUNK)]
+            part = chunk[: self._n - first]
             rows, places = self._pairs.find_candidates(short, self._pairs.shorten(part))
             # A pair is met twice where both are asked for, and each meets itself.
             is_other = places + first != numbers[rows]
@@ -157,9 +155,8 @@ class KeptVectors:
         # In a cell all are near to each other: more pairs are left there than of any two.
         self._pairs.fit(self._chunks[0][:_FIT_ROWS], MAX_SURVIVORS / _NEARER)
         for number, chunk in enumerate(self._chunks):
-            n = min(self._n - number * _CHUNK, _CHUNK)
-            numbers = np.arange(number * _CHUNK, number * _CHUNK + n)
-            self._cells.add(chunk[:n], self._pairs.shorten(chunk[:n]), numbers)
+            part = chunk[: self._n - number * _CHUNK]
+            self._cells.add(part, self._pairs.shorten(part), number * _CHUNK + np.arange(len(part)))
         self._short = []
 
     def _gather(self, numbers: Rows) -> Vectors:
@@ -169,11 +166,6 @@ class KeptVectors:
             rows = np.flatnonzero(chunks == number)
             vectors[rows] = self._chunks[number][places[rows]]
         return vectors
-
-    def _grow(self, count: int) -> None:
-        if self._n + count > len(self._positions):
-            size = max(2 * len(self._positions), self._n + count)
-            self._positions = np.resize(self._positions, size)
 
 
 def _order(found: list[tuple[Rows, Rows, Scores]]) -> tuple[Rows, Rows, Scores]:

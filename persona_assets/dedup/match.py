@@ -14,12 +14,7 @@ STAGES: Mapping[str, int] = {"exact": 0, "minhash": 1, "embedding": 2}
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which similarity on two personas are one.
-
-    Attributes:
-        jaccard: of token sets, above 0 up to 1.
-        cosine: of embeddings, above 0 up to 1.
-    """
+    """From which similarity on two personas are one, of token sets and of embeddings: above 0 up to 1."""
 
     jaccard: float = 0.9
     cosine: float = 0.9
@@ -58,29 +53,21 @@ _REACHED_EMBEDDING = pl.col("readable") & (_IS_KEPT | (pl.col("stage") == "embed
 
 
 def split_verdicts(personas: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split personas by their verdicts.
+    """Split personas by their verdicts, a row a persona in the same order, from `Deduplicator.decide`.
 
-    Args:
-        verdicts: a row a persona in the same order, from `Deduplicator.decide`.
-
-    Returns:
-        The kept rows of the input, and the duplicates with `DUPLICATE_COLUMNS`; both in the input's order.
+    Returns the kept rows, and the duplicates with `DUPLICATE_COLUMNS`; both in the input's order.
     """
     is_kept = verdicts.select(_IS_KEPT).to_series()
     return personas.filter(is_kept), verdicts.filter(~is_kept).select(DUPLICATE_COLUMNS)
 
 
 def count_verdicts(verdicts: pl.DataFrame, languages: pl.Series) -> pl.DataFrame:
-    """Count by language what each stage judged and dropped.
-
-    Args:
-        verdicts: from `Deduplicator.decide`.
+    """Count by language what each stage judged and dropped of the verdicts of `Deduplicator.decide`.
 
     Returns:
         Columns language, rows, kept, judged_exact, judged_minhash, judged_embedding, lexical_only (rows that the
         embedding model cannot read), dropped_exact, dropped_minhash, dropped_embedding; the largest group first.
     """
-    stages = ("exact", "minhash", "embedding")
     return (
         verdicts.with_columns(language=languages)
         .group_by("language")
@@ -91,7 +78,7 @@ def count_verdicts(verdicts: pl.DataFrame, languages: pl.Series) -> pl.DataFrame
             judged_minhash=_REACHED_MINHASH.sum(),
             judged_embedding=_REACHED_EMBEDDING.sum(),
             lexical_only=(~pl.col("readable")).sum(),
-            **{f"dropped_{stage}": (pl.col("stage") == stage).sum() for stage in stages},
+            **{f"dropped_{stage}": (pl.col("stage") == stage).sum() for stage in STAGES},
         )
         .sort("rows", "language", descending=[True, False])
     )

@@ -29,12 +29,10 @@ _MIXER = np.uint64(0xFF51AFD7ED558CCD)
 def choose_band_rows(threshold: float) -> int:
     """Choose how many of the 128 hash values make a band.
 
-    Returns:
-        The most rows of 8, 4, 2 and 1 whose recall at the threshold is at least `MIN_RECALL`: the more rows,
-        the fewer false candidates. Below a threshold of 0.06 no number of rows has that recall: 1.
+    The most of 8, 4, 2 and 1 whose recall at the threshold is at least `MIN_RECALL`: the more rows, the fewer false
+    candidates. Below a threshold of 0.06 no number of rows has that recall: 1.
     """
-    rows = (8, 4, 2, 1)
-    return next((r for r in rows if estimate_recall(threshold, r) >= MIN_RECALL), 1)
+    return next((rows for rows in (8, 4, 2, 1) if estimate_recall(threshold, rows) >= MIN_RECALL), 1)
 
 
 def estimate_recall(similarity: float, band_rows: int) -> float:
@@ -44,21 +42,14 @@ def estimate_recall(similarity: float, band_rows: int) -> float:
 
 
 def hash_bands(token_sets: Sequence[frozenset[str]], band_rows: int) -> Bands:
-    """Compute the band hashes of token sets.
+    """Compute the band hashes of token sets: a row a text, a column a band.
 
-    Args:
-        band_rows: hash values a band, a divisor of 128, from `choose_band_rows`.
-
-    Returns:
-        A row a text, a column a band. The band's number is in the upper bits, so that hashes of different
-        bands never meet and a row can serve as the indices of a sparse vector.
+    The band's number is in the upper bits, so that hashes of different bands never meet and a row can serve as the
+    indices of a sparse vector. `band_rows`: hash values a band, a divisor of 128, from `choose_band_rows`.
     """
-    parts = [
-        _fold_bands(_TABLE.sign(token_sets[start : start + _BATCH]), band_rows)
-        for start in range(0, len(token_sets), _BATCH)
-    ]
-    n_bands = N_PERMUTATIONS // band_rows
-    return np.concatenate(parts) if parts else np.empty((0, n_bands), dtype=np.uint32)
+    batches = [token_sets[start : start + _BATCH] for start in range(0, len(token_sets), _BATCH)]
+    none = np.empty((0, N_PERMUTATIONS // band_rows), dtype=np.uint32)
+    return np.concatenate([none, *(_fold_bands(_TABLE.sign(batch), band_rows) for batch in batches)])
 
 
 class _TokenTable:

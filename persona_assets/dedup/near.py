@@ -7,7 +7,8 @@ from typing import Final
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.proposer import find_judge
-from persona_assets.index.interface import Neighbour, PersonaIndex
+from persona_assets.index.interface import Neighbour
+from persona_assets.index.qdrant import PersonaIndex
 
 _PROPOSED: Final = 5
 """How many times as many are taken from the index, where its vectors only propose."""
@@ -15,12 +16,7 @@ _PROPOSED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class NearPersona:
-    """A persona of the hub beside another text.
-
-    Attributes:
-        neighbour: the persona, with the cosine as its score.
-        jaccard: of the token sets.
-    """
+    """A persona of the hub beside another text: the cosine is its score, `jaccard` that of the token sets."""
 
     neighbour: Neighbour
     jaccard: float
@@ -35,13 +31,10 @@ def find_near(
     *,
     leave_out: str | None = None,
 ) -> list[NearPersona]:
-    """Find who is nearest to a text.
+    """Find who is nearest to a text, nearest first; none where the model cannot read it.
 
     Args:
         where: values that they must have: shard, language, round.
-
-    Returns:
-        The nearest, nearest first; none where the model cannot read the text.
     """
     if not encoder.readable([text])[0]:
         return []
@@ -54,13 +47,10 @@ def find_near(
 def list_near(
     index: PersonaIndex, encoder: TextEncoder, texts: Sequence[str], limit: int, where: Mapping[str, str | int]
 ) -> list[list[Neighbour]]:
-    """List who is nearest to each text by the embedding model, of those that the index's vectors propose.
+    """List who is nearest to each text by the model's own cosine, of those that the index's vectors propose.
 
     Args:
         where: values that they must have: shard, language, round.
-
-    Returns:
-        The nearest of each text, nearest first, with the model's own cosines.
     """
     judge = find_judge(encoder)
     found = index.list_nearest(encoder.encode(texts), limit * (_PROPOSED if judge else 1), where)

@@ -11,7 +11,8 @@ from persona_assets.dedup.near import list_near
 from persona_assets.dedup.text import jaccard, normalise, tokenise
 from persona_assets.embedding.encoder import TextEncoder, Vectors
 from persona_assets.embedding.proposer import find_judge
-from persona_assets.index.interface import Neighbour, PersonaIndex
+from persona_assets.index.interface import Neighbour
+from persona_assets.index.qdrant import PersonaIndex
 
 SAMPLE_ROWS: Final = 500
 _JUDGED_ROWS: Final = 150
@@ -47,14 +48,7 @@ _NEAREST = pl.Schema(
 
 
 def draw_portrait(index: PersonaIndex, encoder: TextEncoder, kept: pl.DataFrame) -> Portrait:
-    """Look at a sample of kept personas among all of the hub, exactly.
-
-    Args:
-        index: of the hub; holds the personas.
-
-    Returns:
-        The portrait of at most `SAMPLE_ROWS` personas, drawn by a fixed seed.
-    """
+    """Look at at most `SAMPLE_ROWS` kept personas, drawn by a fixed seed, among all of the hub, exactly."""
     size = _JUDGED_ROWS if find_judge(encoder) else SAMPLE_ROWS
     sample = kept.sample(min(size, kept.height), seed=0)
     sample = sample.filter(pl.Series(encoder.readable(sample["persona"].to_list()), dtype=pl.Boolean))
@@ -71,8 +65,7 @@ def draw_portrait(index: PersonaIndex, encoder: TextEncoder, kept: pl.DataFrame)
 def place_personas(vectors: Vectors) -> npt.NDArray[np.float64]:
     """Place personas in two dimensions, near to each other where their embeddings are (t-SNE, van der Maaten 2008).
 
-    Returns:
-        A row a persona, the same for the same vectors.
+    Gives a row a persona, the same for the same vectors.
     """
     if len(vectors) < 4:
         return np.zeros((len(vectors), 2)) + np.arange(len(vectors))[:, None]

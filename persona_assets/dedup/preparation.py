@@ -8,38 +8,28 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from persona_assets.dedup.minhash import Bands, choose_band_rows, hash_bands
+from persona_assets.dedup.minhash import choose_band_rows, hash_bands
 from persona_assets.dedup.text import normalise, tokenise
 from persona_assets.dedup.token_sets import TokenSets
 from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.embedding.encoder import TextEncoder, Vectors
 from persona_assets.errors import LakeError
+from persona_assets.index.interface import PersonaColumns
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """Personas in order, column by column.
+class Prepared(PersonaColumns):
+    """Personas in order, with what they are compared by.
 
     Attributes:
         normalised: what exact equality is judged by.
         tokens: what Jaccard is computed on.
         token_sets: the same, for many comparisons at once.
-        bands: what lexical candidates are found by, a row a persona.
-        readable: whether the embedding model can judge the text.
-        vectors: normalised embeddings, a row a persona; zero where it cannot.
     """
 
-    persona_ids: Sequence[str]
-    personas: Sequence[str]
     normalised: Sequence[str]
     tokens: Sequence[frozenset[str]]
     token_sets: TokenSets
-    bands: Bands
-    readable: npt.NDArray[np.bool_]
-    vectors: Vectors
-
-    def __len__(self) -> int:
-        return len(self.persona_ids)
 
 
 def prepare_personas(personas: pl.DataFrame, encoder: TextEncoder | None, jaccard: float) -> Prepared:
@@ -47,10 +37,7 @@ def prepare_personas(personas: pl.DataFrame, encoder: TextEncoder | None, jaccar
 
     Args:
         personas: columns persona_id and persona, in order.
-        encoder: the embedding model; none to compare lexically alone.
-
-    Returns:
-        The prepared personas, in the same order.
+        encoder: none to compare lexically alone.
 
     Raises:
         LakeError: if a persona_id occurs twice or is missing.
@@ -73,18 +60,7 @@ def prepare_personas(personas: pl.DataFrame, encoder: TextEncoder | None, jaccar
 
 
 def prepare_ahead(frames: Iterable[pl.DataFrame], encoder: TextEncoder | None, jaccard: float) -> Iterator[Prepared]:
-    """Prepare personas part by part, the next one while the caller is at work on the last.
-
-    Args:
-        frames: columns persona_id and persona, in order.
-        encoder: the embedding model; none to compare lexically alone.
-
-    Yields:
-        The prepared parts, in order.
-
-    Raises:
-        LakeError: if a persona_id occurs twice in a part or is missing.
-    """
+    """Prepare personas part by part, as `prepare_personas` does, the next while the caller is at work on the last."""
     with ThreadPoolExecutor(1, thread_name_prefix="prepare") as worker:
         following: Future[Prepared] | None = None
         for frame in frames:
@@ -96,11 +72,7 @@ def prepare_ahead(frames: Iterable[pl.DataFrame], encoder: TextEncoder | None, j
 
 
 def embed_personas(personas: pl.Series, encoder: TextEncoder) -> None:
-    """Have the encoder compute the vectors of personas, so that its cache knows them.
-
-    Args:
-        encoder: the embedding model; one without a cache has nothing to compute beforehand.
-    """
+    """Have the encoder compute the vectors of personas for its cache; one without a cache computes nothing."""
     if isinstance(encoder, CachedEncoder):
         _embed(personas.fill_null("").to_list(), encoder)
 

@@ -17,24 +17,16 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from persona_assets.dedup.against_established import Established, match_established
+from persona_assets.dedup.against_established import match_established
+from persona_assets.dedup.established import IndexView
 from persona_assets.dedup.kept_personas import Found, KeptPersonas, YoungPersonas, pair_within
 from persona_assets.dedup.match import STAGES, Match, Thresholds, choose, is_lexical
 from persona_assets.dedup.preparation import Prepared
 from persona_assets.embedding.proposer import Judge
 from persona_assets.embedding.threads import one_blas_thread
 
-VERDICTS = pl.Schema(
-    {
-        "persona_id": pl.String(),
-        "persona": pl.String(),
-        "kept_id": pl.String(),
-        "kept_persona": pl.String(),
-        "stage": pl.String(),
-        "score": pl.Float64(),
-        "readable": pl.Boolean(),
-    }
-)
+_TEXTS = ("persona_id", "persona", "kept_id", "kept_persona", "stage")
+VERDICTS = pl.Schema({**dict.fromkeys(_TEXTS, pl.String()), "score": pl.Float64(), "readable": pl.Boolean()})
 """A row a persona, in order; `kept_id`, `kept_persona`, `stage` and `score` are null for those that are kept."""
 
 _BLOCK = 1_024
@@ -54,7 +46,7 @@ class Deduplicator:
     def __init__(
         self,
         thresholds: Thresholds,
-        established: Established | None = None,
+        established: IndexView | None = None,
         judge: Judge | None = None,
         exact_rows: int | None = None,
     ) -> None:
@@ -64,14 +56,7 @@ class Deduplicator:
         self.kept = KeptPersonas(thresholds, judge, exact_rows)
 
     def decide(self, batch: Prepared) -> pl.DataFrame:
-        """Decide the next personas.
-
-        Args:
-            batch: the personas, prepared with the same threshold and model as all batches before.
-
-        Returns:
-            A row a persona with the columns of `VERDICTS`.
-        """
+        """Decide the next personas, prepared with the same threshold and model as all before; gives `VERDICTS`."""
         with one_blas_thread():
             return _frame_verdicts(batch, self._decide(batch))
 
@@ -113,15 +98,7 @@ def _order_found(found: Found) -> tuple[int, float, int]:
 
 
 def _frame_verdicts(batch: Prepared, matches: Sequence[Match | None]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "persona_id": batch.persona_ids,
-            "persona": batch.personas,
-            "kept_id": [match and match.kept_id for match in matches],
-            "kept_persona": [match and match.kept_persona for match in matches],
-            "stage": [match and match.stage for match in matches],
-            "score": [match and match.score for match in matches],
-            "readable": batch.readable,
-        },
-        schema=VERDICTS,
-    )
+    names = ("kept_id", "kept_persona", "stage", "score")
+    found = {name: [match and getattr(match, name) for match in matches] for name in names}
+    columns = {"persona_id": batch.persona_ids, "persona": batch.personas, **found, "readable": batch.readable}
+    return pl.DataFrame(columns, schema=VERDICTS)

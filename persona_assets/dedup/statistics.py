@@ -10,7 +10,7 @@ from persona_assets.dedup.published import HUB
 from persona_assets.lake import Lake
 
 _SEEDS, _EXPANDED = "seed_personas", "expanded_personas"
-_SEED_ROUND = pl.lit(0, pl.Int32)
+_SEED_ROUND = pl.repeat(0, pl.len(), dtype=pl.Int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class HubStatistics:
 
 
 def count_hub(lake: Lake) -> HubStatistics:
-    """Count what the hub holds; returns the counts; frames without rows for an empty hub."""
+    """Count what the hub holds; frames without rows for an empty hub."""
     decided = lake.shards(HUB)
     shards = pl.DataFrame([_count_shard(lake, shard) for shard in decided])
     hub = [lake.scan(HUB, shard).select("round", "language") for shard in decided]
@@ -40,11 +40,7 @@ def count_hub(lake: Lake) -> HubStatistics:
 
 
 def count_rounds(made: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-    """Count by round what was made and what was kept of it.
-
-    Returns:
-        round, personas, kept and new (the share that was kept), by round.
-    """
+    """Count by round what was made and what was kept of it: round, personas, kept and new (the share kept)."""
     found = kept.group_by("round").agg(kept=pl.len())
     counts = made.group_by("round").agg(personas=pl.len()).join(found, on="round", how="left")
     return (
@@ -58,16 +54,12 @@ def count_rounds(made: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
 def _count_shard(lake: Lake, shard: str) -> dict[str, str | int]:
     row: dict[str, str | int] = {"shard": shard, "kept": lake.info(HUB, shard).rows, **dict.fromkeys(STAGES, 0)}
     if lake.exists(DUPLICATES, shard):
-        stages = lake.scan(DUPLICATES, shard).group_by("stage").len().collect()
-        row |= dict(stages.iter_rows())
+        row |= dict(lake.scan(DUPLICATES, shard).group_by("stage").len().collect().iter_rows())
     return row
 
 
 def _count_rounds(lake: Lake, shards: list[str], kept: pl.LazyFrame) -> pl.DataFrame:
-    seeds = [shard for shard in shards if lake.exists(_SEEDS, shard)]
-    made = [
-        lake.scan(_SEEDS, shard).select("persona_id").with_columns(round=_SEED_ROUND).select("round") for shard in seeds
-    ]
+    made = [lake.scan(_SEEDS, shard).select(round=_SEED_ROUND) for shard in shards if lake.exists(_SEEDS, shard)]
     made += [lake.scan(_EXPANDED, shard).select("round") for shard in shards if lake.exists(_EXPANDED, shard)]
     if not made:
         return pl.DataFrame()

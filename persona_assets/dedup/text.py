@@ -21,13 +21,10 @@ _RUN = regex.compile(
 
 
 def normalise(text: str) -> str:
-    """Reduce a text to what makes it equal to another.
+    """Reduce a text to what makes it equal to another; normalising it again changes nothing.
 
     NFKC, case folded, invisible characters and apostrophes within words removed, punctuation and quotes
     replaced by spaces, white space collapsed.
-
-    Returns:
-        The normalised text; normalising it again changes nothing.
     """
     folded = text.lower() if text.isascii() else _fold(text)
     plain = _PUNCTUATION.sub(" ", _APOSTROPHE.sub("", folded))
@@ -39,12 +36,7 @@ def tokenise(normalised: str) -> frozenset[str]:
 
     Words where spaces separate them, single characters for Han and kana, character trigrams for scripts
     without spaces (Thai, Lao, Khmer, Burmese and their relatives). Symbols are part of words (c++, 5%).
-
-    Args:
-        normalised: a text as `normalise` returns it.
-
-    Returns:
-        At least one token; the whole text where there is nothing to split.
+    At least one token: the whole text where there is nothing to split.
     """
     if normalised.isascii():
         return frozenset(normalised.split()) or frozenset((normalised,))

@@ -43,11 +43,11 @@ class TokenSets:
 
     def _append(self, hashes: npt.NDArray[np.uint32], counts: Rows) -> None:
         start = self._end()
-        self._hashes = _grow(self._hashes, start + len(hashes))
+        self._hashes = grow(self._hashes, start + len(hashes))
         self._hashes[start : start + len(hashes)] = hashes
-        self._ends = _grow(self._ends, self._n + len(counts))
+        self._ends = grow(self._ends, self._n + len(counts))
         self._ends[self._n : self._n + len(counts)] = start + np.cumsum(counts)
-        self._sketches = _grow(self._sketches, self._n + len(counts))
+        self._sketches = grow(self._sketches, self._n + len(counts))
         self._sketches[self._n : self._n + len(counts)] = _sketch(hashes, counts)
         self._n += len(counts)
         self._longest = max(self._longest, int(counts.max(initial=0)))
@@ -57,11 +57,8 @@ class TokenSets:
     ) -> npt.NDArray[np.float64]:
         """Compute for pairs of sets what their Jaccard similarity is at most.
 
-        Args:
-            least: similarity that matters; sets whose sizes or sketches rule it out are not compared.
-
-        Returns:
-            The similarity itself, or more where the hashes of two tokens collide, or where it is ruled out.
+        The similarity itself, or more where the hashes of two tokens collide, or where sizes or sketches rule out
+        `least`: such sets are not compared.
         """
         mine, theirs = self.count(rows), others.count(places)
         differing = np.bitwise_count(self._sketches[rows] ^ others._sketches[places])
@@ -112,5 +109,6 @@ def _sketch(hashes: npt.NDArray[np.uint32], counts: Rows) -> npt.NDArray[np.uint
     return np.bitwise_or.reduceat(bits, np.cumsum(counts) - counts)
 
 
-def _grow(array: npt.NDArray[_T], size: int) -> npt.NDArray[_T]:
+def grow(array: npt.NDArray[_T], size: int) -> npt.NDArray[_T]:
+    """Make room in an array for so many rows, for twice as many as before at least, so that few calls copy it."""
     return array if size <= len(array) else np.resize(array, max(size, 2 * len(array)))

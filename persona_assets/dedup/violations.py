@@ -16,7 +16,7 @@ from persona_assets.dedup.preparation import prepare_personas
 from persona_assets.dedup.rule import Deduplicator
 from persona_assets.embedding.encoder import TextEncoder
 from persona_assets.embedding.proposer import find_judge
-from persona_assets.index.interface import PersonaIndex
+from persona_assets.index.qdrant import PersonaIndex
 
 SAMPLE_ROWS: Final = 1_000
 SAMPLE_WITHIN: Final = 10_000
@@ -25,12 +25,7 @@ SAMPLE_WITHIN: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ViolationSample:
-    """What an exhaustive search found among personas that were kept.
-
-    Attributes:
-        rows: how many kept personas were searched for.
-        violations: how many of them an established persona should have dropped.
-    """
+    """How many kept personas were searched for exhaustively, and how many of them should have been dropped."""
 
     rows: int
     violations: int
@@ -42,21 +37,11 @@ class ViolationSample:
 
 
 def sample_violations(
-    index: PersonaIndex,
-    established: Sequence[str],
-    kept: pl.DataFrame,
-    *,
-    thresholds: Thresholds,
-    encoder: TextEncoder,
+    index: PersonaIndex, established: Sequence[str], kept: pl.DataFrame, *, thresholds: Thresholds, encoder: TextEncoder
 ) -> ViolationSample:
-    """Search for some of the newly kept personas again, exhaustively, before they are added.
-
-    Returns:
-        The violations in a sample of at most `SAMPLE_ROWS`, drawn by a fixed seed.
-    """
+    """Search for at most `SAMPLE_ROWS` newly kept personas again, exhaustively, before they are added."""
     sample = kept.sample(min(SAMPLE_ROWS, len(kept)), seed=0)
     view = IndexView(index, established, exact=True)
-    verdicts = Deduplicator(thresholds, view, find_judge(encoder)).decide(
-        prepare_personas(sample, encoder, thresholds.jaccard)
-    )
+    rule = Deduplicator(thresholds, view, find_judge(encoder))
+    verdicts = rule.decide(prepare_personas(sample, encoder, thresholds.jaccard))
     return ViolationSample(len(sample), len(sample) - verdicts["kept_id"].null_count())

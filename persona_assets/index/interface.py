@@ -1,4 +1,4 @@
-"""What the hub asks of a vector index, and nothing more.
+"""What the hub puts into a vector index, and gets out of it.
 
 One collection holds both views of a persona: its embedding as a dense vector (absent where the model cannot
 read the text) and its MinHash bands as a sparse vector (an index a band hash, weight 1). Every point belongs to
@@ -6,9 +6,9 @@ a contribution: what one decision of one shard added.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from persona_assets.errors import IndexUnavailableError
 
 Vectors = npt.NDArray[np.float32]
 Bands = npt.NDArray[np.uint32]
+
+_POSITION_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class Point:
     @property
     def point_id(self) -> str:
         """A UUID of persona and contribution: a new generation never overwrites a point of an old one."""
-        text = hashlib.blake2b(f"{self.contribution}\0{self.persona_id}".encode(), digest_size=16).hexdigest()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        text = f"{self.contribution}\0{self.persona_id}"
+        return str(UUID(bytes=hashlib.blake2b(text.encode(), digest_size=16).digest()))
 
     @property
     def payload(self) -> dict[str, str | int | None]:
@@ -80,25 +82,30 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexPart:
-    """Some established personas, column by column.
+class PersonaColumns:
+    """Personas in order, column by column.
 
     Attributes:
-        ranks: order of the decision and position in it: the lower, the earlier it was kept.
         bands: hashes of their MinHash bands, a row a persona.
-        readable: whether there is an embedding.
-        vectors: embeddings, a row a persona; zero where there is none.
+        readable: whether the embedding model can judge the text.
+        vectors: normalised embeddings, a row a persona; zero where it cannot.
     """
 
     persona_ids: Sequence[str]
     personas: Sequence[str]
-    ranks: Sequence[tuple[int, int]]
     bands: Bands
     readable: npt.NDArray[np.bool_]
     vectors: Vectors
 
     def __len__(self) -> int:
         return len(self.persona_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPart(PersonaColumns):
+    """Some established personas. `ranks`: order of the decision and position in it: the lower, the earlier kept."""
+
+    ranks: Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,92 +139,8 @@ class Neighbour:
     round: int | None
 
 
-class PersonaIndex(Protocol):
-    """The established personas, searchable by shared bands and by nearness."""
-
-    def upsert(self, points: Sequence[Point]) -> None:
-        """Add points; adding a point again changes nothing."""
-        ...
-
-    def keep_only(self, contributions: Collection[str]) -> None:
-        """Delete every point of any other contribution."""
-        ...
-
-    def delete(self, contribution: str) -> None:
-        """Delete a contribution's points."""
-        ...
-
-    def count(self, contribution: str) -> int:
-        """Count a contribution's points, exactly."""
-        ...
-
-    def find_sharing(self, bands: Bands, contributions: Collection[str]) -> list[list[Hit]]:
-        """Find who shares a band.
-
-        Args:
-            contributions: only these are searched.
-
-        Returns:
-            For each question all points of the contributions with at least one band in common.
-        """
-        ...
-
-    def count_all(self) -> int:
-        """Count all points, exactly."""
-        ...
-
-    def find_nearest(
-        self, vectors: Vectors, threshold: float, contributions: Collection[str], *, exact: bool | None = None
-    ) -> list[list[Hit]]:
-        """Find the nearest by dot product.
-
-        Args:
-            contributions: only these are searched.
-            exact: whether all points are compared. Default: if there are at most as many as the index is set to.
-
-        Returns:
-            For each question the nearest point at or above the threshold, and every other one that is as near
-            within `TIE`; none if there is no such point. With their vectors.
-        """
-        ...
-
-    def list_nearest(self, vectors: Vectors, limit: int, where: Mapping[str, str | int]) -> list[list[Neighbour]]:
-        """List who is nearest to each question, exactly.
-
-        Args:
-            where: values that they must have: shard, language, round.
-
-        Returns:
-            The nearest of each question, nearest first.
-        """
-        ...
-
-    @property
-    def is_exhaustive(self) -> bool:
-        """Whether every search compares all points."""
-        ...
-
-    def scan(self, contributions: Collection[str]) -> Iterator[IndexPart]:
-        """Read every point of some contributions once, some thousand at a time."""
-        ...
-
-    def flush(self) -> None:
-        """Return when everything is on disk."""
-        ...
-
-    def close(self) -> None:
-        """Release the index."""
-        ...
-
-
-_POSITION_BITS = 32
-
-TIE = 1e-5
-"""Dot products closer than this may be the same after rounding: whoever asks decides between them."""
-
-
 def read_rank(stored: int) -> tuple[int, int]:
-    """Order of the decision and position in it, of the number that is stored for both."""
+    """Read order of the decision and position in it off the number that is stored for both."""
     return stored >> _POSITION_BITS, stored & ((1 << _POSITION_BITS) - 1)
 
 
@@ -226,7 +149,7 @@ def name_contribution(shard: str, generation: str) -> str:
     return f"{shard}/{generation}"
 
 
-def require_same_spec(wanted: IndexSpec, found: IndexSpec | None, place: str, remedy: str) -> None:
+def require_same_spec(wanted: IndexSpec, found: IndexSpec | None, place: str) -> None:
     """Refuse a collection of another embedding model, dimension or token scheme.
 
     Args:
@@ -235,6 +158,7 @@ def require_same_spec(wanted: IndexSpec, found: IndexSpec | None, place: str, re
     Raises:
         IndexUnavailableError: if they differ.
     """
+    remedy = "`persona-assets hub rebuild` builds it anew from the lake"
     if found == wanted:
         return
     if found is None:

@@ -1,66 +1,100 @@
-"""Opening the configured index."""
+"""Opening the configured index, for one process at a time: a dead one never holds its lock."""
 
+import json
+import os
 import shutil
+import socket
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
-from persona_assets.index.edge import EdgeStore
+from persona_assets.errors import IndexUnavailableError
 from persona_assets.index.interface import IndexSpec
-from persona_assets.index.lock import hold_lock
-from persona_assets.index.qdrant import QdrantIndex, Store
-from persona_assets.index.server import ServerStore, connect, drop_collection
+from persona_assets.index.qdrant import PersonaIndex
 from persona_assets.settings import Settings
-
-if TYPE_CHECKING:
-    from qdrant_client import QdrantClient
 
 
 @contextmanager
-def open_index(settings: Settings, spec: IndexSpec, *, anew: bool = False) -> Iterator[QdrantIndex]:
+def open_index(settings: Settings, spec: IndexSpec, *, anew: bool = False) -> Iterator[PersonaIndex]:
     """Open the index for one decision, alone: other processes wait.
 
     Args:
-        settings: of the project; the section `index` chooses Edge or a server.
-        spec: what the index must hold.
         anew: whether what is there is deleted first, whatever it holds.
-
-    Yields:
-        The index, closed when the body ends.
 
     Raises:
         IndexUnavailableError: if another process keeps it, the server is down, or it holds something else.
     """
-    with _hold(settings):
-        if anew:
-            _drop(settings)
-        index = QdrantIndex(_open_store(settings, spec), settings.hub.exact_rows)
+    folder, url, collection = settings.data / "index", settings.index.url, settings.index.collection
+    with hold_lock(folder / f"{collection}.lock", settings.index.lock_timeout):
+        # Only the library of the index that is opened is imported.
+        index: PersonaIndex
+        if url is None:
+            from persona_assets.index.edge import EdgeIndex
+
+            if anew:
+                shutil.rmtree(folder / collection, ignore_errors=True)
+            index = EdgeIndex(folder / collection, spec, settings.hub.exact_rows)
+        else:
+            from persona_assets.index.server import ServerIndex, connect, drop_collection
+
+            secret = settings.index.api_key
+            key = secret.get_secret_value() if secret else None
+            if anew:
+                drop_collection(connect(url, key), url, collection)
+            client, quantization = connect(url, key), settings.index.quantization
+            index = ServerIndex(client, url, collection, spec, settings.hub.exact_rows, quantization)
         try:
             yield index
         finally:
             index.close()
 
 
-def _hold(settings: Settings) -> AbstractContextManager[None]:
-    lock = settings.data / "index" / f"{settings.index.collection}.lock"
-    return hold_lock(lock, settings.index.lock_timeout)
+@contextmanager
+def hold_lock(path: Path, timeout: float) -> Iterator[None]:
+    """Hold a lock file while the body runs. The system releases it when the process ends, however it ends.
+
+    Args:
+        timeout: seconds to wait for another holder.
+
+    Raises:
+        IndexUnavailableError: if another one still holds it then, or the file cannot be made.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        raise IndexUnavailableError(
+            f"The index is in use by {_read_holder(path)} ({path}). Wait for it to end, or give it longer: "
+            f"index.lock_timeout is {timeout:g} seconds."
+        ) from None
+    except OSError as error:
+        raise IndexUnavailableError(
+            f"The lock {path} cannot be taken ({error}). Correct the folder's rights."
+        ) from None
+    try:
+        _write_holder(path)
+        yield
+    finally:
+        lock.release()
 
 
-def _drop(settings: Settings) -> None:
-    url, collection = settings.index.url, settings.index.collection
-    if url is None:
-        shutil.rmtree(settings.data / "index" / collection, ignore_errors=True)
-    else:
-        drop_collection(_connect(settings, url), url, collection)
+def _holder_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.holder")
 
 
-def _connect(settings: Settings, url: str) -> "QdrantClient":
-    key = settings.index.api_key
-    return connect(url, key.get_secret_value() if key else None)
+def _write_holder(path: Path) -> None:
+    since = datetime.now(UTC).isoformat("T", "seconds")
+    holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
+    _holder_path(path).write_text(json.dumps(holder))
 
 
-def _open_store(settings: Settings, spec: IndexSpec) -> Store:
-    url, collection = settings.index.url, settings.index.collection
-    if url is None:
-        return EdgeStore(settings.data / "index" / collection, spec)
-    return ServerStore(_connect(settings, url), url, collection, spec, settings.index.quantization)
+def _read_holder(path: Path) -> str:
+    try:
+        holder = json.loads(_holder_path(path).read_text())
+        return f"process {holder['process']} on {holder['host']} since {holder['since']}"
+    except (OSError, ValueError, KeyError):
+        return "another process"

@@ -2,29 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from persona_assets.errors import IndexUnavailableError
-from persona_assets.index.interface import IndexPart, IndexSpec, Point, require_same_spec
-from persona_assets.index.qdrant import (
-    CONTRIBUTION,
-    DENSE,
-    FILTERS,
-    SCAN_ROWS,
-    SPARSE,
-    ScoredHit,
-    Search,
-    Where,
-    read_hit,
-    read_part,
-)
-
-if TYPE_CHECKING:
-    from qdrant_client import QdrantClient
-    from qdrant_client.models import Filter, QueryRequest
+from persona_assets.index.interface import IndexSpec, Point, require_same_spec
+from persona_assets.index.qdrant import DENSE, FILTERS, SCAN_ROWS, SPARSE, PersonaIndex, Search, Where
 
 _METADATA = "persona_assets"
 _REFUSED = (401, 403)
@@ -36,86 +23,37 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class ServerStore:
+class ServerIndex(PersonaIndex):
     """A collection of a Qdrant server, made when missing.
 
     Args:
         client: connected to the server (or qdrant-client's local mode).
-        spec: what it must hold.
         quantization: of the vectors, for a collection that is made: none or int8.
 
     Raises:
         IndexUnavailableError: if the server is down or refuses the key, or the collection holds something else.
     """
 
+    compares_all = False  # it may build an approximate index, and use it unless a search is exact
+
     def __init__(
-        self, client: "QdrantClient", url: str, collection: str, spec: IndexSpec, quantization: str = "none"
+        self,
+        client: QdrantClient,
+        url: str,
+        collection: str,
+        spec: IndexSpec,
+        exact_rows: int,
+        quantization: str = "none",
     ) -> None:
+        super().__init__(spec.dimension, exact_rows)
         self._client = client
         self._url = url
         self._collection = collection
-        self._dimension = spec.dimension
         if not self._try(lambda: client.collection_exists(collection)):
             self._try(lambda: self._create(spec, quantization))
         metadata = self._try(lambda: client.get_collection(collection)).config.metadata or {}
-        found = metadata.get(_METADATA)
-        require_same_spec(
-            spec,
-            IndexSpec(**found) if found else None,
-            place=f"The collection {collection} at {url}",
-            remedy="`persona-assets hub rebuild` builds it anew from the lake",
-        )
-
-    @property
-    def is_exhaustive(self) -> bool:
-        """No: it may build an approximate index, and use it unless a search is exact."""
-        return False
-
-    def upsert(self, points: Sequence[Point]) -> None:
-        """Add points."""
-        from qdrant_client.models import PointStruct, SparseVector
-
-        rows = []
-        for point in points:
-            weights = [1.0] * len(point.bands)
-            vector: dict[str, Any] = {SPARSE: SparseVector(indices=list(point.bands), values=weights)}
-            if point.vector is not None:
-                vector[DENSE] = list(point.vector)
-            rows.append(PointStruct(id=point.point_id, vector=vector, payload=point.payload))
-        self._try(lambda: self._client.upsert(self._collection, rows, wait=True))
-
-    def keep_only(self, contributions: Sequence[str]) -> None:
-        """Delete the points of all other contributions."""
-        from qdrant_client.models import Filter
-
-        self._delete(
-            Filter(must_not=self._match({CONTRIBUTION: list(contributions)}).must) if contributions else Filter()
-        )
-
-    def delete(self, contribution: str) -> None:
-        """Delete the points of a contribution."""
-        self._delete(self._match({CONTRIBUTION: [contribution]}))
-
-    def count(self, contribution: str | None) -> int:
-        """Count the points of a contribution, or all."""
-        chosen = None if contribution is None else self._match({CONTRIBUTION: [contribution]})
-        return int(self._try(lambda: self._client.count(self._collection, count_filter=chosen, exact=True)).count)
-
-    def query(self, questions: Sequence[Sequence[Any]], search: Search) -> list[list[ScoredHit]]:
-        """Answer a batch of questions."""
-        chosen = self._match(search.where) if search.where else None
-        requests = [self._request(question, search, chosen) for question in questions]
-        answers = self._try(lambda: self._client.query_batch_points(self._collection, requests))
-        return [[read_hit(point.score, point.payload, point.vector) for point in answer.points] for answer in answers]
-
-    def scan(self, contributions: Sequence[str]) -> Iterator[IndexPart]:
-        """Read the points of contributions."""
-        chosen, offset = self._match({CONTRIBUTION: list(contributions)}), None
-        while True:
-            records, offset = self._try(partial(self._scroll, chosen, offset))
-            yield read_part(records, self._dimension)
-            if offset is None:
-                return
+        found = IndexSpec(**metadata[_METADATA]) if metadata.get(_METADATA) else None
+        require_same_spec(spec, found, place=f"The collection {collection} at {url}")
 
     def flush(self) -> None:
         """Nothing to do: every write waited until the server had it in its log."""
@@ -124,57 +62,61 @@ class ServerStore:
         """Close the connection."""
         self._client.close()
 
-    def _scroll(self, chosen: "Filter", offset: Any) -> tuple[Any, Any]:
-        return self._client.scroll(
-            self._collection, chosen, limit=SCAN_ROWS, offset=offset, with_payload=True, with_vectors=[DENSE, SPARSE]
+    def _upsert(self, points: Sequence[Point]) -> None:
+        rows = [
+            models.PointStruct(id=point.point_id, vector=self._name_vectors(point), payload=point.payload)
+            for point in points
+        ]
+        self._try(lambda: self._client.upsert(self._collection, rows, wait=True))
+
+    def _delete(self, chosen: models.Filter) -> None:
+        self._try(lambda: self._client.delete(self._collection, models.FilterSelector(filter=chosen), wait=True))
+
+    def _count(self, chosen: models.Filter | None) -> int:
+        return int(self._try(lambda: self._client.count(self._collection, count_filter=chosen, exact=True)).count)
+
+    def _query(self, vectors: Sequence[Any], search: Search, chosen: models.Filter | None) -> Sequence[Sequence[Any]]:
+        rescored = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
+        requests = [
+            models.QueryRequest(
+                query=models.NearestQuery(nearest=vector),
+                using=search.using,
+                limit=search.limit,
+                filter=chosen,
+                score_threshold=search.threshold,
+                with_payload=True,
+                with_vector=False if search.using == SPARSE else [DENSE],
+                params=models.SearchParams(exact=search.exact, quantization=rescored),
+            )
+            for vector in vectors
+        ]
+        answers = self._try(lambda: self._client.query_batch_points(self._collection, requests))
+        return [answer.points for answer in answers]
+
+    def _scroll(self, chosen: models.Filter, offset: Any) -> tuple[Sequence[Any], Any]:
+        vectors = [DENSE, SPARSE]
+        return self._try(
+            lambda: self._client.scroll(
+                self._collection, chosen, limit=SCAN_ROWS, offset=offset, with_payload=True, with_vectors=vectors
+            )
         )
 
-    def _delete(self, chosen: "Filter") -> None:
-        from qdrant_client.models import FilterSelector
+    def _match(self, where: Where, *, negated: bool = False) -> models.Filter:
+        conditions = [
+            models.FieldCondition(key=name, match=models.MatchAny(any=values)) for name, values in where.items()
+        ]
+        return models.Filter(must_not=conditions or None) if negated else models.Filter(must=conditions)
 
-        self._try(lambda: self._client.delete(self._collection, FilterSelector(filter=chosen), wait=True))
-
-    def _request(self, question: Sequence[Any], search: Search, chosen: "Filter | None") -> "QueryRequest":
-        from qdrant_client.models import (
-            NearestQuery,
-            QuantizationSearchParams,
-            QueryRequest,
-            SearchParams,
-            SparseVector,
-        )
-
-        is_sparse = search.using == SPARSE
-        vector = SparseVector(indices=question, values=[1.0] * len(question)) if is_sparse else list(question)
-        return QueryRequest(
-            query=NearestQuery(nearest=vector),
-            using=search.using,
-            limit=search.limit,
-            filter=chosen,
-            score_threshold=search.threshold,
-            with_payload=True,
-            with_vector=False if is_sparse else [DENSE],
-            params=SearchParams(
-                exact=search.exact, quantization=QuantizationSearchParams(rescore=True, oversampling=2.0)
-            ),
-        )
-
-    def _match(self, where: Where) -> "Filter":
-        from qdrant_client.models import FieldCondition, Filter, MatchAny
-
-        fields = [FieldCondition(key=name, match=MatchAny(any=values)) for name, values in where.items()]
-        return Filter(must=fields)
+    def _sparse(self, indices: Sequence[int]) -> models.SparseVector:
+        return models.SparseVector(indices=list(indices), values=[1.0] * len(indices))
 
     def _create(self, spec: IndexSpec, quantization: str) -> None:
-        from qdrant_client import models
-
-        int8 = models.ScalarQuantization(
-            scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
-        )
+        int8 = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
         # Vectors are normalised already: the dot product is their cosine and leaves them as they are.
         dense = models.VectorParams(
             size=spec.dimension,
             distance=models.Distance.DOT,
-            quantization_config=int8 if quantization == "int8" else None,
+            quantization_config=models.ScalarQuantization(scalar=int8) if quantization == "int8" else None,
         )
         self._client.create_collection(
             self._collection,
@@ -189,7 +131,7 @@ class ServerStore:
         return _insist(call, self._url)
 
 
-def drop_collection(client: "QdrantClient", url: str, collection: str) -> None:
+def drop_collection(client: QdrantClient, url: str, collection: str) -> None:
     """Delete a collection that was made here, whatever model it is of; one that is not there is no problem.
 
     Raises:
@@ -211,8 +153,6 @@ def drop_collection(client: "QdrantClient", url: str, collection: str) -> None:
 
 def _insist(call: Callable[[], T], url: str) -> T:
     """Make a call, again while the server is away or has too much to do; every call may be made twice."""
-    from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
-
     for wait in (*_WAITS, None):
         try:
             return call()
@@ -232,10 +172,8 @@ def _insist(call: Callable[[], T], url: str) -> T:
     raise AssertionError
 
 
-def connect(url: str, api_key: str | None) -> "QdrantClient":
+def connect(url: str, api_key: str | None) -> QdrantClient:
     """Connect to a server; nothing is sent yet; IndexUnavailableError if the URL is none."""
-    from qdrant_client import QdrantClient
-
     try:
         return QdrantClient(url=url, api_key=api_key, timeout=120, check_compatibility=False)
     except ValueError as error:

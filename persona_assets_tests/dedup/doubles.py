@@ -62,10 +62,10 @@ class ListedHub:
             yield IndexPart(
                 [self._hits[row].persona_id for row in rows],
                 [self._hits[row].persona for row in rows],
-                [self._hits[row].rank for row in rows],
                 self._prepared.bands[rows],
                 self._prepared.readable[rows],
                 self._prepared.vectors[rows],
+                [self._hits[row].rank for row in rows],
             )
 
     def find_sharing(self, bands):

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from persona_assets.dedup.hub import Contribution, decide_shard
-from persona_assets.index.qdrant import QdrantIndex
+from persona_assets.dedup.hub import decide_shard
+from persona_assets.dedup.published import Contribution
+from persona_assets.index.edge import EdgeIndex
 from persona_assets.settings import load_settings
 from persona_assets_tests.dedup.doubles import list_pairs
 
@@ -79,7 +80,7 @@ def materialise(folder: Path, shard: str, personas: pl.DataFrame, encoder=None, 
 def kill_at(step: str) -> None:
     """Let this process die by SIGKILL just before or after a call to the index or the lake."""
     moment, _, name = step.partition(":")
-    owner = FolderHub if name == "write" else QdrantIndex
+    owner = FolderHub if name == "write" else EdgeIndex
     original = getattr(owner, name)
 
     def die(self, *arguments, **options):

@@ -11,9 +11,9 @@ from persona_assets.dedup.hub import decide_shard
 from persona_assets.dedup.match import Thresholds
 from persona_assets.embedding.cache import CachedEncoder
 from persona_assets.errors import IndexUnavailableError, LakeError
-from persona_assets.index.edge import EdgeStore
+from persona_assets.index.edge import EdgeIndex
 from persona_assets.index.open import open_index
-from persona_assets.index.qdrant import QdrantIndex
+from persona_assets.index.qdrant import PersonaIndex
 from persona_assets.settings import load_settings
 from persona_assets_tests.dedup.doubles import decide_slowly, find_matches, frame_personas, list_pairs
 from persona_assets_tests.dedup.hub_lake import FolderHub, LettersEncoder, materialise
@@ -226,7 +226,7 @@ def test_ten_shards_in_any_order_each_again(tmp_path):
 @pytest.fixture
 def approximate(monkeypatch):
     """An index that is not exhaustive above `hub.exact_rows`, as a server's is not."""
-    monkeypatch.setattr(EdgeStore, "is_exhaustive", False)
+    monkeypatch.setattr(EdgeIndex, "compares_all", False)
 
 
 def kill(folder, shard, personas, step):
@@ -287,11 +287,11 @@ def test_above_the_exact_rows_a_sample_is_searched_again(tmp_path, approximate):
 
 def test_a_search_that_misses_shows_in_the_sample(tmp_path, monkeypatch, approximate):
     materialise(tmp_path, "a", frame_personas(["quiet judge"], "a"))
-    search = QdrantIndex.find_nearest
+    search = PersonaIndex.find_nearest
 
     def miss(self, vectors, threshold, contributions, *, exact=None):
         return search(self, vectors, threshold, contributions, exact=True) if exact else [[] for _ in vectors]
 
-    monkeypatch.setattr(QdrantIndex, "find_nearest", miss)
+    monkeypatch.setattr(PersonaIndex, "find_nearest", miss)
     decision = materialise(tmp_path, "b", frame_personas(["judge quieter", "violin"], "b"), hub={"exact_rows": 0})
     assert (decision.violations.rows, decision.violations.violations, decision.violations.rate) == (2, 1, 0.5)

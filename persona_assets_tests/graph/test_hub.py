@@ -8,8 +8,8 @@ import pytest
 from dagster import ExecuteInProcessResult
 
 from persona_assets.dedup.text import jaccard, normalise, tokenise
-from persona_assets.index.edge import EdgeStore
-from persona_assets.index.qdrant import QdrantIndex
+from persona_assets.index.edge import EdgeIndex
+from persona_assets.index.qdrant import PersonaIndex
 from persona_assets.lake import Lake
 from persona_assets.settings import Settings
 from persona_assets_tests.graph.runs import (
@@ -78,7 +78,7 @@ def test_a_persona_is_dropped_for_one_of_another_shard_by_its_meaning_alone(tmp_
 def test_every_materialisation_says_how_it_was_searched(
     exact_rows: int, search: str, sampled: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(EdgeStore, "is_exhaustive", False)  # as a server is
+    monkeypatch.setattr(EdgeIndex, "compares_all", False)  # as a server is
     results = decide_both(make_project(tmp_path, hub={"exact_rows": exact_rows}))
     assert list_failures(*results) == {}
     assert read_search(results[1]) == {
@@ -92,13 +92,13 @@ def test_every_materialisation_says_how_it_was_searched(
 
 
 def test_a_search_that_misses_too_much_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = QdrantIndex.find_nearest
+    find = PersonaIndex.find_nearest
 
-    def miss(self: QdrantIndex, *question: Any, exact: bool | None = None) -> Any:
+    def miss(self: PersonaIndex, *question: Any, exact: bool | None = None) -> Any:
         return find(self, *question, exact=True) if exact else [[] for _ in question[0]]
 
-    monkeypatch.setattr(QdrantIndex, "find_nearest", miss)
-    monkeypatch.setattr(EdgeStore, "is_exhaustive", False)
+    monkeypatch.setattr(PersonaIndex, "find_nearest", miss)
+    monkeypatch.setattr(EdgeIndex, "compares_all", False)
     settings = make_project(tmp_path, hub={"exact_rows": 0})
     _, result = decide_both(settings, "character_profiles")
     assert read_personas(settings, "second") == [SAME_NURSE, GARDENER]

@@ -4,23 +4,23 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from persona_assets.index.edge import EdgeStore
+from persona_assets.index.edge import EdgeIndex
 from persona_assets.index.interface import IndexSpec, Point, name_contribution
-from persona_assets.index.qdrant import QdrantIndex
-from persona_assets.index.server import ServerStore, connect
+from persona_assets.index.server import ServerIndex, connect
 
 SPEC = IndexSpec("given@1", 4, "tokens-1 bands-16x8")
 
 
-def open_store(kind, folder, spec, name="hub"):
+def open_kind(kind, folder, spec, name, exact_rows):
     """Open an index of either implementation; opened again, it is the same one."""
     if kind == "edge":
-        return EdgeStore(folder, spec)
+        return EdgeIndex(folder, spec, exact_rows)
     if kind == "local":
         from qdrant_client import QdrantClient
 
-        return ServerStore(QdrantClient(path=str(folder)), "a local folder", name, spec)
-    return ServerStore(connect(os.environ["QDRANT_URL"], os.environ.get("QDRANT_API_KEY")), "QDRANT_URL", name, spec)
+        return ServerIndex(QdrantClient(path=str(folder)), "a local folder", name, spec, exact_rows)
+    client = connect(os.environ["QDRANT_URL"], os.environ.get("QDRANT_API_KEY"))
+    return ServerIndex(client, "QDRANT_URL", name, spec, exact_rows)
 
 
 @pytest.fixture(params=["edge", "local", "server"])
@@ -33,7 +33,7 @@ def reopen(request, tmp_path):
     def open_again(spec=SPEC, exact_rows=1_000_000):
         while opened:
             opened.pop().close()
-        opened.append(QdrantIndex(open_store(request.param, tmp_path / "index", spec, name), exact_rows))
+        opened.append(open_kind(request.param, tmp_path / "index", spec, name, exact_rows))
         return opened[-1]
 
     yield open_again

@@ -7,8 +7,7 @@ import pytest
 
 from persona_assets.errors import IndexUnavailableError
 from persona_assets.index.interface import IndexSpec
-from persona_assets.index.lock import hold_lock
-from persona_assets.index.open import open_index
+from persona_assets.index.open import hold_lock, open_index
 from persona_assets.settings import load_settings
 from persona_assets_tests.index.conftest import SPEC, make_point
 
@@ -86,7 +85,7 @@ def test_a_collection_that_somebody_else_made_is_never_deleted(tmp_path):
     from qdrant_client import QdrantClient
     from qdrant_client.models import Distance, VectorParams
 
-    from persona_assets.index.server import ServerStore, drop_collection
+    from persona_assets.index.server import ServerIndex, drop_collection
 
     def connect():
         return QdrantClient(path=str(tmp_path / "server"))
@@ -96,7 +95,7 @@ def test_a_collection_that_somebody_else_made_is_never_deleted(tmp_path):
     client.close()
     with pytest.raises(IndexUnavailableError, match="was not made by persona_assets"):
         drop_collection(connect(), "a local folder", "theirs")
-    ServerStore(connect(), "a local folder", "ours", SPEC).close()
+    ServerIndex(connect(), "a local folder", "ours", SPEC, 1_000).close()
     drop_collection(connect(), "a local folder", "ours")
     drop_collection(connect(), "a local folder", "never there")
     client = connect()
