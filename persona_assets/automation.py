@@ -40,15 +40,10 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
             INSTRUCTIONS, selection=instructions, description="Read the instruction sets that role play starts from."
         ),
         dg.define_asset_job(
-            RELEASE,
-            selection=release,
-            description="Join the shards to a dataset, for one mix.",
-            tags={_PRIORITY: "1"},
+            RELEASE, selection=release, description="Join the shards to a dataset, for one mix.", tags={_PRIORITY: "1"}
         ),
         dg.define_asset_job(
-            CHECKS,
-            selection=checks_of_shards,
-            description="Every check of one shard's tables, as they are.",
+            CHECKS, selection=checks_of_shards, description="Every check of one shard's tables, as they are."
         ),
         dg.define_asset_job(
             TRAINING, selection=training, description="Fine-tune a model on the release of one mix, and evaluate it."

@@ -13,13 +13,7 @@ import polars as pl
 from persona_assets.corpus.cleaning import clean_text
 from persona_assets.corpus.entries import Record
 from persona_assets.corpus.shard_entries import iterate_shard
-from persona_assets.corpus.tombstones import (
-    Tombstone,
-    hash_name,
-    hash_text,
-    put_tombstone,
-    read_tombstones,
-)
+from persona_assets.corpus.tombstones import Tombstone, hash_name, hash_text, put_tombstone, read_tombstones
 from persona_assets.descendants import Descendants, find_descendants, list_tables, select_related
 from persona_assets.errors import CorpusError, LakeError
 from persona_assets.lake import Lake

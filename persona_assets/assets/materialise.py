@@ -147,10 +147,7 @@ def _list_defaults(prompt: Prompt[P], settings: TaskSettings) -> Iterator[str]:
 
 
 async def _drain(
-    asker: Asker[P],
-    make: Callable[[Asker[P]], AsyncIterator[Batch]],
-    writer: TableWriter,
-    notify: Callable[[], None],
+    asker: Asker[P], make: Callable[[Asker[P]], AsyncIterator[Batch]], writer: TableWriter, notify: Callable[[], None]
 ) -> None:
     try:
         async for batch in make(asker):

@@ -91,11 +91,7 @@ def _draw(
 
 
 def draw_with_own(
-    characters: pl.DataFrame,
-    instructions: pl.LazyFrame,
-    own: pl.LazyFrame,
-    settings: DialogueSettings,
-    shard: str,
+    characters: pl.DataFrame, instructions: pl.LazyFrame, own: pl.LazyFrame, settings: DialogueSettings, shard: str
 ) -> list[Session]:
     """Draw the sessions of a shard from the instruction sets and from what its own personas ask.
 

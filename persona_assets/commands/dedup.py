@@ -12,6 +12,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.commands import say
 from persona_assets.commands.rows_file import RowsFile
 from persona_assets.corpus.entries import BadRecord, Record
 from persona_assets.corpus.language import detect_language
@@ -94,7 +95,7 @@ def _print_report(console: Console, report: _Report) -> None:
     if report.left_out:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(report.left_out.items()))
         console.print(f"Left out, for they hold no persona: {reasons}. The first: ", end="")
-        console.print(report.first_left_out, markup=False)
+        say(console, report.first_left_out)
 
 
 def _read_rows(source: Path, column: str, max_line_bytes: int, report: _Report) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ import warnings
 
 from rich.console import Console
 
+from persona_assets.commands import say
 from persona_assets.commands.instance import find_project_file, open_instance, prepare_home
 from persona_assets.settings import Settings
 
@@ -18,7 +19,7 @@ def open_ui(settings: Settings, console: Console, host: str, port: int) -> None:
     Dagster's own command runs in this process: whatever signal ends it reaches Dagster, which ends its servers.
     """
     home = prepare_home(settings)
-    console.print(f"Dagster UI: http://{host}:{port}  (home {home}; Ctrl-C stops it)", soft_wrap=True, markup=False)
+    say(console, f"Dagster UI: http://{host}:{port}  (home {home}; Ctrl-C stops it)")
     if host != "127.0.0.1":
         console.print("[yellow]Warning[/]: whoever reaches this address can start runs; there is no password.")
     _quieten()

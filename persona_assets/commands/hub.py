@@ -8,6 +8,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.commands import say
 from persona_assets.dedup.established import make_spec
 from persona_assets.dedup.explain import Explanation, explain_persona
 from persona_assets.dedup.hub import rebuild_index
@@ -35,7 +36,7 @@ def run_rebuild(settings: Settings, console: Console) -> None:
     began = time.monotonic()
     rows = rebuild_index(settings, encoder=make_hub_encoder(settings, make_encoder(settings)), published=hub)
     seconds = time.monotonic() - began
-    _say(console, f"{_name_place(settings)}: {rows:,} personas of {shards:,} shards, in {seconds:,.0f} s.")
+    say(console, f"{_name_place(settings)}: {rows:,} personas of {shards:,} shards, in {seconds:,.0f} s.")
 
 
 def run_explain(settings: Settings, console: Console, persona_id: str, neighbours: int) -> None:
@@ -50,7 +51,7 @@ def run_explain(settings: Settings, console: Console, persona_id: str, neighbour
         found = explain_persona(lake, index, encoder, persona_id, neighbours)
     _print_verdict(console, found)
     if found.origin:
-        _say(console, "Origin: " + ", ".join(f"{name} {value}" for name, value in found.origin.items()))
+        say(console, "Origin: " + ", ".join(f"{name} {value}" for name, value in found.origin.items()))
     _print_absorbed(console, found.absorbed)
     if found.nearest:
         console.print("\nNearest in the hub:")
@@ -82,7 +83,7 @@ def run_search(
         _print_near(console, found)
     else:
         narrowed = " with " * bool(chosen) + ", ".join(f"{name} {value}" for name, value in chosen.items())
-        _say(console, f"The hub has no persona{narrowed}. `persona-assets hub stats` lists what it has.")
+        say(console, f"The hub has no persona{narrowed}. `persona-assets hub stats` lists what it has.")
 
 
 def run_stats(settings: Settings, console: Console) -> None:
@@ -98,7 +99,7 @@ def run_stats(settings: Settings, console: Console) -> None:
     remedy = "" if points == kept else " They differ: `persona-assets hub rebuild` puts it right."
     thresholds = f"thresholds: Jaccard {settings.hub.jaccard:g}, cosine {settings.hub.cosine:g}"
     model = f"model {settings.embedding.model}"
-    _say(console, f"Index {_name_place(settings)}: {points:,} personas, {model}; {thresholds}.{remedy}")
+    say(console, f"Index {_name_place(settings)}: {points:,} personas, {model}; {thresholds}.{remedy}")
 
 
 @contextmanager
@@ -117,18 +118,18 @@ def _name_place(settings: Settings) -> str:
 
 
 def _print_verdict(console: Console, found: Explanation) -> None:
-    _say(console, f"{found.persona_id}, shard {found.shard}:\n  {found.persona}")
+    say(console, f"{found.persona_id}, shard {found.shard}:\n  {found.persona}")
     if found.is_kept is None:
-        _say(console, f"Not decided yet: materialise {HUB} of the shard {found.shard}.")
+        say(console, f"Not decided yet: materialise {HUB} of the shard {found.shard}.")
     elif found.duplicate is None:
-        _say(console, "Kept: no persona that was kept before it is at or above a threshold.")
+        say(console, "Kept: no persona that was kept before it is at or above a threshold.")
     else:
         row = found.duplicate
         stage = f"{row['stage']} ({row['score']:.4f})"
-        _say(console, f"Dropped at the stage {stage}, as a duplicate of {row['kept_id']}:")
-        _say(console, f"  {row['kept_persona']}")
+        say(console, f"Dropped at the stage {stage}, as a duplicate of {row['kept_id']}:")
+        say(console, f"  {row['kept_persona']}")
     if found.is_stale:
-        _say(
+        say(
             console,
             f"That one has left the hub since: materialise {HUB} of the shard {found.shard} again to decide anew.",
         )
@@ -137,10 +138,10 @@ def _print_verdict(console: Console, found: Explanation) -> None:
 def _print_absorbed(console: Console, absorbed: pl.DataFrame) -> None:
     if not absorbed.height:
         return
-    _say(console, f"\n{absorbed.height:,} personas were dropped for its sake:")
+    say(console, f"\n{absorbed.height:,} personas were dropped for its sake:")
     for row in absorbed.head(_ABSORBED).iter_rows(named=True):
-        _say(console, f"{row['stage']} {row['score']:.4f}  {row['persona_id']}  shard {row['shard']}")
-        _say(console, f"  {row['persona']}")
+        say(console, f"{row['stage']} {row['score']:.4f}  {row['persona_id']}  shard {row['shard']}")
+        say(console, f"  {row['persona']}")
 
 
 def _print_near(console: Console, near: Sequence[NearPersona]) -> None:
@@ -148,8 +149,8 @@ def _print_near(console: Console, near: Sequence[NearPersona]) -> None:
         persona = one.neighbour
         facts = [("shard", persona.shard), ("round", persona.round), ("language", persona.language)]
         origin = "  ".join(f"{name} {value}" for name, value in facts if value is not None)
-        _say(console, f"cosine {persona.score:.4f}  Jaccard {one.jaccard:.4f}  {persona.persona_id}  {origin}")
-        _say(console, f"  {persona.persona}")
+        say(console, f"cosine {persona.score:.4f}  Jaccard {one.jaccard:.4f}  {persona.persona_id}  {origin}")
+        say(console, f"  {persona.persona}")
 
 
 def _print_statistics(console: Console, statistics: HubStatistics) -> None:
@@ -167,7 +168,3 @@ def _format(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:.1%}"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.commands import say
 from persona_assets.errors import LakeError
 from persona_assets.evaluation.judge import Rubric, compare_judges, draw_sample, load_rubric, rate_rows
 from persona_assets.evaluation.ratings import write_ratings
@@ -56,7 +57,7 @@ def run_judge(
         project.close()
     path = _write(settings.data / "ratings" / f"{asset}.jsonl", prompt, rows, ratings)
     _print(console, prompt, rows, ratings)
-    console.print(f"\nEvery rating: {path}", markup=False, soft_wrap=True)
+    say(console, f"\nEvery rating: {path}")
 
 
 def _draw(project: Project, asset: str, shard: str, number: int, seed: int) -> list[dict[str, Any]]:
@@ -104,13 +105,13 @@ def _print(
     models = list(ratings)
     for place, model in enumerate(models):
         for other in models[place + 1 :]:
-            console.print(f"\n{model} and {other}:", markup=False)
+            say(console, f"\n{model} and {other}:")
             for one in compare_judges(ratings[model], ratings[other], criteria):
                 kappa = "no kappa, since one always says the same" if one.kappa is None else f"kappa {one.kappa:.2f}"
-                console.print(
+                say(
+                    console,
                     f"  {one.criterion}: the same {one.same:.0%}, within one {one.within_one:.0%}, {kappa}"
                     f" ({one.rows} rows)",
-                    markup=False,
                 )
     totals = {
         row_id: sum(sum(rated[row_id].values()) for rated in ratings.values() if row_id in rated)
@@ -118,4 +119,4 @@ def _print(
     }
     worst = sorted(totals, key=lambda row_id: (totals[row_id], row_id))[:_WORST]
     if worst:
-        console.print(f"\nRated lowest: {', '.join(worst)}", markup=False)
+        say(console, f"\nRated lowest: {', '.join(worst)}")

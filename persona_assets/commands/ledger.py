@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.commands import say
 from persona_assets.commands.ledger_files import read_entries, write_entries
 from persona_assets.errors import LakeError, SettingsError
 from persona_assets.lake import Lake
@@ -50,7 +51,7 @@ def run_export(
     """
     with _open(settings) as ledger:
         count = write_entries(out, ledger.read_all(_select(ledger, model, asset, before)))
-    console.print(f"{out}: {count:,} responses", markup=False, soft_wrap=True)
+    say(console, f"{out}: {count:,} responses")
 
 
 def run_import(settings: Settings, console: Console, file: Path) -> None:
@@ -61,7 +62,7 @@ def run_import(settings: Settings, console: Console, file: Path) -> None:
         ModelError: if the ledger cannot be opened.
     """
     read, added = import_responses(settings, file)
-    console.print(f"{file}: {read:,} responses, {added:,} of them new", markup=False, soft_wrap=True)
+    say(console, f"{file}: {read:,} responses, {added:,} of them new")
 
 
 def import_responses(settings: Settings, file: Path) -> tuple[int, int]:
@@ -162,10 +163,7 @@ def _select(ledger: LedgerUpkeep, model: str | None, asset: str | None, before: 
 
 
 def _tabulate(
-    kind: str,
-    spending: Sequence[Spending],
-    holdings: Sequence[Holding],
-    read_name: Callable[[Spending | Holding], str],
+    kind: str, spending: Sequence[Spending], holdings: Sequence[Holding], read_name: Callable[[Spending | Holding], str]
 ) -> Table:
     stored: Counter[str] = Counter()
     for holding in holdings:

@@ -22,11 +22,7 @@ def open_reporter(console: Console) -> Iterator[Reporter]:
     if not console.is_terminal:
         yield LineReporter(console)
         return
-    columns = (
-        TextColumn("{task.description:<19}"),
-        BarColumn(bar_width=12),
-        TextColumn("{task.fields[counts]}"),
-    )
+    columns = (TextColumn("{task.description:<19}"), BarColumn(bar_width=12), TextColumn("{task.fields[counts]}"))
     with Progress(*columns, console=console) as progress:
         yield BarReporter(progress)
 

@@ -4,6 +4,7 @@ import os
 
 from rich.console import Console
 
+from persona_assets.commands import say
 from persona_assets.commands.ledger import describe_size
 from persona_assets.settings import Settings
 from persona_assets.sft.publish import publish_release
@@ -20,6 +21,4 @@ def run_publish(settings: Settings, console: Console, mix: str, address: str, pu
     # The variable that Hugging Face's own tools read.
     token = os.environ.get("HF_TOKEN")
     published = publish_release(release, address, settings.release.licenses, token, private=not public)
-    console.print(
-        f"{published.address}: {published.files} files, {describe_size(published.size)}", markup=False, soft_wrap=True
-    )
+    say(console, f"{published.address}: {published.files} files, {describe_size(published.size)}")

@@ -7,6 +7,7 @@ import polars as pl
 from rich.console import Console
 
 from persona_assets.accounting import Accounting
+from persona_assets.commands import say
 from persona_assets.errors import PromptError
 from persona_assets.llm.asker import Asker
 from persona_assets.llm.usage import Usage
@@ -82,10 +83,10 @@ def write_recipe(settings: Settings, console: Console, name: str) -> None:
     except PromptError:
         path.unlink()
         raise
-    console.print(f"Wrote {path}. Edit it, then:", markup=False, soft_wrap=True)
-    console.print("  persona-assets recipe check", markup=False)
-    console.print(f'  persona-assets recipe try {name} --persona "A nurse who plays chess."', markup=False)
-    console.print(f"and name {name} in a mix of {settings.prompts / 'mixes'}.", markup=False, soft_wrap=True)
+    say(console, f"Wrote {path}. Edit it, then:")
+    say(console, "  persona-assets recipe check")
+    say(console, f'  persona-assets recipe try {name} --persona "A nurse who plays chess."')
+    say(console, f"and name {name} in a mix of {settings.prompts / 'mixes'}.")
 
 
 def check_recipes(settings: Settings, console: Console) -> None:
@@ -95,7 +96,7 @@ def check_recipes(settings: Settings, console: Console) -> None:
     if problems:
         raise PromptError("Recipes are wrong.\n" + "\n".join(f"  {problem}" for problem in problems))
     names = ", ".join(recipe.content.asset for recipe in load_recipes(folder))
-    console.print(f"All is well: {names}.", markup=False, soft_wrap=True)
+    say(console, f"All is well: {names}.")
 
 
 def try_recipe(settings: Settings, console: Console, name: str, persona: str) -> None:
@@ -159,18 +160,18 @@ def _print(console: Console, recipe: Recipe, made: Batch) -> None:
             if column not in {"item_id", "persona_id", "persona", "source_item_id", "response_keys", "partner_id"}:
                 _print_value(console, column, value)
     for refusal in made.quarantined.iter_rows(named=True):
-        console.print(f"  refused, {refusal['reason']}: {refusal['detail'] or ''}", markup=False, soft_wrap=True)
-        console.print(f"    {' '.join(refusal['raw'].split())[:400]}", markup=False, soft_wrap=True)
+        say(console, f"  refused, {refusal['reason']}: {refusal['detail'] or ''}")
+        say(console, f"    {' '.join(refusal['raw'].split())[:400]}")
     if made.rows.is_empty() and made.quarantined.is_empty():
-        console.print(f"  no reply: {dict(made.accounting.refused)}", markup=False)
+        say(console, f"  no reply: {dict(made.accounting.refused)}")
 
 
 def _print_value(console: Console, column: str, value: Any) -> None:
     if column == "flags":
         if value:
-            console.print(f"  flagged: {', '.join(value)}", markup=False)
+            say(console, f"  flagged: {', '.join(value)}")
     elif column == "turns":
         for turn in value:
-            console.print(f"  {turn['role']}: {turn['content']}", markup=False, soft_wrap=True)
+            say(console, f"  {turn['role']}: {turn['content']}")
     else:
-        console.print(f"  {column}: {value}", markup=False, soft_wrap=True)
+        say(console, f"  {column}: {value}")

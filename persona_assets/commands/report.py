@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from persona_assets.commands import say
 from persona_assets.lake import Lake
 from persona_assets.report import REPORTS_FOLDER, read_spend, write_report
 from persona_assets.settings import Settings
@@ -25,4 +26,4 @@ def run_report(settings: Settings, console: Console, shards: Sequence[str]) -> N
     path = settings.data / REPORTS_FOLDER / f"{name}.html"
     title = f"Shard {shards[0]}" if len(shards) == 1 else f"{len(meant)} shards"
     write_report(lake, read_spend(settings), path, meant, title)
-    console.print(path.as_uri(), markup=False, soft_wrap=True)
+    say(console, path.as_uri())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from persona_assets.commands import say
 from persona_assets.commands.execution import JobReport
 from persona_assets.commands.pipeline import DATASET, INSTRUCTIONS, Pipeline, open_pipeline
 from persona_assets.errors import PersonaAssetsError, SettingsError
@@ -81,7 +82,7 @@ def _run_all(
         _keep(console, summary, f"release {mix}", report)
         left_out = report.materialised.get(DATASET, {}).get("shards_left_out")
         if left_out:
-            console.print(f"Shards left out: {left_out}", markup=False, soft_wrap=True)
+            say(console, f"Shards left out: {left_out}")
 
 
 def _choose_shards(pipeline: Pipeline, wanted: Sequence[str]) -> list[str]:
@@ -110,8 +111,8 @@ def _keep(console: Console, summary: RunSummary, name: str, report: JobReport) -
     for check in report.failed_checks:
         label = "[bold red]Check failed[/]" if check.blocking else "[yellow]Warning[/]"
         console.print(f"{label}: {check.asset}, {check.name}: ", end="", soft_wrap=True)
-        console.print(check.message, markup=False, soft_wrap=True)
+        say(console, check.message)
     for failure in report.failures:
         console.print(f"[bold red]Failed[/]: {failure.step}: ", end="", soft_wrap=True)
-        console.print(failure.message, markup=False, soft_wrap=True)
+        say(console, failure.message)
     return report.is_success

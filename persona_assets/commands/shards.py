@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.commands import say
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.corpus.file_listing import SkippedFile
 from persona_assets.corpus.shards import CorpusShard
@@ -70,7 +71,7 @@ def print_shards(settings: Settings, console: Console, register: bool) -> Corpus
     """Show the shards of the corpus. `register`: whether to register what is new."""
     with open_pipeline(settings, console) as pipeline:
         state = examine_corpus(pipeline, register)
-    console.print(f"Corpus: {settings.corpus.path}", soft_wrap=True, markup=False)
+    say(console, f"Corpus: {settings.corpus.path}")
     table = Table("shard", "kind", "files", "rows", "registered", "assets", box=None, pad_edge=False)
     for item in state.shards:
         table.add_row(
@@ -85,9 +86,9 @@ def print_shards(settings: Settings, console: Console, register: bool) -> Corpus
     if state.new:
         console.print(f"Registered now: {len(state.new)}.")
     for key in state.gone:
-        console.print(f"Registered, but in the corpus no more: {key}", markup=False)
+        say(console, f"Registered, but in the corpus no more: {key}")
     for skipped in state.skipped:
-        console.print(f"Passed over: {skipped.path.name} ({skipped.reason})", markup=False, soft_wrap=True)
+        say(console, f"Passed over: {skipped.path.name} ({skipped.reason})")
     return state
 
 

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.commands import say
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.errors import SettingsError
 from persona_assets.settings import Settings
 from persona_assets.sft.mixes import load_mixes
 from persona_assets.sft.shards import choose_shards
-from persona_assets.staleness import (
-    ReleaseState,
-    TableState,
-    count_gone_kept,
-    examine_release,
-    examine_shard,
-)
+from persona_assets.staleness import ReleaseState, TableState, count_gone_kept, examine_release, examine_shard
 
 _MISSING, _FRESH, _STALE = "·", "●", "▲"
 _MOST_SHARDS_IN_FULL = 2
@@ -84,7 +79,7 @@ def print_status(settings: Settings, console: Console, wanted: Sequence[str]) ->
     """Show the state of the lake. `wanted`: shards; none for all."""
     with open_pipeline(settings, console) as pipeline:
         state = examine_lake(pipeline, wanted)
-    console.print(f"Data folder: {settings.data}", soft_wrap=True, markup=False)
+    say(console, f"Data folder: {settings.data}")
     _print_table(console, state.instructions)
     if len(state.shards) <= _MOST_SHARDS_IN_FULL:
         for shard, tables in state.shards.items():
@@ -98,7 +93,7 @@ def print_status(settings: Settings, console: Console, wanted: Sequence[str]) ->
         _print_line(console, release.mix, release.examples, release.reasons)
     console.print(f"\n{_FRESH} materialised   {_STALE} stale   {_MISSING} not materialised")
     if state.is_stale:
-        console.print(_STALE_MEANS, markup=False, soft_wrap=True)
+        say(console, _STALE_MEANS)
     return state
 
 
@@ -116,7 +111,7 @@ def _print_line(console: Console, name: str, rows: int | None, reasons: Sequence
 def _print_wrapped(console: Console, head: str, text: str, indent: int) -> None:
     lines = textwrap.wrap(text, _WIDTH, initial_indent=head, subsequent_indent=" " * indent) or [head]
     for line in lines:
-        console.print(line.rstrip(), markup=False, soft_wrap=True)
+        say(console, line.rstrip())
 
 
 def _print_overview(console: Console, shards: dict[str, list[TableState]]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 from rich.console import Console
 
+from persona_assets.commands import say
 from persona_assets.descendants import Descendants, find_descendants
 from persona_assets.errors import LakeError
 from persona_assets.lake import Lake
@@ -50,7 +51,7 @@ def print_descendants(settings: Settings, console: Console, row_id: str) -> list
         raise LakeError(f"{row_id} is in no table of {lake.root}. `persona-assets status` shows which there are.")
     for rows in found:
         console.print(f"[bold]{rows.asset}[/]  (shard {rows.shard}): {len(rows.ids):,} rows", soft_wrap=True)
-        console.print(f"    {_list_some(rows.ids)}", markup=False, soft_wrap=True)
+        say(console, f"    {_list_some(rows.ids)}")
     examples = [one for rows in found if rows.asset == "sft_mix" for one in rows.ids]
     for folder in sorted(path.parent for path in (settings.data / "sft_dataset").glob("*/release.json")):
         for split in SPLITS:
@@ -58,7 +59,7 @@ def print_descendants(settings: Settings, console: Console, row_id: str) -> list
             ids = taken.collect().to_series().to_list()
             if ids:
                 console.print(f"[bold]release {folder.name}[/], {split}: {len(ids):,} rows", soft_wrap=True)
-                console.print(f"    {_list_some(ids)}", markup=False, soft_wrap=True)
+                say(console, f"    {_list_some(ids)}")
     return found
 
 
@@ -71,14 +72,14 @@ def _print_step(console: Console, step: Step, is_first: bool) -> None:
         console.print("  ↑")
     console.print(f"[bold]{step.asset}[/] {step.row_id}  (shard {step.shard})", soft_wrap=True)
     for line in describe_row(step.row, step.row_id):
-        console.print(f"    {line}", markup=False, soft_wrap=True)
+        say(console, f"    {line}")
     if step.note:
-        console.print(f"    {step.note}", markup=False, soft_wrap=True)
+        say(console, f"    {step.note}")
     files = step.table.attributes.get("files")
     if files:
-        console.print(f"    files: {', '.join(files[:5])}", markup=False, soft_wrap=True)
+        say(console, f"    files: {', '.join(files[:5])}")
     for call in step.calls:
-        console.print(f"    {describe_call(call)}", markup=False, soft_wrap=True)
+        say(console, f"    {describe_call(call)}")
 
 
 def describe_row(row: Mapping[str, Any], row_id: str) -> list[str]:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from persona_assets.assets.training import evaluate_training, name_history
+from persona_assets.commands import say
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.run import RunFailedError
 from persona_assets.errors import SettingsError
@@ -27,7 +28,7 @@ def run_training(settings: Settings, console: Console, mix: str) -> None:
         _require_mix(pipeline, mix)
         report = pipeline.run_training(mix)
         for failure in report.failures:
-            console.print(f"Failed: {failure.step}: {failure.message}", markup=False, soft_wrap=True)
+            say(console, f"Failed: {failure.step}: {failure.message}")
         trained, scored = (report.materialised.get(name) for name in ("sft_model", "model_evaluation"))
     if trained:
         console.print(
@@ -39,7 +40,7 @@ def run_training(settings: Settings, console: Console, mix: str) -> None:
     if scored:
         console.print(Markdown(str(scored["scores"])))
     for check in report.failed_checks:
-        console.print(f"Check failed: {check.asset}, {check.name}: {check.message}", markup=False, soft_wrap=True)
+        say(console, f"Check failed: {check.asset}, {check.name}: {check.message}")
     if report.failures or report.failed_checks:
         raise RunFailedError(f"Training on {mix} did not end well; what is named above says why.")
 
@@ -74,7 +75,7 @@ def run_curve(settings: Settings, console: Console, mix: str, shares: Sequence[f
             console.print(Markdown(tabulate_scores(evaluation.scores)))
     path = settings.data / "evaluations" / f"{mix}-curve.png"
     draw_curve(points).savefig(path, dpi=120)
-    console.print(f"Scores by rows: {path}", markup=False, soft_wrap=True)
+    say(console, f"Scores by rows: {path}")
     return path
 
 

@@ -20,8 +20,7 @@ PROSE_LETTER_SHARE = 0.5
 # What ends with a full stop, which stands before a space in scripts that also write it in numbers and abbreviations.
 # Thai and Lao part sentences by a space alone.
 _SENTENCE = re.compile(
-    r".+?(?:[.!?…:;][\"'”’»)\]]*(?=\s|$)|[。！？｡।॥۔؟։༎།၊။។][」』”’»）\]]*|(?<=[\u0e00-\u0eff])(?=\s|$))",
-    re.DOTALL,
+    r".+?(?:[.!?…:;][\"'”’»)\]]*(?=\s|$)|[。！？｡।॥۔؟։༎།၊။។][」』”’»）\]]*|(?<=[\u0e00-\u0eff])(?=\s|$))", re.DOTALL
 )
 _PARAGRAPH_BREAK = re.compile(r"\n\s*\n")
 _SHORTEST_SENTENCE = 25

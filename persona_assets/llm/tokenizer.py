@@ -37,10 +37,7 @@ class ChatTokenizer:
     """
 
     def __init__(
-        self,
-        name: str,
-        render: Callable[[list[dict[str, str]], bool], str],
-        tokenize: Callable[[str], list[int]],
+        self, name: str, render: Callable[[list[dict[str, str]], bool], str], tokenize: Callable[[str], list[int]]
     ) -> None:
         self.name, self._write, self._tokenize = name, render, tokenize
 

@@ -108,11 +108,7 @@ def know_language(code: str) -> str | None:
 
 
 def _judge(
-    persona: str,
-    persona_id: str,
-    doubt: Callable[[str], Iterable[Doubt]],
-    checks: RowChecks,
-    forgotten: Tombstones,
+    persona: str, persona_id: str, doubt: Callable[[str], Iterable[Doubt]], checks: RowChecks, forgotten: Tombstones
 ) -> Rejected | list[str]:
     if not persona:
         return Rejected("empty")

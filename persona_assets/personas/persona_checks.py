@@ -42,7 +42,7 @@ _MANY = re.compile(r"(?:people|anyone|anybody|everyone|everybody|they|both|the t
 _PLURAL = re.compile(
     rf"(?!(?i:an?|the|one|my|his|her|this|someone|somebody|un|une|das|dos|los|las|les|des)\s)"
     rf"(?:[\w'’-]+\s+(?:(?!{_SETS_IN})[a-z][\w'’-]*\s+){{0,3}}?[a-z][a-z-]*(?=[,\s])|[A-Z][a-z-]+(?=\s))(?<=[a-rt-z]s)(?<![iu]s)"
-    r"(?:,\s|\s(?:who|whose|that|of|in|from|with|and|or|for|at|on|near|living|working|interested|looking|seeking)\s)",
+    r"(?:,\s|\s(?:who|whose|that|of|in|from|with|and|or|for|at|on|near|living|working|interested|looking|seeking)\s)"
 )
 # Of a person one says "who".
 _A_THING = re.compile(

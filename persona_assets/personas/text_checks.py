@@ -61,10 +61,7 @@ _SEXUAL = (
     r"\b(?:erotic\w*|porn\w*|having sex|sexually explicit|sexual (?:acts?|content|fantas\w+|pleasure|arousal)"
     r"|sexual(?:ly)? (?:aroused|attracted|desir\w+))\b"
 )
-_SEXUAL_MINOR = re.compile(
-    rf"{_A_MINOR}[^.!?\n]{{0,80}}?{_SEXUAL}|{_SEXUAL}[^.!?\n]{{0,80}}?{_A_MINOR}",
-    re.IGNORECASE,
-)
+_SEXUAL_MINOR = re.compile(rf"{_A_MINOR}[^.!?\n]{{0,80}}?{_SEXUAL}|{_SEXUAL}[^.!?\n]{{0,80}}?{_A_MINOR}", re.IGNORECASE)
 # Who prosecutes, teaches, heals or keeps it away writes of it, too.
 _PROTECTS = re.compile(
     r"prosecut|investigat|detectiv|polic|offic|judge|lawyer|attorney|law\b|legal|crim|abus|victim|surviv|exploit|traffick"

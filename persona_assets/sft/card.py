@@ -120,10 +120,7 @@ def _describe_head(name: str, release: "Release", totals: Mapping[str, int], fac
     folders = [*release.formats, *(["packed"] if release.packed else [])]
     splits = [split for split in SPLITS if has_split[split]]
     configs = [
-        {
-            "config_name": "default",
-            "data_files": [{"split": split, "path": f"{split}*.parquet"} for split in splits],
-        },
+        {"config_name": "default", "data_files": [{"split": split, "path": f"{split}*.parquet"} for split in splits]},
         *(
             {"config_name": folder, "data_files": [{"split": s, "path": f"{folder}/{s}.parquet"} for s in splits]}
             for folder in folders

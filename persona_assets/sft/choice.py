@@ -89,8 +89,7 @@ def _read(candidates: pl.LazyFrame, families: pl.DataFrame, mix: Mix, measures: 
     partners = families.select(partner_id="persona_id", partner_family_id="family_id")
     rows = candidates.select(_READ).collect().join(families, on="persona_id", how="left", maintain_order="left")
     rows = rows.join(partners, on="partner_id", how="left", maintain_order="left").with_columns(
-        pl.col("family_id").fill_null(pl.col("persona_id")),
-        pl.col("partner_family_id").fill_null(pl.col("partner_id")),
+        pl.col("family_id").fill_null(pl.col("persona_id")), pl.col("partner_family_id").fill_null(pl.col("partner_id"))
     )
     rows = rows.join(measures.ratings, on="source_row_id", how="left", maintain_order="left")
     lengths = measures.lengths

@@ -36,11 +36,7 @@ _SPEAKER_TAGS = {
 }
 _LLAMA_FACTORY: Mapping[str, Mapping[str, Any]] = {
     "messages": {"formatting": "sharegpt", "columns": {"messages": "messages"}, "tags": _ROLE_TAGS},
-    "sharegpt": {
-        "formatting": "sharegpt",
-        "columns": {"messages": "conversations"},
-        "tags": _SPEAKER_TAGS,
-    },
+    "sharegpt": {"formatting": "sharegpt", "columns": {"messages": "conversations"}, "tags": _SPEAKER_TAGS},
     "alpaca": {
         "formatting": "alpaca",
         "columns": {
@@ -205,8 +201,4 @@ _SHAPES = {
     "preference": _shape_preference,
     "preference_sharegpt": _shape_preference_sharegpt,
 }
-_FOLDERS = {
-    "sharegpt": ("sharegpt",),
-    "alpaca": ("alpaca",),
-    "preference": ("preference", "preference_sharegpt"),
-}
+_FOLDERS = {"sharegpt": ("sharegpt",), "alpaca": ("alpaca",), "preference": ("preference", "preference_sharegpt")}

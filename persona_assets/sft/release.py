@@ -136,10 +136,7 @@ def _cut(rows: pl.LazyFrame, lengths: pl.DataFrame | None) -> pl.LazyFrame:
     spoken = pl.col("messages").list.eval(pl.element().struct.field("role") != "system").list.sum()
     return (
         rows.join(known, on="example_id", how="left", maintain_order="left")
-        .with_columns(
-            is_cut=stays < pl.col("messages").list.len(),
-            messages=pl.col("messages").list.head(stays),
-        )
+        .with_columns(is_cut=stays < pl.col("messages").list.len(), messages=pl.col("messages").list.head(stays))
         .with_columns(n_turns=spoken.cast(pl.Int32))
         .drop("n_messages")
     )

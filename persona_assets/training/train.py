@@ -194,10 +194,7 @@ def _make_adapters(settings: TrainingSettings) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=2 * settings.lora_rank,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
+        r=settings.lora_rank, lora_alpha=2 * settings.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
 
 
