@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from persona_assets.corpus.entries import BadRecord, Record, cut_head
@@ -20,9 +21,7 @@ def read_json_lines(path: Path, start: int, stop: int | None, max_bytes: int) ->
     number = 0
     try:
         with open_stream(path) as stream:
-            for number, line in iterate_lines(stream, max_bytes):
-                if stop is not None and number > stop:
-                    return
+            for number, line in islice(iterate_lines(stream, max_bytes), stop):
                 if number > start and (line is None or line.strip()):
                     yield _parse_json_line(number, line, max_bytes)
     except STREAM_ERRORS as error:
@@ -55,9 +54,7 @@ def read_delimited(path: Path, start: int, stop: int | None, max_bytes: int) -> 
             lines = (_decode_line(line) for _, line in iterate_lines(stream, max_bytes))
             rows = csv.reader(lines, delimiter="\t" if ".tsv" in path.suffixes else ",")
             header = next(rows, [])
-            for number, row in enumerate(_recover(rows), start=1):
-                if stop is not None and number > stop:
-                    return
+            for number, row in enumerate(islice(_recover(rows), stop), start=1):
                 if number > start:
                     yield _build_row(number, header, row)
     except STREAM_ERRORS as error:

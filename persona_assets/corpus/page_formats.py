@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,7 @@ def read_archive(path: Path, start: int, stop: int | None, max_bytes: int) -> It
     position = 0
     try:
         with open_stream(path) as stream:
-            for position, page in enumerate(_iterate_pages(stream), start=1):
-                if stop is not None and position > stop:
-                    return
+            for position, page in enumerate(islice(_iterate_pages(stream), stop), start=1):
                 if position <= start:
                     continue
                 entry = _read_page(position, page, max_bytes)

@@ -44,14 +44,14 @@ def is_static(model: str) -> bool:
     """Whether a model only looks its tokens' vectors up: its folder says so."""
     folder = find_model_folder(model)
     path = folder / "modules.json" if folder else None
-    return path is not None and path.is_file() and "StaticEmbedding" in path.read_text()
+    return path is not None and path.is_file() and "StaticEmbedding" in path.read_text("utf-8")
 
 
 def read_window(folder: Path) -> int | None:
     """The number of tokens of a text that the model reads; the rest it never sees. None: not stated."""
     for name in ("sentence_bert_config.json", "config.json"):
         path = folder / name
-        values = json.loads(path.read_text()) if path.is_file() else {}
+        values = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         window = values.get("max_seq_length") or values.get("max_position_embeddings")
         if window:
             return int(window)

@@ -71,6 +71,16 @@ def test_a_slice_of_every_format(name: str, start: int, stop: int | None, tmp_pa
     assert [entry.position for entry in entries] == list(range(start + 1, (stop or 7) + 1))
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_damage_behind_a_slice_is_reported_by_the_next_alone(name: str, tmp_path: Path) -> None:
+    plain, path = tmp_path / name, tmp_path / f"{name}.gz"
+    WRITERS[name](plain)
+    path.write_bytes(gzip.compress(plain.read_bytes()) + gzip.compress(b"lost" * 99)[:15])
+    first, second = (list(get_format(path).read(path, *part, MAX_BYTES)) for part in ((0, 7), (7, None)))
+    assert [(entry.position, isinstance(entry, Record)) for entry in first] == [(n, True) for n in range(1, 8)]
+    assert [(entry.position, isinstance(entry, Record)) for entry in second] == [(8, False)]
+
+
 @pytest.mark.parametrize("name", WRITERS)
 def test_counting_agrees_with_reading(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
