@@ -52,6 +52,12 @@ CONFIG_FILE_VARIABLE = "PERSONA_ASSETS_CONFIG"
 _SECRETS = frozenset({"api_key", "url"})
 
 
+def _require_flagged_rows(tasks: dict[str, TaskSettings]) -> dict[str, TaskSettings]:
+    if "seed_personas" in tasks and tasks["seed_personas"].exclude_flags is not None:
+        raise ValueError("seed_personas.exclude_flags leaves nothing out, for documents have no flags: delete it")
+    return tasks
+
+
 class Settings(BaseSettings):
     """All settings of a project, validated. Build it with `load_settings`."""
 
@@ -70,7 +76,7 @@ class Settings(BaseSettings):
     instructions: InstructionSettings = InstructionSettings()
     model: ModelSettings = ModelSettings()
     defaults: DefaultSettings = DefaultSettings()
-    tasks: dict[str, TaskSettings] = Field(default_factory=dict)
+    tasks: Annotated[dict[str, TaskSettings], AfterValidator(_require_flagged_rows)] = Field(default_factory=dict)
     checks: Annotated[dict[str, CheckSettings], AfterValidator(require_checks)] = Field(default_factory=dict)
     embedding: EmbeddingSettings = EmbeddingSettings()
     index: IndexSettings = IndexSettings()

@@ -107,6 +107,7 @@ def test_the_file_is_found_by_its_variable(tmp_path: Path, monkeypatch: pytest.M
         ("[seed_personas]\nlanguage = 'English'\n", r"language.*English is no code of a language"),
         ("[hub]\nexclude_flags = ['brakes_off']\n", r"hub\.exclude_flags.*brakes_off is no check.*breaks_off"),
         ("[tasks.math]\nexclude_flags = ['all']\n", r"tasks\.math\.exclude_flags.*all is no check"),
+        ("[tasks.seed_personas]\nexclude_flags = ['*']\n", r"tasks .*documents have no flags"),
         ("[model\n", r"pipeline\.toml cannot be read as TOML: .*line 1"),
         ("[hub]\ncosine = 2\n[dialogues]\nseed = 'x'\n", r"hub\.cosine.*; dialogues\.seed"),
     ],

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
+from persona_assets.commands import say
 from persona_assets.errors import PersonaAssetsError, SettingsError
 from persona_assets.llm.batch_api import BatchApi, UnknownBatchError
 from persona_assets.llm.batch_results import collect_batch
@@ -40,9 +41,7 @@ def forget_batch(settings: Settings, console: Console, name: str) -> None:
         if not found:
             raise SettingsError(f"--forget {name}: no such batch is under way. `persona-assets batches` lists them.")
         table.strike(found[0].nonce)
-    console.print(
-        f"{name}: forgotten. Its {found[0].requests:,} requests will be asked, and paid for, again.", soft_wrap=True
-    )
+    say(console, f"{name}: forgotten. Its {found[0].requests:,} requests will be asked, and paid for, again.")
 
 
 async def _collect(settings: Settings, ledger: Ledger, batch: OpenBatch) -> tuple[str, str]:
