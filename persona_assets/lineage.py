@@ -6,7 +6,7 @@ so the chain needs nothing but the lake and the ledger.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -170,7 +170,7 @@ def _describe_fate(lake: Lake, persona_id: str, shard: str) -> str:
 
 def _add_calls(step: Step, entries: Mapping[str, Entry]) -> Step:
     calls = tuple(_read_call(key, entries.get(key)) for key in step.row.get("response_keys") or ())
-    return Step(step.asset, step.shard, step.row_id, step.row, step.table, calls, step.note)
+    return replace(step, calls=calls)
 
 
 def _read_call(key: str, entry: Entry | None) -> Call:

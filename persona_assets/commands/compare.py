@@ -7,6 +7,7 @@ import polars as pl
 from rich.console import Console
 
 from persona_assets.backfills import list_table_assets
+from persona_assets.commands import say, shorten
 from persona_assets.errors import LakeError
 from persona_assets.lake import Lake
 from persona_assets.settings import Settings
@@ -30,7 +31,7 @@ def print_comparison(settings: Settings, console: Console, before: Path, rows: i
             raise LakeError(f"The lake {lake.root} has no table. Run a shard into it first: persona-assets run.")
     graph = build_definitions(settings).resolve_asset_graph()
     for line in _describe_changes(old, new, [asset.name for asset in list_table_assets(graph)], rows):
-        console.print(line, markup=False, soft_wrap=True, highlight=False)
+        say(console, line)
 
 
 def _describe_changes(old: Lake, new: Lake, assets: Sequence[str], rows: int) -> Iterator[str]:
@@ -87,5 +88,4 @@ def _write(value: object) -> str:
         value = " / ".join(
             f"{turn['role']}: {turn['content']}" if isinstance(turn, dict) else str(turn) for turn in value
         )
-    text = " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return shorten(str(value).replace("|", "\\|").replace("<", "&lt;"), _CELL)

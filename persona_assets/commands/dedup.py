@@ -10,9 +10,8 @@ from typing import Any
 
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 
-from persona_assets.commands import say
+from persona_assets.commands import make_table, say
 from persona_assets.commands.rows_file import RowsFile
 from persona_assets.corpus.entries import BadRecord, Record
 from persona_assets.corpus.language import detect_language
@@ -84,9 +83,7 @@ def run_dedup(
 
 
 def _print_report(console: Console, report: _Report) -> None:
-    table = Table("language", "rows", "kept", "exact", "minhash", "embedding", "lexical only", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = make_table("language", "rows", "kept", "exact", "minhash", "embedding", "lexical only")
     names = ("rows", "kept", "dropped_exact", "dropped_minhash", "dropped_embedding", "lexical_only")
     for row in report.counts.iter_rows(named=True):
         table.add_row(str(row["language"]), *(f"{row[name]:,}" for name in names))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from persona_assets.accounting import Accounting
-from persona_assets.commands import say
+from persona_assets.commands import make_table, say, shorten
 from persona_assets.commands.ledger import import_responses
 from persona_assets.commands.ledger_files import write_entries
 from persona_assets.commands.run import RunFailedError, run_pipeline
@@ -141,22 +141,20 @@ def _print_result(settings: Settings, console: Console, result: DemoResult) -> N
     console.print(_tabulate(result))
     console.print(f"\nThe hub has {result.accounts['persona_hub'].rows} personas, such as:")
     for persona in result.personas:
-        say(console, f"  {_shorten(persona)}")
+        say(console, f"  {shorten(persona, _CELL)}")
     folder = settings.data / "sft_dataset" / MIX
     console.print(f"\nThe dataset has {result.sft_rows} rows ({folder}), such as:", soft_wrap=True)
     for example in result.examples:
         console.print(f"\n[bold]{example['task']}[/] {example['example_id']}")
         for message in example["messages"]:
-            say(console, f"  {message['role']}: {_shorten(message['content'])}")
+            say(console, f"  {message['role']}: {shorten(message['content'], _CELL)}")
     console.print()
     for line in _explain(settings, result):
         say(console, line)
 
 
 def _tabulate(result: DemoResult) -> Table:
-    table = Table("asset", "rows", "flagged", "refused", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = make_table("asset", "rows", "flagged", "refused")
     for asset, account in result.accounts.items():
         refused = account.refused.total() + account.quarantined.total()
         table.add_row(asset, f"{account.rows:,}", f"{account.flagged or ''}", f"{refused or ''}")
@@ -195,11 +193,6 @@ def describe_missing(accounts: Mapping[str, Accounting]) -> str | None:
         f"{sum(missing.values())} requests have no recorded reply ({named}), as after a prompt was edited: the log "
         "names them, and `make record URL=...` collects what is missing."
     )
-
-
-def _shorten(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
 
 
 def load_replies(settings: Settings) -> None:

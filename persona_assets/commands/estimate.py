@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from persona_assets.characters.suggestions import load_profile_prompt
-from persona_assets.commands import say
+from persona_assets.commands import make_table, say
 from persona_assets.commands.pipeline import Pipeline, open_pipeline
 from persona_assets.commands.progress_bar import shorten_count
 from persona_assets.commands.sample_run import Sample, measure_flow, run_sample
@@ -85,10 +85,7 @@ def _gather(settings: Settings, console: Console, wanted: Sequence[str], sample:
     recipes = load_recipes(settings.prompts / "recipes")
     prompts = _list_prompts(settings, recipes)
     with open_pipeline(settings, console) as pipeline:
-        pipeline.project.require_shards(wanted)
-        found = pipeline.project.list_shards()
-        pipeline.register_shards(found)
-        shards = [shard for shard in found if shard in wanted] if wanted else found
+        shards = pipeline.choose_shards(wanted)
         # What costs nothing is done, and need not be guessed.
         _read_sources(pipeline, shards)
         lake = pipeline.project.lake
@@ -250,10 +247,7 @@ def _measure_thrift(project: _Project, forecasts: Sequence[AssetForecast]) -> fl
 
 
 def _tabulate(forecasts: Sequence[AssetForecast]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("asset", no_wrap=True)
-    for name in ("tasks", "calls", "stored", "read", "written", "cost"):
-        table.add_column(name, justify="right")
+    table = make_table("asset", "tasks", "calls", "stored", "read", "written", "cost")
     table.add_column("basis")
     for one in forecasts:
         table.add_row(one.asset, *_write_counts(one), one.basis)

@@ -5,9 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 
 from rich.console import Console
-from rich.table import Table
 
-from persona_assets.commands import say
+from persona_assets.commands import make_table, say
 from persona_assets.commands.execution import JobReport
 from persona_assets.commands.pipeline import DATASET, Pipeline, open_pipeline
 from persona_assets.commands.run import RunFailedError
@@ -144,8 +143,7 @@ def _require_success(name: str, report: JobReport) -> None:
 
 
 def _print_plan(console: Console, plan: Plan) -> None:
-    table = Table("asset", "shard", "rows", box=None, pad_edge=False)
-    table.columns[-1].justify = "right"
+    table = make_table("asset", "shard", "rows", names=2)
     for rows in plan.found:
         table.add_row(rows.asset, rows.shard, f"{len(rows.ids):,}")
     console.print(table)

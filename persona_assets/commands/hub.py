@@ -6,9 +6,8 @@ from contextlib import contextmanager
 
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 
-from persona_assets.commands import say
+from persona_assets.commands import make_table, say
 from persona_assets.dedup.established import make_spec
 from persona_assets.dedup.explain import Explanation, explain_persona
 from persona_assets.dedup.hub import rebuild_index
@@ -155,12 +154,10 @@ def _print_near(console: Console, near: Sequence[NearPersona]) -> None:
 
 def _print_statistics(console: Console, statistics: HubStatistics) -> None:
     for frame in (statistics.shards, statistics.rounds, statistics.languages):
-        table = Table(*frame.columns, box=None, pad_edge=False)
-        for column in table.columns[1:]:
-            column.justify = "right"
+        table = make_table(*frame.columns)
         for row in frame.iter_rows():
             table.add_row(*map(_format, row))
-        console.print(table, markup=False)
+        console.print(table)
         console.print()
 
 

@@ -1,15 +1,16 @@
 """`persona-assets ledger`: what the ledger holds and what was spent; exporting and pruning it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
-from persona_assets.commands import say
+from persona_assets.commands import make_table, say
 from persona_assets.commands.ledger_files import read_entries, write_entries
 from persona_assets.errors import LakeError, SettingsError
 from persona_assets.lake import Lake
@@ -28,7 +29,7 @@ def print_ledger(settings: Settings, console: Console) -> None:
     with _open(settings) as ledger:
         spending, holdings = ledger.list_spending(), ledger.list_holdings(Selection())
         stored = sum(holding.responses for holding in holdings)
-        console.print(f"{ledger.place}: {describe_size(ledger.measure())}, {stored:,} responses", soft_wrap=True)
+        console.print(f"{ledger.place}: {decimal(ledger.measure())}, {stored:,} responses", soft_wrap=True)
     if not spending:
         return
     console.print(_tabulate("model", spending, holdings, lambda row: row.model))
@@ -112,24 +113,14 @@ def run_prune(
         console.print(_tabulate_holdings(found))
         what = f"{sum(row.responses for row in found):,} responses, which cost {describe_spend(found)}"
         if is_confirmed:
-            console.print(f"Removed: {what}. The ledger takes {describe_size(ledger.measure())} now.", soft_wrap=True)
+            console.print(f"Removed: {what}. The ledger takes {decimal(ledger.measure())} now.", soft_wrap=True)
             return
     scope = f" No table of {lake.root} names them." if unreferenced else ""
-    console.print(
+    say(
+        console,
         f"Would be removed: {what}.{scope} A table that asks for them again pays again, also for candidates that were"
         " not chosen. Give the same command with --yes to remove them.",
-        markup=False,
-        soft_wrap=True,
     )
-
-
-def describe_size(size: int) -> str:
-    """Bytes in a unit that reads well."""
-    amount, units = float(size), iter(("kB", "MB", "GB"))
-    unit = "bytes"
-    while amount >= 1_000 and (larger := next(units, None)):
-        amount, unit = amount / 1_000, larger
-    return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
 
 
 def describe_spend(rows: Sequence[Spending | Holding], with_count: bool = True) -> str:
@@ -141,13 +132,8 @@ def describe_spend(rows: Sequence[Spending | Holding], with_count: bool = True) 
     return f"${total:,.4f} + {unknown}" if total else "unknown"
 
 
-@contextmanager
-def _open(settings: Settings) -> Iterator[LedgerUpkeep]:
-    ledger = open_upkeep(settings.ledger.url, settings.data)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
+def _open(settings: Settings) -> closing[LedgerUpkeep]:
+    return closing(open_upkeep(settings.ledger.url, settings.data))
 
 
 def _select(ledger: LedgerUpkeep, model: str | None, asset: str | None, before: datetime | None) -> Selection:
@@ -168,32 +154,19 @@ def _tabulate(
     stored: Counter[str] = Counter()
     for holding in holdings:
         stored[read_name(holding)] += holding.responses
-    table = _start_table(kind, "stored", "calls", "hits", "tokens in", "out", "spend")
+    table = make_table(kind, "stored", "calls", "hits", "tokens in", "out", "spend")
     for name in sorted({read_name(row) for row in spending}):
         rows = [row for row in spending if read_name(row) == name]
-        counts = (
-            stored[name],
-            sum(row.calls for row in rows),
-            sum(row.hits for row in rows),
-            sum(row.prompt_tokens for row in rows),
-            sum(row.completion_tokens for row in rows),
-        )
+        counted = ("calls", "hits", "prompt_tokens", "completion_tokens")
+        counts = [stored[name], *(sum(getattr(row, count) for row in rows) for count in counted)]
         table.add_row(name, *(f"{count:,}" for count in counts), describe_spend(rows, with_count=False))
     return table
 
 
 def _tabulate_holdings(holdings: Sequence[Holding]) -> Table:
-    table = _start_table("model", "asset", "responses", "size", "spend")
+    table = make_table("model", "asset", "responses", "size", "spend", names=2)
     for row in holdings:
         table.add_row(
-            row.model, row.asset, f"{row.responses:,}", describe_size(row.size), describe_spend([row], with_count=False)
+            row.model, row.asset, f"{row.responses:,}", decimal(row.size), describe_spend([row], with_count=False)
         )
-    return table
-
-
-def _start_table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        is_name = column in {"model", "asset"}
-        table.add_column(column, justify="left" if is_name else "right", overflow="fold" if is_name else "ellipsis")
     return table

@@ -42,6 +42,14 @@ class Pipeline:
         self.instance.add_dynamic_partitions(_SHARDS, new)
         return new
 
+    def choose_shards(self, wanted: Sequence[str]) -> list[str]:
+        """The shards of the corpus that are named, or all; SettingsError for one that it does not have."""
+        self.project.require_shards(wanted)
+        found = self.project.list_shards()
+        # All are registered, in the corpus' own order, so that the order does not depend on what is run first.
+        self.register_shards(found)
+        return [shard for shard in found if shard in wanted] if wanted else found
+
     def list_rivals(self) -> list[str]:
         """The runs of other processes that hold a place in a pool: this one's steps wait for them."""
         return sorted(self.instance.event_log_storage.get_concurrency_run_ids())

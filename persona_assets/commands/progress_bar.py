@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from persona_assets.accounting import Accounting
+from persona_assets.commands import say
 from persona_assets.llm.usage import Usage
 from persona_assets.progress import Reporter
 
@@ -83,7 +84,7 @@ class LineReporter(Reporter):
         self._print(f"{asset}: {describe_counts(accounting, usage)}")
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        say(self._console, line)
 
 
 def describe_counts(accounting: Accounting, usage: Usage | None) -> str:

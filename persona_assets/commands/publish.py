@@ -3,9 +3,9 @@
 import os
 
 from rich.console import Console
+from rich.filesize import decimal
 
 from persona_assets.commands import say
-from persona_assets.commands.ledger import describe_size
 from persona_assets.settings import Settings
 from persona_assets.sft.publish import publish_release
 
@@ -21,4 +21,4 @@ def run_publish(settings: Settings, console: Console, mix: str, address: str, pu
     # The variable that Hugging Face's own tools read.
     token = os.environ.get("HF_TOKEN")
     published = publish_release(release, address, settings.release.licenses, token, private=not public)
-    say(console, f"{published.address}: {published.files} files, {describe_size(published.size)}")
+    say(console, f"{published.address}: {published.files} files, {decimal(published.size)}")

@@ -62,7 +62,7 @@ def _run_all(
     mixes: Sequence[str] | None,
 ) -> None:
     of_shards = [asset for asset in assets if asset not in {INSTRUCTIONS, DATASET}]
-    chosen = _choose_shards(pipeline, shards) if of_shards or not assets else []
+    chosen = pipeline.choose_shards(shards) if of_shards or not assets else []
     wants_release = mixes is not None and (mixes or DATASET in assets or not assets)
     chosen_mixes = _choose_mixes(pipeline, mixes or []) if wants_release else []
     for rival in pipeline.list_rivals():
@@ -83,19 +83,6 @@ def _run_all(
         left_out = report.materialised.get(DATASET, {}).get("shards_left_out")
         if left_out:
             say(console, f"Shards left out: {left_out}")
-
-
-def _choose_shards(pipeline: Pipeline, wanted: Sequence[str]) -> list[str]:
-    found = pipeline.project.list_shards()
-    unknown = [shard for shard in wanted if shard not in found]
-    if unknown:
-        raise SettingsError(
-            f"--shard {unknown[0]}: the corpus {pipeline.project.settings.corpus.path} has no such shard. "
-            f"It has {', '.join(found[:20])}{', ...' if len(found) > 20 else ''}."
-        )
-    # All are registered in the corpus' own order, so that the order does not depend on what is run first.
-    pipeline.register_shards(found)
-    return [shard for shard in found if shard in wanted] if wanted else found
 
 
 def _choose_mixes(pipeline: Pipeline, wanted: Sequence[str]) -> list[str]:

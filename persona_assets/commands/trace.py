@@ -1,12 +1,13 @@
 """`persona-assets trace`: where a row came from, step by step, with what each model call was asked and cost."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import polars as pl
 from rich.console import Console
 
-from persona_assets.commands import say
+from persona_assets.commands import say, shorten
 from persona_assets.descendants import Descendants, find_descendants
 from persona_assets.errors import LakeError
 from persona_assets.lake import Lake
@@ -29,11 +30,8 @@ def print_trace(settings: Settings, console: Console, row_id: str) -> list[Step]
         LakeError: if no table has the id.
         ModelError: if the ledger cannot be read.
     """
-    ledger = open_ledger(settings.ledger.url, settings.data)
-    try:
+    with closing(open_ledger(settings.ledger.url, settings.data)) as ledger:
         steps = trace_row(Lake(settings.lake), ledger, row_id)
-    finally:
-        ledger.close()
     for number, step in enumerate(steps):
         _print_step(console, step, is_first=number == 0)
     return steps
@@ -84,12 +82,12 @@ def _print_step(console: Console, step: Step, is_first: bool) -> None:
 
 def describe_row(row: Mapping[str, Any], row_id: str) -> list[str]:
     """The text of a row, then its other columns, one a line."""
-    lines = [_shorten(str(row[name])) for name in ("persona", "text") if row.get(name)]
+    lines = [shorten(str(row[name]), _CELL) for name in ("persona", "text") if row.get(name)]
     turns = row.get("messages") or row.get("turns") or []
-    lines += [f"{turn['role']}: {_shorten(turn['content'])}" for turn in turns]
+    lines += [f"{turn['role']}: {shorten(turn['content'], _CELL)}" for turn in turns]
     for name, value in row.items():
         if name not in _HIDDEN and value not in (None, "", [], row_id) and not name.endswith(_IDS):
-            lines.append(f"{name}: {_shorten(', '.join(value) if name == 'flags' else str(value))}")
+            lines.append(f"{name}: {shorten(', '.join(value) if name == 'flags' else str(value), _CELL)}")
     return lines
 
 
@@ -102,8 +100,3 @@ def describe_call(call: Call) -> str:
         f"response {call.key[:12]}: {call.model}, prompt {call.prompt_hash}, seed {call.seed}, "
         f"{call.prompt_tokens:,} + {call.completion_tokens:,} tokens, {cost}"
     )
-
-
-def _shorten(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
