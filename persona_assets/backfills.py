@@ -15,15 +15,7 @@ from persona_assets.staleness import AssetFacts, Present, TableState, count_gone
 
 JOB = "shard_pipeline"
 PARTITION = "dagster/partition"
-_AT_WORK = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
-
+_AT_WORK = [dg.DagsterRunStatus[name] for name in ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
 NO_TABLES = frozenset({"sft_dataset", "sft_model", "model_evaluation", "shard_report"})
 """Assets that lie outside the lake."""
 

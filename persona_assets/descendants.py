@@ -13,16 +13,9 @@ from persona_assets.lake import Lake
 from persona_assets.tables import WHOLE
 
 _REFERENCES = (
-    "doc_id",
-    "root_id",
-    "parent_id",
-    "persona_id",
-    "partner_id",
-    "character_id",
-    "instruction_id",
-    "source_item_id",
+    "doc_id", "root_id", "parent_id", "persona_id", "partner_id", "character_id", "instruction_id", "source_item_id",
     "source_row_id",
-)
+)  # fmt: skip
 _FIRST = ("web_text", "source_instructions", "seed_personas", "expanded_personas", "persona_hub", "hub_duplicates")
 _CHARACTERS = ("character_profiles", "dialogues_r")
 # Recipes read the hub and each other alone, and dialogues_g what the recipe of instructions has personas ask.

@@ -23,7 +23,7 @@ from persona_assets.tables import WHOLE
 REASON = "forgotten"
 HUB_TABLES = ("persona_hub", "hub_duplicates")
 _MADE_ANEW = (*HUB_TABLES, "sft_mix")
-_TEXT_COLUMNS = ("text", "persona")
+_TEXTS = {"web_text": "text", "seed_personas": "persona", "expanded_personas": "persona"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,9 @@ def plan_to_forget(project: Project, document: str | None, persona: str | None) 
     texts = _read_texts(lake, found)
     whole = {hash_text(text) for text in (_read_whole(project, start) if document else start["text"])}
     urls = {hash_name(url) for url in _list_urls(lake, start, name)}
-    stone = Tombstone(
-        asked,
-        tuple(every),
-        tuple(sorted(whole | set(earlier.texts if earlier else ()))),
-        tuple(sorted(urls | set(earlier.urls if earlier else ()))),
-    )
+    if earlier is not None:
+        whole, urls = whole | {*earlier.texts}, urls | {*earlier.urls}
+    stone = Tombstone(asked, tuple(every), tuple(sorted(whole)), tuple(sorted(urls)))
     keys, talks = _read_calls(lake, found)
     talks = sorted({*talks, *_list_refused_answers(lake, every)})
     sources = start["source"].unique(maintain_order=True).to_list() if document else []
@@ -198,22 +195,21 @@ def _iterate_texts(project: Project, shard: str) -> Iterator[tuple[str, str]]:
 def _read_texts(lake: Lake, found: Sequence[Descendants]) -> list[str]:
     texts: dict[str, None] = {}
     for rows in found:
-        table = lake.scan(rows.asset, rows.shard)
-        columns = list(table.collect_schema())
-        if rows.asset in {"web_text", "seed_personas", "expanded_personas"}:
-            own = table.filter(pl.col(columns[0]).is_in(pl.Series(rows.ids).implode()))
-            for name in _TEXT_COLUMNS:
-                texts |= dict.fromkeys(own.select(name).collect().to_series() if name in columns else ())
+        if rows.asset in _TEXTS:
+            texts |= dict.fromkeys(_scan_own(lake, rows).select(_TEXTS[rows.asset]).collect().to_series())
     return list(texts)
+
+
+def _scan_own(lake: Lake, rows: Descendants) -> pl.LazyFrame:
+    return lake.scan(rows.asset, rows.shard).filter(pl.first().is_in(pl.Series(rows.ids).implode()))
 
 
 def _read_calls(lake: Lake, found: Sequence[Descendants]) -> tuple[list[str], list[tuple[str, str]]]:
     keys: set[str] = set()
     talks: set[tuple[str, str]] = set()
     for rows in found:
-        table = lake.scan(rows.asset, rows.shard)
-        columns = list(table.collect_schema())
-        own = table.filter(pl.col(columns[0]).is_in(pl.Series(rows.ids).implode()))
+        own = _scan_own(lake, rows)
+        columns = own.collect_schema().names()
         if "response_keys" in columns:
             keys |= set(own.select(pl.col("response_keys").explode()).collect().to_series().drop_nulls())
         for other, origin in (("partner_id", "persona_id"), ("instruction_id", "character_id")):
@@ -253,8 +249,7 @@ def _select_refused(plan: Plan) -> pl.Expr:
     quotes = [text[:_HEAD] for text in plan.texts]
     if not quotes:
         return about
-    said = [pl.col(name).fill_null("").str.contains_any(quotes) for name in ("raw", "detail")]
-    return about | said[0] | said[1]
+    return about | pl.any_horizontal(pl.col("raw", "detail").fill_null("").str.contains_any(quotes))
 
 
 _HEAD = 80
