@@ -3,7 +3,7 @@
 import gc
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from persona_assets.embedding.encoder import Encoder
 from persona_assets.llm.cost_bound import forget_lengths
 from persona_assets.llm.dialect import find_dialect
+from persona_assets.llm.provider import load_litellm
 from persona_assets.settings import EmbeddingSettings
 from persona_assets_tests.scripted import install_scripted_provider
 
@@ -106,6 +107,15 @@ def copy_project(source: Path, target: Path) -> None:
         else:
             return
     raise missing
+
+
+@pytest.fixture(scope="module")
+def little_to_collect() -> Iterator[None]:
+    """Every client of batches that is closed collects garbage, here among all that a test run has loaded."""
+    load_litellm()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from persona_assets_tests.llm.scripted_server import answer_by_script
 from persona_assets_tests.llm.server import ModelServer
 
 
+@pytest.mark.usefixtures("little_to_collect")
 @pytest.mark.parametrize("documents", [3, pytest.param(6, marks=pytest.mark.long)])
 def test_batches_make_the_same_rows(
     documents: int, few_recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

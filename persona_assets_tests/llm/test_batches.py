@@ -1,7 +1,6 @@
 """Asking by batches, against a local server that speaks OpenAI's batch protocol."""
 
 import asyncio
-import gc
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,6 @@ from persona_assets.llm.budget import Budget
 from persona_assets.llm.client import ModelClient
 from persona_assets.llm.ledger import Ledger
 from persona_assets.llm.ledger_upkeep import LedgerUpkeep
-from persona_assets.llm.provider import load_litellm
 from persona_assets.llm.request import RefusedError, Reply
 from persona_assets.llm.usage import Usage
 from persona_assets.settings import BatchSettings, BudgetSettings, ModelSettings
@@ -27,21 +25,13 @@ from persona_assets_tests.llm.clients import ask_all, make_request
 from persona_assets_tests.llm.server import Response, fail, say
 
 PRICED = "openai/gpt-4o-mini"
+pytestmark = pytest.mark.usefixtures("little_to_collect")
 
 
 @pytest.fixture
 def server() -> Iterator[BatchServer]:
     with BatchServer() as server:
         yield server
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _little_to_collect() -> Iterator[None]:
-    """Every client that is closed collects garbage, here among all that a test run has loaded."""
-    load_litellm()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
