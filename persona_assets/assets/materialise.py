@@ -110,8 +110,7 @@ def materialise_with_model(
 ) -> dg.MaterializeResult[TableInfo]:
     """Run a model-backed domain function and publish its rows.
 
-    Args:
-        decisive: names of the settings that decide the rows, beside model and task; they are recorded with the table.
+    `decisive` names the settings that decide them beside model and task; they are recorded with the table.
     """
     asset, shard = context.asset_key.path[-1], shard_of(context)
     settings = config.merge(project.settings.task(asset))

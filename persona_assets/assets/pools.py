@@ -33,11 +33,7 @@ def name_pool(settings: Settings, asset: str) -> str:
 
 
 def set_provider_limits(instance: dg.DagsterInstance, settings: Settings) -> dict[str, int]:
-    """Give each provider's pool its limit, where nobody set one: what was set in the UI stays.
-
-    Args:
-        settings: `automation.runs_per_provider` says how many steps may ask a provider at once.
-    """
+    """Give each provider's pool `automation.runs_per_provider` as its limit, unless one was set in the UI."""
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits:
         return {}

@@ -129,11 +129,7 @@ def describe_accounting(counts: Accounting) -> str:
 
 
 def describe_stages(counts: pl.DataFrame) -> str:
-    """What each stage of the hub's rule dropped of the personas it judged, by language, as Markdown.
-
-    Args:
-        counts: from `dedup.summary.count_verdicts`.
-    """
+    """What each stage of the hub's rule dropped of those it judged (`count_verdicts`), by language, as Markdown."""
     stages = [pl.format("{} of {}", f"dropped_{stage}", f"judged_{stage}").alias(stage) for stage in STAGES]
     table = counts.select("language", "rows", "kept", *stages, pl.col("lexical_only").alias("lexical only"))
     header = "| " + " | ".join(table.columns) + " |\n|" + "---|" * table.width

@@ -58,11 +58,7 @@ def table_asset(
     partitioned: bool = True,
     **more: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """`dg.asset` for a table of the lake, with the options of `asset_options`.
-
-    Args:
-        more: name, dependencies and pool, as `dg.asset` takes them.
-    """
+    """`dg.asset` for a table of the lake, by `asset_options`, and with `more`: name, dependencies, pool."""
     options = asset_options(group, description, schema, code_version, kinds, partitioned)
     return cast("Callable[[Callable[..., Any]], dg.AssetsDefinition]", dg.asset(**options, **more))
 

@@ -1,6 +1,7 @@
 """sft_model, a model fine-tuned on a release, and model_evaluation, how it does beside the one it began with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,40 +35,35 @@ from persona_assets.training.train import Training, draw_losses, read_training, 
 
 TRAINING = "training"
 JUDGE = "persona_gym"
-_TAGS = {"persona_assets/stage": TRAINING}
 
 
 def build_training_assets(mixes: Sequence[str]) -> list[dg.AssetsDefinition]:
     """Build both assets; they are in no pipeline, since training is asked for by hand."""
-    partitions = sft_mixes(mixes)
-
-    @dg.asset(
-        deps=["sft_dataset"],
-        description="A model fine-tuned on the release of one mix, by [training] of pipeline.toml.",
-        kinds={"pytorch", "huggingface"},
+    define: Callable[..., Callable[[Callable[..., Any]], dg.AssetsDefinition]] = partial(
+        dg.asset,
         group_name=TRAINING,
         code_version=CODE_VERSION,
         owners=OWNERS,
-        tags=_TAGS,
-        partitions_def=partitions,
+        tags={"persona_assets/stage": TRAINING},
+        partitions_def=sft_mixes(mixes),
         pool=EMBEDDED_MODEL_POOL,
+    )
+
+    @define(
+        deps=["sft_dataset"],
+        description="A model fine-tuned on the release of one mix, by [training] of pipeline.toml.",
+        kinds={"pytorch", "huggingface"},
     )
     def sft_model(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
         mix, data = context.partition_key, project.settings.data
         training = train_model(data / "sft_dataset" / mix, data / "models" / mix, project.settings.training)
         return dg.MaterializeResult(metadata=describe_training(training))
 
-    @dg.asset(
+    @define(
         deps=[sft_model, "sft_dataset"],
         description="Mathematics and role play, greedily answered before and after training, by [evaluation] of"
         " pipeline.toml.",
         kinds={"python"},
-        group_name=TRAINING,
-        code_version=CODE_VERSION,
-        owners=OWNERS,
-        tags=_TAGS,
-        partitions_def=partitions,
-        pool=EMBEDDED_MODEL_POOL,
     )
     def model_evaluation(
         context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
@@ -111,11 +107,7 @@ def name_history(project: Project, mix: str) -> Path:
 def evaluate_training(
     project: Project, mix: str, folder: Path, sides: Sequence[Side] = ("before", "after")
 ) -> Evaluation:
-    """Ask a trained model, and the one that it began with, the same questions.
-
-    Raises:
-        LakeError: if there is no trained model, or nothing to ask.
-    """
+    """Ask a trained model, and the one that it began with, the same; LakeError without a model or questions."""
     training = read_training(folder)
     if training is None:
         raise LakeError(f"There is no model in {folder}. Materialise sft_model of this mix first.")

@@ -27,11 +27,7 @@ from persona_assets.tables import Batch
 
 
 async def answer_sessions(asker: Asker[PromptFile], sessions: Sequence[Session]) -> AsyncIterator[Batch]:
-    """Have characters answer sessions.
-
-    Args:
-        sessions: sessions with their characters; the model does not read the original answers.
-    """
+    """Have the characters of sessions answer them; the model does not read the original answers."""
     tasks = (
         asker.make_task(session.row_id, session, _fill(session.character, session.user_turns[0]))
         for session in sessions
@@ -45,11 +41,7 @@ async def answer_sessions(asker: Asker[PromptFile], sessions: Sequence[Session])
 
 
 def introduce(prompt: Prompt[PromptFile], character: Mapping[str, Any]) -> list[Message]:
-    """The system message that a character speaks under, when it is asked and in every example of a release.
-
-    Args:
-        prompt: `dialogues_g.yaml`.
-    """
+    """The system message of `dialogues_g.yaml` that a character speaks under, when asked and in a release."""
     return prompt.render((), **_fill(character, ""))[:-1]
 
 

@@ -97,11 +97,7 @@ _CANNOT_KNOW = re.compile(
 
 
 def doubt_answer(session: Session, turn: int, answer: str, checks: RowChecks) -> Iterator[Doubt]:
-    """Doubt one answer of a character, in the order of the doubts' weight.
-
-    Args:
-        turn: number of the question that is answered, from 0.
-    """
+    """Doubt one answer of a character, the weightiest doubts first. `turn`: number of its question, from 0."""
     told = [*session.user_turns, *session.answers]
     yield from doubt_text(answer, checks, told, find_wanted_language(session, turn))
     for doubt in doubt_voice(answer):

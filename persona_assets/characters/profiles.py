@@ -56,11 +56,7 @@ class Profile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PersonaContext:
-    """The persona that becomes a character.
-
-    Attributes:
-        language: of the text, in which the profile is to be; None where it is not known.
-    """
+    """The persona that becomes a character. `language`: of the text and the profile; None where it is not known."""
 
     persona_id: str
     persona: str

@@ -144,11 +144,7 @@ def make_own_sessions(instructions: pl.LazyFrame, personas: pl.LazyFrame) -> pl.
 
 
 def count_dialogues(characters: int, instructions: int, settings: DialogueSettings, own: int = 0) -> int:
-    """Count the dialogues that `draw_sessions` gives, or `draw_with_own`.
-
-    Args:
-        settings: characters a session, dialogues a character, and the share that is to be the shard's own.
-    """
+    """Count the dialogues that `draw_sessions` gives, or `draw_with_own`, by the settings."""
     if not characters:
         return 0
     per_session, wanted = _count_wanted(characters, settings)

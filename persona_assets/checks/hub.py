@@ -49,11 +49,7 @@ def check_no_near_duplicates(project: Project, shard: str) -> Finding:
 
 
 def check_violations(project: Project, shard: str) -> Finding:
-    """At most one in 10,000 kept personas should have been dropped, by the sample that was searched again.
-
-    Returns:
-        The sample's rows and violations; none of either where the search was exhaustive.
-    """
+    """At most one in 10,000 kept personas should have been dropped, by the sample that was searched again."""
     info = project.lake.info("persona_hub", shard)
     sample = ViolationSample(**(info.attributes.get("violations") or {"rows": 0, "violations": 0}))
     facts = {"kept": info.rows, "rows": sample.rows, "violations": sample.violations, "rate": sample.rate}

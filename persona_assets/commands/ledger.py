@@ -21,11 +21,7 @@ from persona_assets.settings import Settings
 
 
 def print_ledger(settings: Settings, console: Console) -> None:
-    """Show size, responses, hits, tokens and spend by model and by asset.
-
-    Raises:
-        ModelError: if there is no ledger, or it cannot be read.
-    """
+    """Show size, responses, hits, tokens and spend by model and by asset; ModelError if there is no ledger."""
     with _open(settings) as ledger:
         spending, holdings = ledger.list_spending(), ledger.list_holdings(Selection())
         stored = sum(holding.responses for holding in holdings)

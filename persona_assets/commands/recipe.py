@@ -100,11 +100,7 @@ def check_recipes(settings: Settings, console: Console) -> None:
 
 
 def try_recipe(settings: Settings, console: Console, name: str, persona: str) -> None:
-    """Make one row of a recipe, and first those that it reads, and show what came and what was refused.
-
-    Raises:
-        PromptError: if there is no such recipe.
-    """
+    """Make one row of a recipe, and first those that it reads, and show what came and what was refused."""
     recipes = {recipe.content.asset: recipe for recipe in load_recipes(settings.prompts / "recipes")}
     recipes |= {recipe.name: recipe for recipe in recipes.values()}
     if name not in recipes:

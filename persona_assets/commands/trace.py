@@ -38,11 +38,7 @@ def print_trace(settings: Settings, console: Console, row_id: str) -> list[Step]
 
 
 def print_descendants(settings: Settings, console: Console, row_id: str) -> list[Descendants]:
-    """Show what was made of a row, by table and shard, and which releases have taken of it.
-
-    Raises:
-        LakeError: if no table has the id.
-    """
+    """Show what was made of a row, by table and shard, and in which releases; LakeError if no table has it."""
     lake = Lake(settings.lake)
     found = find_descendants(lake, [row_id])
     if not found:

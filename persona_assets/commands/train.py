@@ -20,9 +20,7 @@ from persona_assets.training.train import train_model
 def run_training(settings: Settings, console: Console, mix: str) -> None:
     """Materialise sft_model and model_evaluation of a mix, and show the scores.
 
-    Raises:
-        SettingsError: if there is no such mix.
-        RunFailedError: if a step failed, or the model is worse than that of the last release.
+    RunFailedError if a step failed, or the model is worse than that of the last release.
     """
     with open_pipeline(settings, console) as pipeline:
         _require_mix(pipeline, mix)

@@ -75,11 +75,7 @@ def hash_text(text: str) -> str:
 
 
 def read_tombstones(data: Path) -> list[Tombstone]:
-    """Read the tombstones of a data folder.
-
-    Raises:
-        CorpusError: if the file cannot be read: what was forgotten would come back.
-    """
+    """Read the tombstones of a data folder; CorpusError if that fails: what was forgotten would come back."""
     path = data / TOMBSTONES_FILE
     if not path.is_file():
         return []

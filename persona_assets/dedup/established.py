@@ -64,11 +64,7 @@ def upsert_rows(
     encoder: TextEncoder,
     jaccard: float,
 ) -> None:
-    """Put a contribution's personas, as the lake has them, into the index.
-
-    Args:
-        frames: persona_id, persona, language and round, in order.
-    """
+    """Put a contribution's personas (persona_id, persona, language, round), as the lake has them, into the index."""
     position = 0
     for frame in frames:
         part = prepare_personas(frame, encoder, jaccard)

@@ -109,11 +109,7 @@ def make_encoder(settings: Settings) -> TextEncoder:
 
 
 def make_hub_encoder(settings: Settings, encoder: TextEncoder) -> TextEncoder:
-    """Make the encoder that the hub compares with: the one of `make_encoder`, or one that proposes pairs to it.
-
-    Raises:
-        SettingsError: if the model cannot be distilled.
-    """
+    """Make the hub's encoder, which may propose pairs to the model; SettingsError if it cannot be distilled."""
     if settings.embedding.proposer == "none" or is_static(settings.embedding.model):
         return encoder
     return make_proposing(settings.embedding, encoder, settings.data / "index" / "static")

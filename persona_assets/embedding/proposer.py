@@ -84,11 +84,7 @@ def find_judge(encoder: TextEncoder | None) -> Judge | None:
 
 
 def make_proposing(settings: EmbeddingSettings, encoder: TextEncoder, folder: Path) -> ProposingEncoder:
-    """Put a static model, distilled once and kept in a folder, before an embedding model.
-
-    Raises:
-        SettingsError: if the embedding model cannot be distilled.
-    """
+    """Put a static model, distilled once and kept in a folder, before an embedding model."""
     target = folder / hashlib.sha256(f"{encoder.identity} {DIMENSION} {_RECIPE}".encode()).hexdigest()[:16]
     if not (target / "modules.json").is_file():
         distil_static(settings.model, target)

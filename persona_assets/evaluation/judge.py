@@ -58,11 +58,7 @@ class Agreement:
 
 
 def load_rubric(folder: Path, asset: str, name: str | None = None) -> Prompt[Rubric]:
-    """Read the rubric of an artifact, `prompts/rubrics/*.yaml`: the one named, its own, or the one for its kind.
-
-    Raises:
-        PromptError: naming the file, if it is missing or not well formed.
-    """
+    """Read the rubric named, or the artifact's, or its kind's, of `prompts/rubrics`; PromptError if that fails."""
     own = folder / f"{asset}.yaml"
     return load_prompt(folder / f"{name}.yaml" if name else own if own.is_file() else _default(folder, asset), Rubric)
 

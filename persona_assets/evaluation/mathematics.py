@@ -43,10 +43,9 @@ def read_held_out(release: Path, number: int) -> list[Problem]:
 
 
 def read_problems(path: Path, number: int) -> list[Problem]:
-    """Read a benchmark: JSON lines with `problem` or `question`, and `answer`, the same few each time.
+    """Read the same few rows of a benchmark each time: JSON lines with `problem` or `question`, and `answer`.
 
-    Raises:
-        LakeError: if the file cannot be read or has no such columns.
+    LakeError if the file cannot be read or has no such columns.
     """
     try:
         rows = [json.loads(line) for line in path.expanduser().read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -85,11 +85,7 @@ def ask_characters(
 
 
 def read_questions(path: Path, characters: int, per_task: int) -> list[Question]:
-    """Read a file of PersonaGym's kind: JSON lines with persona, and questions by task.
-
-    Raises:
-        LakeError: if it cannot be read, or a row has no such columns.
-    """
+    """Read PersonaGym's kind of file: JSON lines with persona, and questions by task; LakeError if it is none."""
     try:
         with path.expanduser().open(encoding="utf-8") as stream:
             rows = [json.loads(line) for line in islice(stream, characters)]

@@ -110,11 +110,7 @@ class IndexPart(PersonaColumns):
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """What a collection holds; two collections of different specs cannot stand in for each other.
-
-    Attributes:
-        lexical: identity of the tokens, hashes and bands.
-    """
+    """What a collection holds. `lexical`: identity of tokens, hashes and bands."""
 
     model: str
     dimension: int

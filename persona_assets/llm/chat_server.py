@@ -208,10 +208,7 @@ def _read_completion(content: bytes, headers: Mapping[str, str], server: ChatSer
 
 
 def check_completion(body: Any) -> dict[str, Any]:
-    """Make sure that a server's answer is a completion.
-
-    Returns:
-        The same, with at least one message.
+    """Give back a server's answer that is a completion with at least one message.
 
     Raises:
         ServerError: if it is an error.

@@ -29,11 +29,7 @@ class ReplyLengths:
         self._seen = (*self._seen, tokens)[-_LATEST:]
 
     def expect(self, limit: int | None) -> int:
-        """Foretell the length of the next reply: 95 of 100 are no longer.
-
-        Args:
-            limit: tokens that it can have at most; None where nothing limits it.
-        """
+        """Foretell the length of the next reply: 95 of 100 are no longer. `limit`: in tokens; None: no limit."""
         if len(self._seen) < _FEWEST:
             return UNKNOWN_LENGTH if limit is None else limit
         usual = sorted(self._seen)[int(_SHARE * len(self._seen))]

@@ -151,8 +151,7 @@ class Dialect:
     async def open(self, alone: asyncio.Lock, write: Callable[[], Call]) -> AsyncIterator[Call]:
         """Write a call when its time has come: while something of it is untried, one goes ahead of the others.
 
-        Args:
-            write: writes the call by what is known at that moment.
+        `write` writes the call by what is known at that moment.
         """
         call = write()
         if self.knows(call):

@@ -141,11 +141,7 @@ def _make_durable(connection: Any, _record: Any) -> None:
 
 
 def insert_values(connection: sa.Connection, values: Sequence[dict[str, Any]]) -> bool:
-    """Insert what `to_values` made; what is there stays as it is.
-
-    Returns:
-        Whether all of them went in, and none was there before.
-    """
+    """Insert what `to_values` made, and touch nothing that is there; says whether none of it was."""
     # In the order of the keys, so that two processes never wait for each other's rows.
     return insert_ignoring(connection, RESPONSES, sorted(values, key=lambda row: row["key"])) == len(values)
 
@@ -160,11 +156,7 @@ def insert_ignoring(connection: sa.Connection, table: sa.Table, rows: Sequence[d
 def add_spending(
     connection: sa.Connection, values: Sequence[dict[str, Any]], hits: Mapping[tuple[str, str], int]
 ) -> None:
-    """Count responses that were paid for, whether or not another process stored one first, and hits.
-
-    Args:
-        values: what `to_values` made.
-    """
+    """Count hits, and responses that were paid for (`to_values`), even if another process stored one first."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for name, count in hits.items():
         _open_counts(rows, name)["hits"] += count

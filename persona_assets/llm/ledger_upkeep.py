@@ -89,11 +89,7 @@ class Spending:
 
 
 class LedgerUpkeep:
-    """The ledger for whoever looks after it, in short transactions that keep no run waiting.
-
-    Raises:
-        ModelError: if it cannot be opened.
-    """
+    """The ledger for whoever looks after it, in short transactions; ModelError if it cannot be opened."""
 
     def __init__(self, url: str | sa.URL) -> None:
         self._engine = connect(url)
@@ -139,11 +135,7 @@ class LedgerUpkeep:
             return [(shard, asset, model, version, count) for shard, asset, model, version, count in rows]
 
     def list_holdings(self, selection: Selection, named: Iterable[bytes] | None = None) -> list[Holding]:
-        """What is stored of a selection, by model and asset.
-
-        Args:
-            named: keys of responses that are left out; read once.
-        """
+        """What is stored of a selection, by model and asset, without the keys of `named`, which is read once."""
         with self._engine.begin() as connection:
             conditions = [*selection.conditions(), *_leave_out(connection, named)]
             return _list_holdings(connection, conditions)
@@ -232,11 +224,7 @@ def has_ledger(url: str | None, data: Path) -> bool:
 
 
 def open_upkeep(url: str | None, data: Path) -> LedgerUpkeep:
-    """Open the ledger of the settings to look after it: by URL, or SQLite in the data folder.
-
-    Raises:
-        ModelError: if there is none, or it cannot be opened.
-    """
+    """Open the ledger of the settings to look after it; ModelError if there is none, or it cannot be opened."""
     path = data / LEDGER_FILE
     if not has_ledger(url, data):
         raise ModelError(

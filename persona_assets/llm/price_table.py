@@ -39,12 +39,7 @@ def is_plain(prices: Mapping[str, Any]) -> bool:
 
 
 def compute_cost(prices: Mapping[str, Any], body: Mapping[str, Any]) -> float:
-    """The cost of a completion by plain prices, in US dollars.
-
-    Args:
-        prices: an entry for which `is_plain` holds.
-        body: the completion, in OpenAI's form; its service tier is `IN_BATCHES` if it came in one.
-    """
+    """The cost in US dollars of a completion in OpenAI's form, by prices for which `is_plain` holds."""
     usage = body.get("usage") or {}
     tier = body.get("service_tier")
     read, written = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0

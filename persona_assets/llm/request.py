@@ -97,11 +97,7 @@ class Reply:
 
 
 class RefusedError(Exception):
-    """One request that gets no reply; the run goes on.
-
-    Attributes:
-        reason: a word for the accounting, for example prompt_too_long.
-    """
+    """One request that gets no reply; the run goes on. `reason`: for the accounting, such as prompt_too_long."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

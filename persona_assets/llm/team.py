@@ -19,11 +19,7 @@ class Answerer(Protocol):
 
 
 class ModelTeam:
-    """Clients of several models behind one interface: each request goes to the model that it names.
-
-    Args:
-        clients: one a model; the first is the one whose settings count where there is no choice.
-    """
+    """Clients of several models, one each, behind one interface; the first one's settings count where none is named."""
 
     def __init__(self, clients: Sequence[ModelClient]) -> None:
         self.settings = clients[0].settings

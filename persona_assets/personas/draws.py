@@ -10,11 +10,7 @@ T = TypeVar("T")
 
 
 def draw(lot: str, values: Sequence[T], number: int) -> list[T]:
-    """Draw values by a lot: evenly over many lots, the same in every run, and none twice before all were had.
-
-    Args:
-        lot: an id, with what it is drawn for where several things are.
-    """
+    """Draw values by a lot, such as an id: the same in every run, evenly over many, none twice before all others."""
     start = int(hashlib.sha256(lot.encode()).hexdigest()[:8], 16)
     return [values[(start + place) % len(values)] for place in range(number)]
 

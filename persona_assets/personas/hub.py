@@ -13,11 +13,7 @@ from persona_assets.settings import HubSettings
 
 
 def gather_personas(seeds: pl.LazyFrame, expanded: pl.LazyFrame) -> pl.DataFrame:
-    """Put a shard's personas in the order in which the hub decides them: seeds first, then round by round.
-
-    Args:
-        expanded: rows of expanded_personas, in order.
-    """
+    """Put a shard's personas in the order in which the hub decides them: seeds first, then round by round."""
     documents = seeds.select(root_id="persona_id", doc_id="doc_id")
     first = seeds.select(
         "persona_id",
@@ -40,11 +36,7 @@ def gather_personas(seeds: pl.LazyFrame, expanded: pl.LazyFrame) -> pl.DataFrame
 
 
 def remember_new(encoder: TextEncoder, settings: HubSettings) -> Callable[[pl.DataFrame], pl.Series]:
-    """Make a function that applies the hub's rule within a shard and remembers what it kept.
-
-    Returns:
-        A function from persona_id and persona to whether each row is new.
-    """
+    """Make a function that says of each persona_id and persona whether the hub's rule keeps it within the shard."""
     rule = Deduplicator(Thresholds(settings.jaccard, settings.cosine))
 
     def find_new(personas: pl.DataFrame) -> pl.Series:

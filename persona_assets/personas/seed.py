@@ -32,11 +32,7 @@ class SeedPerson(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class SeedContext:
-    """The document that people are asked of.
-
-    Attributes:
-        language: expected, as an ISO 639-1 code; None where any may be right.
-    """
+    """The document that people are asked of. `language`: expected, as an ISO 639-1 code; None: any."""
 
     doc_id: str
     text: str
@@ -78,11 +74,7 @@ async def make_seed_personas(
 
 
 async def infer_persona(asker: Asker[SeedPrompt], text: str, relation: str = "write") -> str | None:
-    """Infer one persona from a text that is no document of the corpus, as for a demonstration.
-
-    Returns:
-        The persona, in the text's own language; None where the model gives none that passes without a flag.
-    """
+    """Infer one persona, in the text's language, from a text outside the corpus; None if none passes unflagged."""
     settings = SeedSettings(relations=(relation,), language=SAME_LANGUAGE)
     context = SeedContext(asker.task, text, "", (relation,), None)
     outcome = await answer_task(

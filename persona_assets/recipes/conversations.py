@@ -90,11 +90,7 @@ async def make_conversations(asker: Asker[RecipeFile], rows: pl.LazyFrame, works
 
 
 def judge_turn(text: str, is_person: bool, source: SourceRow, turns: Sequence[Message], checks: RowChecks) -> Verdict:
-    """Read a turn, without label or quotation marks around it, and apply the checks.
-
-    Args:
-        is_person: whether a persona speaks, or an assistant.
-    """
+    """Read a turn of a person or an assistant, without label or quotation marks around it, and apply the checks."""
     said = strip_quotes(_LABEL.sub("", text.strip()))
     if not said.strip('"“”').strip():
         return Rejected("empty")

@@ -39,11 +39,7 @@ class Demonstrator:
     compare: Compare
 
     async def choose_for(self, lot: str, persona: str) -> list[Demonstration]:
-        """Choose the demonstrations of a row.
-
-        Returns:
-            The demonstrations, of those chosen by nearness the most telling last: nearest to the question.
-        """
+        """Choose the demonstrations of a row; of those chosen by nearness the most telling comes last."""
         if not self.pool:
             return []
         chosen = [self.pool[place] for place in (await self._rank(lot, persona))[: self.shown]]
@@ -67,11 +63,7 @@ class Demonstrator:
 async def prepare_demonstrations(
     asker: Asker[RecipeFile], seed_prompt: Prompt[SeedPrompt], compare: Compare
 ) -> Demonstrator:
-    """Fill in what the method wants.
-
-    Raises:
-        PromptError: if the recipe cannot have the method, or a demonstration gets no persona that passes.
-    """
+    """Fill in what the method wants; PromptError if the recipe cannot have it, or no persona passes for one."""
     content, settings = asker.prompt.content, asker.settings
     method = settings.method or content.method
     choose = settings.choose or content.choose

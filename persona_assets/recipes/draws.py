@@ -42,11 +42,7 @@ Draws = Mapping[str, Options]
 
 
 def require_draws(draws: Draws) -> None:
-    """Find out whether every draw always has an option.
-
-    Raises:
-        ValueError: for a condition on what is not drawn before, or a case in which nothing may be drawn.
-    """
+    """Raise a ValueError for a condition on what is not drawn before, or a case in which nothing may be drawn."""
     conditions = {name for options in draws.values() for option in options.values() for name in option.when}
     cases: list[dict[str, str]] = [{}]
     earlier: dict[str, Options] = {}

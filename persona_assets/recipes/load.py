@@ -103,10 +103,9 @@ def load_demonstrations(path: Path, recipe: RecipeFile) -> list[Demonstration]:
 
 
 def order_recipes(recipes: list[Recipe], folder: Path) -> list[Recipe]:
-    """Put recipes in an order in which each comes after the one it reads.
+    """Order recipes so that each comes after the one it reads.
 
-    Raises:
-        PromptError: for two of one asset, one that reads what nobody makes, or a circle.
+    PromptError for two of one asset, one that reads what nobody makes, or a circle.
     """
     by_name: dict[str, Recipe] = {}
     for recipe in recipes:

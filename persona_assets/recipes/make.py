@@ -96,11 +96,7 @@ async def show_demonstrations(
 
 
 def judge_answer(recipe: RecipeFile, source: SourceRow, values: Values, checks: RowChecks) -> Verdict:
-    """Read the fields of an answer and apply the checks.
-
-    Args:
-        values: fields of a JSON answer, or the `text` of one in plain text.
-    """
+    """Read the fields of a JSON answer, or the `text` of a plain one, and apply the checks."""
     if recipe.answer == "text":
         try:
             values = recipe.read_text(values["text"])

@@ -112,11 +112,7 @@ def read_number(text: str) -> tuple[Fraction, int | None] | None:
 
 
 def read_quantity(text: str) -> Quantity | None:
-    """Read a text that is one quantity, perhaps in two units.
-
-    Returns:
-        The quantity, or None if the text is something else.
-    """
+    """Read a text that is one quantity, perhaps in two units; None if it is something else."""
     text = " ".join(_WORD_NUMBERS.get(word.casefold(), word) for word in text.strip().split())
     matches = list(_QUANTITY.finditer(text))
     if not matches or regex.sub(r"[\s,]|\band\b", "", _QUANTITY.sub("", text)):

@@ -202,11 +202,7 @@ class RecipeFile(PromptFile):
         return pl.concat_str(texts or list(self.fields), separator="\n")
 
     def answer_model(self, world: str | None = None) -> type[BaseModel]:
-        """The fields of an answer, with their bounds, for JSON answers and for validation.
-
-        Args:
-            world: name of the row's world, whose places and factions some fields choose from.
-        """
+        """The fields of an answer, with their bounds; some choose from the places and factions of the row's world."""
         fields = dict(self.fields)
         if world is not None:
             for name, spec in self.fields.items():

@@ -49,11 +49,7 @@ class SourceRow:
 
 
 def iter_sources(asker: Asker[RecipeFile], rows: pl.LazyFrame) -> Iterator[SourceRow]:
-    """Give the rows that are asked about, `per_row` times each.
-
-    Raises:
-        PromptError: if the settings draw what the recipe does not have.
-    """
+    """Give the rows that are asked about, `per_row` times each; PromptError for draws that the recipe lacks."""
     recipe = asker.prompt.content
     draws = _read_draws(asker)
     column = "persona_id" if recipe.reads == HUB else "item_id"

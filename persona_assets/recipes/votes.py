@@ -23,11 +23,7 @@ _PROGRAM = re.compile(r"```(?:python|py)?\s*\n(.*?)```", re.DOTALL)
 
 
 def require_votes(asker: Asker[RecipeFile], agreement: Agreement, runs_programs: bool) -> None:
-    """Find out whether enough answers are drawn for so many to agree.
-
-    Raises:
-        PromptError: naming the setting that draws too few, before anything is asked.
-    """
+    """Raise a PromptError, before anything is asked, if fewer answers are drawn than are to agree."""
     votes = asker.candidates + runs_programs
     if votes >= agreement.at_least:
         return

@@ -116,15 +116,12 @@ def write_card(path: Path, name: str, mix: Mix, release: "Release", shards: Shar
 
 
 def _describe_head(name: str, release: "Release", totals: Mapping[str, int], facts: pl.DataFrame) -> dict[str, Any]:
-    has_split = {split: totals[split] > 0 or split == "train" for split in SPLITS}
+    splits = [split for split in SPLITS if totals[split] or split == "train"]
     folders = [*release.formats, *(["packed"] if release.packed else [])]
-    splits = [split for split in SPLITS if has_split[split]]
+    places = {"default": "{}*.parquet", **{folder: f"{folder}/{{}}.parquet" for folder in folders}}
     configs = [
-        {"config_name": "default", "data_files": [{"split": split, "path": f"{split}*.parquet"} for split in splits]},
-        *(
-            {"config_name": folder, "data_files": [{"split": s, "path": f"{folder}/{s}.parquet"} for s in splits]}
-            for folder in folders
-        ),
+        {"config_name": name, "data_files": [{"split": split, "path": place.format(split)} for split in splits]}
+        for name, place in places.items()
     ]
     licenses = sorted({part for name in facts["license"].unique() for part in name.split(" AND ")})
     total = sum(totals.values())

@@ -20,33 +20,14 @@ import yaml
 from persona_assets.sft.choice import SPLITS
 
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
-_ROLE_TAGS = {
-    "role_tag": "role",
-    "content_tag": "content",
-    "user_tag": "user",
-    "assistant_tag": "assistant",
-    "system_tag": "system",
-}
-_SPEAKER_TAGS = {
-    "role_tag": "from",
-    "content_tag": "value",
-    "user_tag": "human",
-    "assistant_tag": "gpt",
-    "system_tag": "system",
-}
+_TAGS = ("role_tag", "content_tag", "user_tag", "assistant_tag", "system_tag")
+_ROLE_TAGS = dict(zip(_TAGS, ("role", "content", "user", "assistant", "system"), strict=True))
+_SPEAKER_TAGS = dict(zip(_TAGS, ("from", "value", "human", "gpt", "system"), strict=True))
+_ALPACA = {"prompt": "instruction", "query": "input", "response": "output", "system": "system", "history": "history"}
 _LLAMA_FACTORY: Mapping[str, Mapping[str, Any]] = {
     "messages": {"formatting": "sharegpt", "columns": {"messages": "messages"}, "tags": _ROLE_TAGS},
     "sharegpt": {"formatting": "sharegpt", "columns": {"messages": "conversations"}, "tags": _SPEAKER_TAGS},
-    "alpaca": {
-        "formatting": "alpaca",
-        "columns": {
-            "prompt": "instruction",
-            "query": "input",
-            "response": "output",
-            "system": "system",
-            "history": "history",
-        },
-    },
+    "alpaca": {"formatting": "alpaca", "columns": _ALPACA},
     "preference_sharegpt": {
         "formatting": "sharegpt",
         "ranking": True,
@@ -77,11 +58,7 @@ def list_folders(formats: Sequence[str]) -> list[str]:
 
 
 def write_formats(release: Path, formats: Sequence[str], splits: Mapping[str, pl.LazyFrame]) -> dict[str, int]:
-    """Write the shapes of a release, and what loads them.
-
-    Returns:
-        Rows of each folder, over both splits; preference has only those with an original answer.
-    """
+    """Write the shapes of a release, and what loads them; returns the rows of each folder, over both splits."""
     counts: dict[str, int] = {}
     for folder in list_folders(formats):
         (release / folder).mkdir()

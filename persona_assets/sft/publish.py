@@ -40,11 +40,7 @@ class Published:
 
 
 def find_forbidden(release: Path, allowed: Sequence[str]) -> list[tuple[str, int]]:
-    """The licences of a release that do not allow it to be published, with their number of rows.
-
-    Returns:
-        Each licence of a source that no pattern allows, the most frequent first.
-    """
+    """The licences of a release that no pattern allows to be published, with their rows, the most frequent first."""
     rows = pl.concat([scan_split(release, split).select("license") for split in SPLITS])
     counted = rows.select(pl.col("license").str.split(" AND ")).explode("license").group_by("license").len()
     return [

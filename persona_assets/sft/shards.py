@@ -59,12 +59,9 @@ def choose_shards(lake: Lake, corpus: Collection[str]) -> ShardChoice:
 
 
 def require_shards(choice: ShardChoice, corpus: Path) -> Sequence[str]:
-    """Return the shards that a release takes.
-
-    Raises:
-        LakeError: if there is none, or the candidates of one cannot be read: a release without it would look whole.
-    """
+    """The shards that a release takes; LakeError if there is none, or the candidates of one cannot be read."""
     if choice.damaged:
+        # A release without it would look whole.
         raise LakeError(" ".join(list(choice.damaged.values())[:_NAMED]))
     if not choice.taken:
         raise LakeError(
