@@ -123,8 +123,8 @@ class Dialect:
         features: set[Any] = {*sent, *([asked_by] if asked_by in {"schema", "json"} else [])}
         if "max_tokens" in self.refused and request.max_tokens is not None:
             sent["max_completion_tokens"] = request.max_tokens
-        others = {"stop": list(request.stop) or None, "response_format": _write_format(request, asked_by)}
-        sent |= {name: value for name, value in others.items() if value is not None}
+        if (response_format := _write_format(request, asked_by)) is not None:
+            sent["response_format"] = response_format
         messages = list(request.messages)
         if any(message["role"] == "system" for message in messages):
             if "system" in self.refused:

@@ -29,8 +29,7 @@ _HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+):([^:]+\.gguf)", re.IGNORECASE)
 @cache
 def find_file(name: str) -> Path:
     """Find the file of an embedded model, fetching it from the Hugging Face hub if its name says so."""
-    short = name.removeprefix(PREFIX)
-    path = Path(short).expanduser()
+    path = Path(short := name.removeprefix(PREFIX)).expanduser()
     if short in PACKAGED:
         # Only looked up: importing the package would need dependencies that it is installed without.
         spec = find_spec(PACKAGED[short])
@@ -54,8 +53,8 @@ def _download(repo: str, file: str) -> Path:
     try:
         return Path(hf_hub_download(repo, file))
     except (OSError, ValueError, HTTPError) as error:
-        problem = f"model.name: {file} of {repo} could not be fetched from the Hugging Face hub ({shorten(error)})"
-        raise ModelError(f"{problem}. Check the name and the network (HF_TOKEN for a gated model).") from error
+        problem = f"{file} of {repo} could not be fetched from the Hugging Face hub ({shorten(error)})"
+        raise ModelError(f"model.name: {problem}. Check name and network (HF_TOKEN for a gated model).") from error
 
 
 @cache
@@ -112,8 +111,7 @@ class Engine:
                 " It runs GGUF files of the Llama and Qwen families, as Q8_0, Q4_0, Q4_1 or F16."
             )
         for job in itertools.chain(jobs, iter(self._inbox.get, None)):
-            if job:
-                _settle(job.future, failure)
+            _settle(job.future, failure)
 
     def _serve(self, jobs: list[Any]) -> None:
         genai, config = self._genai, self._genai.SchedulerConfig()
@@ -184,21 +182,14 @@ def _finish(genai: Any, tokenizer: Any, job: _Job) -> bool:
 
 
 def _settle(future: "Future[dict[str, Any]]", result: dict[str, Any] | Exception) -> None:
-    if future.done() or not future.set_running_or_notify_cancel():
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+    if not future.done() and future.set_running_or_notify_cancel():
+        (future.set_exception if isinstance(result, Exception) else future.set_result)(result)  # type: ignore[arg-type]
 
 
 def _read(genai: Any, tokenizer: Any, job: _Job) -> dict[str, Any]:
     [output] = job.handle.read_all()
-    text = str(tokenizer.decode(output.generated_ids))
-    # Not left to the engine, whose threads may wait for each other over it.
-    ends = [text.find(stop) for stop in job.parameters.get("stop", ()) if stop in text]
-    is_cut = output.finish_reason == genai.GenerationFinishReason.LENGTH and not ends
-    message = {"role": "assistant", "content": text[: min(ends, default=None)]}
+    is_cut = output.finish_reason == genai.GenerationFinishReason.LENGTH
+    message = {"role": "assistant", "content": str(tokenizer.decode(output.generated_ids))}
     choice = {"index": 0, "message": message, "finish_reason": "length" if is_cut else "stop"}
     usage = {"prompt_tokens": job.prompt_tokens, "completion_tokens": len(output.generated_ids)}
     return {"object": "chat.completion", "choices": [choice], "usage": usage}

@@ -31,7 +31,6 @@ class ChatRequest:
     max_tokens: int | None
     top_p: float | None = None
     schema: Mapping[str, Any] | None = None
-    stop: tuple[str, ...] = ()
     sample: int = 0
     task: str = ""
     shard: str = ""
@@ -57,7 +56,7 @@ class ChatRequest:
             "temperature": None if self.temperature is None else float(self.temperature),
             "top_p": None if self.top_p is None else float(self.top_p),
             "schema": self.schema,
-            "stop": self.stop,
+            "stop": (),  # no request has any, but the keys that are stored do
             "sample": self.sample,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -353,7 +353,7 @@ def test_a_provider_without_batches_is_an_error_that_says_so(tmp_path: Path) -> 
 
 
 def test_parameters_are_named_as_the_model_wants_them(server: BatchServer, tmp_path: Path) -> None:
-    ask(tmp_path, server.url, ask_all("a", model="openai/gpt-5-mini", stop=("x",)), name="openai/gpt-5-mini")
+    ask(tmp_path, server.url, ask_all("a", model="openai/gpt-5-mini"), name="openai/gpt-5-mini")
     (body,) = server.list_requests(server.batches[0])
     assert body["max_completion_tokens"] == 64
     assert "max_tokens" not in body

@@ -78,7 +78,7 @@ def test_a_server_is_sent_the_same_either_way(provider: str, tmp_path: Path) -> 
         with ModelServer() as server:
             model = f"{provider}/mine"
             work = ask_all("hí \ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), model=model, top_p=0.9,
-                           stop=("END",), schema=SCHEMA, max_tokens=33)  # fmt: skip
+                           schema=SCHEMA, max_tokens=33)  # fmt: skip
             settings = {"name": model, "api_key": SecretStr("sk-secret-123456"), "transport": transport}
             (reply,), _ = ask(tmp_path / transport, server.url, work, **settings)
             assert isinstance(reply, Reply)

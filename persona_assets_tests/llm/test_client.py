@@ -40,11 +40,12 @@ def test_a_reply_arrives_and_a_second_run_sends_nothing(tmp_path: Path) -> None:
 
 def test_what_decides_the_reply_is_sent(tmp_path: Path) -> None:
     with ModelServer() as server:
-        work = ask_all("hi", top_p=0.9, stop=("END",), schema=SCHEMA, max_tokens=33)
+        work = ask_all("hi", top_p=0.9, schema=SCHEMA, max_tokens=33)
         ask(tmp_path, server.url, work, api_key=SecretStr("sk-secret-123456"))
         body = server.requests[0]
         assert (body["model"], body["temperature"], body["top_p"], body["max_tokens"]) == ("anything", 0.5, 0.9, 33)
-        assert (body["stop"], body["messages"]) == (["END"], [{"role": "user", "content": "hi"}])
+        assert body["messages"] == [{"role": "user", "content": "hi"}]
+        assert "stop" not in body
         assert body["response_format"]["json_schema"]["schema"] == SCHEMA
         assert server.keys == ["Bearer sk-secret-123456"]
 
