@@ -8,6 +8,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint
 # The packaged models are on this machine, so nothing is asked of a hub, and nothing is sent to anybody.
 export DAGSTER_DISABLE_TELEMETRY ?= 1
 export LITELLM_LOCAL_MODEL_COST_MAP ?= True
+# What an image may forbid: compiled once, the code is not compiled again by every process that a test starts.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo record test test-long trainers bench-calls bench-peers bench-dedup bench-dedup-peers bench-checks api-docs dev lint format clean

@@ -65,8 +65,9 @@ def _write_without_waiting(connection: object, _: object) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
 
-# Their first tests make what many others start from: each is begun by one worker, while nobody waits for it.
-_FIRST = ("persona_assets_tests/commands/test_run.py", "persona_assets_tests/graph/test_chain.py")
+# The first two make what many others start from: each is begun by one worker, while nobody waits for it. The third
+# takes long, and would leave one worker alone with it at the end.
+_FIRST = tuple(f"persona_assets_tests/{name}.py" for name in ("commands/test_run", "graph/test_chain", "test_storage"))
 
 Share = Callable[[str, Callable[[Path], None]], Path]
 

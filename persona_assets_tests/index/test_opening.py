@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 from persona_assets.errors import IndexUnavailableError
+from persona_assets.index import server
 from persona_assets.index.interface import IndexSpec
 from persona_assets.index.open import hold_lock, open_index
 from persona_assets.settings import load_settings
@@ -62,7 +63,8 @@ def test_a_damaged_index_says_how_to_begin_anew(tmp_path):
         pass
 
 
-def test_a_server_that_is_down_is_named_with_what_to_do(tmp_path):
+def test_a_server_that_is_down_is_named_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "_WAITS", (0.01, 0.02, 0.03))
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import polars as pl
 import pytest
@@ -29,10 +30,14 @@ def test_a_cut_falls_behind_an_answer(spare: int) -> None:
     assert fit_turns(tokenizer, TALK, ends[2] + spare) == ((3, ends[2]) if spare >= 0 else (0, 0))
 
 
+@pytest.fixture(scope="module")
+def trained() -> Any:
+    return load_transformers_tokenizer(PACKAGED_MODEL)
+
+
 @pytest.mark.parametrize("talk", [TALK, TALK[1:], [{"role": "user", "content": "  Ünï\n\n日本 <|im_end|> 12345"}]])
-def test_tokens_are_those_that_the_model_is_trained_with(talk: list[dict[str, str]]) -> None:
+def test_tokens_are_those_that_the_model_is_trained_with(talk: list[dict[str, str]], trained: Any) -> None:
     encoded = load_tokenizer(PACKAGED_MODEL).encode(talk)
-    trained = load_transformers_tokenizer(PACKAGED_MODEL)
     whole = trained.apply_chat_template(talk, tokenize=False)
     assert trained.decode(encoded.input_ids) == whole
     assert encoded.ends[-1] == len(encoded.input_ids)
