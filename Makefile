@@ -46,7 +46,7 @@ dev: $(VENV)/.stamp ## open the Dagster UI on http://127.0.0.1:3000
 
 lint: $(VENV)/.stamp ## style, types and the direction of imports
 	@echo "ruff" && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
-	@echo "mypy" && $(BIN)/mypy --no-error-summary
+	@echo "mypy" && $(BIN)/mypy --num-workers 2 --no-error-summary
 	@echo "import linter" && { $(BIN)/lint-imports --no-logo >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }; }
 
 test: lint ## lint, the code location, and the tests

@@ -188,7 +188,7 @@ def _convert(model: "SentenceTransformer", features: Mapping[str, Any], inputs: 
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    class Forward(torch.nn.Module):
+    class Forward(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.model = model

@@ -127,7 +127,8 @@ def _embed_tokens(source: "SentenceTransformer") -> npt.NDArray[np.float64]:
             ids = range(start, min(start + _TOKENS_AT_ONCE, len(tokenizer)))
             rows = torch.tensor([[*before, token, *after] for token in ids])
             parts.append(transformer(input_ids=rows, attention_mask=torch.ones_like(rows)).last_hidden_state.mean(1))
-    return torch.cat(parts).numpy().astype(np.float64)
+    vectors: npt.NDArray[np.float64] = torch.cat(parts).numpy().astype(np.float64)
+    return vectors
 
 
 def _find_frame(tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:
