@@ -3,7 +3,7 @@
 import gc
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,12 @@ _FIRST = tuple(f"persona_assets_tests/{name}.py" for name in ("commands/test_run
 Share = Callable[[str, Callable[[Path], None]], Path]
 
 
+def pytest_collection_finish() -> None:
+    # A full collection of garbage goes through all that libraries hold, for half a second: fewer, and less to see.
+    gc.set_threshold(50_000)
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(_FIRST)}
     items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(places)))
@@ -111,12 +117,10 @@ def copy_project(source: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def little_to_collect() -> Iterator[None]:
+def little_to_collect() -> None:
     """Every client of batches that is closed collects garbage, here among all that a test run has loaded."""
     load_litellm()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
