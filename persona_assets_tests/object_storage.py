@@ -4,6 +4,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -34,30 +35,34 @@ class ObjectStorage:
         return body
 
 
-@contextmanager
-def open_object_storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStorage]:
-    """Start a double, and set the environment so that it is found."""
+@cache
+def _start() -> str:
+    """Start the double, one for all tests of a process: clients keep their connections, and would look for the last."""
     module = pytest.importorskip("moto.server")
-    import boto3
-
     server = module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    return "{}:{}".format(*server.get_host_and_port())
+
+
+@contextmanager
+def open_object_storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStorage]:
+    """Give an empty double, and set the environment so that it is found."""
+    host = _start()
+    import boto3
+
+    environment = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{host}",
+        "AWS_ALLOW_HTTP": "true",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", endpoint_url=f"http://{host}", region_name="us-east-1")
+    client.create_bucket(Bucket=BUCKET)
     try:
-        host = "{}:{}".format(*server.get_host_and_port())
-        environment = {
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": f"http://{host}",
-            "AWS_ALLOW_HTTP": "true",
-        }
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        # The double's content belongs to the process, not to the server: an earlier test's would be there.
-        urllib.request.urlopen(urllib.request.Request(f"http://{host}/moto-api/reset", method="POST")).close()
-        client = boto3.client("s3", endpoint_url=f"http://{host}", region_name="us-east-1")
-        client.create_bucket(Bucket=BUCKET)
         yield ObjectStorage(host, client, environment)
     finally:
-        server.stop()
+        urllib.request.urlopen(urllib.request.Request(f"http://{host}/moto-api/reset", method="POST")).close()

@@ -10,7 +10,7 @@ from rich.table import Table
 from persona_assets.commands import say
 from persona_assets.errors import PersonaAssetsError, SettingsError
 from persona_assets.llm.batch_api import BatchApi, UnknownBatchError
-from persona_assets.llm.batch_results import collect_batch
+from persona_assets.llm.batch_files import collect_batch
 from persona_assets.llm.batch_table import BatchTable, OpenBatch
 from persona_assets.llm.ledger import Ledger, open_ledger
 from persona_assets.settings import Settings

@@ -1,7 +1,7 @@
 """How one asset asks a model: its client, its prompt file and what the settings change about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -21,13 +21,7 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Asker(Generic[P]):
-    """Makes the requests and tasks of one asset and shard.
-
-    Attributes:
-        settings: the table `[tasks.NAME]`.
-        defaults: the table `[defaults]`, for what the task leaves out.
-        checks: levels and parameters of the checks of rows.
-    """
+    """Makes the tasks of one asset and shard. `settings`: of `[tasks.NAME]`; what they leave out is in `defaults`."""
 
     client: ModelClient | ModelTeam
     prompt: Prompt[P]
@@ -56,29 +50,16 @@ class Asker(Generic[P]):
         answer_model: type[BaseModel] | None = None,
         max_tokens: int | None = None,
     ) -> Task[C]:
-        """Make a task from the prompt file.
+        """Make a task and its request from the prompt file.
 
         Args:
             row_id: id of what the row is made from, for the quarantine.
             sample: number of the row among those made from the same input.
             max_tokens: limit where neither the task nor the defaults set one, in place of the prompt file's.
         """
-        request = self.make_request(values, sample, answer_model, max_tokens)
-        # Of a pair, such as a character and a session, the first is what it is about.
-        request = replace(request, origin_id=row_id.partition("+")[0])
-        return Task(row_id, request, context, self.candidates, answer_model, models=self.client.names)
-
-    def make_request(
-        self,
-        values: Mapping[str, Any],
-        sample: int = 0,
-        answer_model: type[BaseModel] | None = None,
-        max_tokens: int | None = None,
-    ) -> ChatRequest:
-        """Make one request from the prompt file."""
         content, settings, defaults = self.prompt.content, self.settings, self.defaults
         temperature = settings.temperature if settings.temperature is not None else defaults.temperature
-        return ChatRequest(
+        request = ChatRequest(
             model=self.client.settings.name,
             messages=self.prompt.render(**values),
             temperature=content.temperature if temperature is None else temperature,
@@ -89,7 +70,10 @@ class Asker(Generic[P]):
             task=self.task,
             shard=self.shard,
             prompt_hash=self.prompt.version,
+            # Of a pair, such as a character and a session, the first is what it is about.
+            origin_id=row_id.partition("+")[0],
         )
+        return Task(row_id, request, context, self.candidates, answer_model, models=self.client.names)
 
 
 def count_candidates(settings: TaskSettings, prompt: PromptFile, defaults: DefaultSettings) -> int:

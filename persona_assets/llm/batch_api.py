@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from persona_assets.errors import ModelError
 from persona_assets.llm.provider import choose_address, load_litellm
-from persona_assets.llm.provider_errors import ThrottledError, TransientError, read_error
+from persona_assets.llm.provider_errors import PassingError, ThrottledError, TransientError, read_error
 from persona_assets.llm.request import RefusedError
 from persona_assets.settings import ModelSettings
 
@@ -33,10 +33,7 @@ class BatchState:
 
     Attributes:
         status: open, ended (with what came of it in its files) or failed (nothing came of it).
-        files: the provider's names of its result files.
-        input_file: the provider's name of the file of requests.
-        done: requests worked off.
-        total: requests in all.
+        files: the provider's names of its result files; `input_file`: that of the file of requests.
         detail: what the provider says of it: its own word for the status, and its errors.
         is_too_much: whether it failed only because too many requests are waiting already.
     """
@@ -55,9 +52,7 @@ class UnknownBatchError(Exception):
 
 
 class BatchApi:
-    """The batch interface of a model's provider.
-
-    Every method waits and tries again while the provider is throttled or fails for a reason that may pass.
+    """The batch interface of a model's provider; its calls are tried again while they fail for what may pass.
 
     Args:
         first_wait: seconds before the second attempt; each further wait is twice as long.
@@ -85,21 +80,17 @@ class BatchApi:
 
     async def create(self, nonce: str, input_file: str) -> str:
         """Make a batch of uploaded requests; ModelError if the provider does not take it."""
-        attempts = 0
+        arguments = {"input_file_id": input_file, "endpoint": ENDPOINT, "metadata": {_NONCE: nonce}}
+        is_first = True
 
         async def attempt() -> str:
-            nonlocal attempts
-            attempts += 1
+            nonlocal is_first
             # An answer that was lost on the way is no reason to pay for the batch again.
-            found = await self._find_once(nonce) if attempts > 1 else None
-            return found or str((await self._call(load_litellm().acreate_batch, **arguments)).id)
+            found = None if is_first else await self._find_once(nonce)
+            is_first = False
+            create = load_litellm().acreate_batch
+            return found or str((await self._call(create, completion_window="24h", **arguments)).id)
 
-        arguments = {
-            "completion_window": "24h",
-            "endpoint": ENDPOINT,
-            "input_file_id": input_file,
-            "metadata": {_NONCE: nonce},
-        }
         return await self._insist(attempt)
 
     async def find(self, nonce: str) -> str | None:
@@ -107,18 +98,10 @@ class BatchApi:
         return await self._insist(lambda: self._find_once(nonce))
 
     async def look(self, batch_id: str) -> BatchState:
-        """See how far a batch is.
-
-        Raises:
-            UnknownBatchError: if the provider does not know it.
-            ModelError: if the provider does not answer.
-        """
-        litellm = load_litellm()
+        """See how far a batch is; UnknownBatchError if the provider does not know it, ModelError if it is silent."""
         # litellm would download the results only to price them; they are priced when they are stored.
-        quiet = {"litellm_metadata": {"batch_ignore_default_logging": True}}
-        return _read_state(
-            await self._insist(lambda: self._call(litellm.aretrieve_batch, batch_id=batch_id, **quiet), batch_id)
-        )
+        asked = {"batch_id": batch_id, "litellm_metadata": {"batch_ignore_default_logging": True}}
+        return _read_state(await self._insist(lambda: self._call(load_litellm().aretrieve_batch, **asked), batch_id))
 
     async def read(self, file_id: str) -> list[dict[str, Any]]:
         """Read a result file: a dictionary for each line that is one; UnknownBatchError if it is gone."""
@@ -129,7 +112,7 @@ class BatchApi:
         """Delete a file, which nobody needs any more; a provider that does not let go of it is no problem."""
         try:
             await self._call(load_litellm().afile_delete, file_id=file_id)
-        except (ThrottledError, TransientError, RefusedError, ModelError, UnknownBatchError) as error:
+        except (PassingError, RefusedError, ModelError, UnknownBatchError) as error:
             _log.info("%s: the file %s stays at the provider. %s", self._settings.name, file_id, error)
 
     async def cancel(self, batch_id: str) -> None:

@@ -18,6 +18,7 @@ from persona_assets.llm.ledger_table import (
     RESPONSES,
     Entry,
     add_spending,
+    copy_fields,
     first_line,
     insert_ignoring,
     insert_values,
@@ -51,6 +52,9 @@ BATCH_REQUESTS = sa.Table(
     sa.Column("origin_id", sa.String, nullable=False, server_default=""),
 )
 
+_COPIED = ("max_tokens", "task", "shard", "prompt_hash", "parameters", "origin_id")
+"""Columns of a request that `Asked` has just as they are."""
+
 Flight = tuple[str, int]
 """A request on its way: its key and its token limit."""
 
@@ -62,7 +66,7 @@ class OpenBatch:
     Attributes:
         nonce: our name of it.
         batch_id: the provider's name of it; None until it is known.
-        api_base: where it was submitted; empty for the provider's own address.
+        api_base: empty for the provider's own address.
     """
 
     nonce: str
@@ -74,32 +78,19 @@ class OpenBatch:
 
 
 class BatchTable:
-    """The batches under way, in the ledger's database.
-
-    Every method raises `ModelError` if the database fails.
-    """
+    """The batches under way, in the ledger's database; every method raises ModelError if that fails."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def reserve(self, nonce: str, api_base: str, asked: Sequence[Asked]) -> set[Flight]:
-        """Note a batch that is about to be submitted.
+        """Note a batch that is about to be submitted, and say which requests are in it.
 
-        Returns:
-            Those that are in it. What another batch holds stays there, and what the ledger holds by now is not asked
-            again. The batch is not noted if none is left.
+        What another batch holds stays there, and what the ledger holds by now is not asked again. The batch is not
+        noted if none is left.
         """
         rows = [
-            {
-                "key": bytes.fromhex(each.key),
-                "max_tokens": each.max_tokens,
-                "nonce": nonce,
-                "task": each.task,
-                "shard": each.shard,
-                "prompt_hash": each.prompt_hash,
-                "parameters": each.parameters,
-                "origin_id": each.origin_id,
-            }
+            {"key": bytes.fromhex(each.key), "nonce": nonce, **copy_fields(each, _COPIED)}
             # In the order of the keys, so that two processes never wait for each other's rows.
             for each in sorted(asked, key=lambda each: (each.key, each.max_tokens))
         ]
@@ -137,25 +128,12 @@ class BatchTable:
         joined = sa.select(BATCH_REQUESTS, BATCHES.c.model).join(BATCHES, BATCHES.c.nonce == columns.nonce)
         with self._begin() as connection:
             rows = connection.execute(joined.where(columns.nonce == nonce)).all()
-        return [
-            Asked(
-                row.key.hex(),
-                row.max_tokens,
-                row.model,
-                row.task,
-                row.shard,
-                row.prompt_hash,
-                row.parameters,
-                row.origin_id,
-            )
-            for row in rows
-        ]
+        return [Asked(key=row.key.hex(), model=row.model, **copy_fields(row, _COPIED)) for row in rows]
 
     def strike(self, nonce: str, entries: Sequence[Entry] = ()) -> list[Entry]:
-        """Strike a batch out and store what came of it, in one transaction.
+        """Strike a batch out and store what came of it, in one transaction; gives what the ledger holds for it.
 
-        Returns:
-            What the ledger holds for them: whoever stored a response first has the say, and has counted it.
+        Whoever stored a response first has the say, and has counted it.
         """
         values = [to_values(entry) for entry in entries]
         with self._begin() as connection:

@@ -15,10 +15,10 @@ from typing import Any
 
 from persona_assets.errors import BatchPendingError, ModelError, PersonaAssetsError
 from persona_assets.llm.batch_api import BatchApi, BatchState, UnknownBatchError
-from persona_assets.llm.batch_results import Collected, collect_batch
+from persona_assets.llm.batch_files import Collected, Waiter, collect_batch, cut_files
 from persona_assets.llm.batch_table import BatchTable, Flight, OpenBatch
-from persona_assets.llm.batch_waiters import Waiter, cut_files
 from persona_assets.llm.dialect import Call
+from persona_assets.llm.entries import describe_request
 from persona_assets.llm.ledger import Ledger
 from persona_assets.llm.ledger_table import Entry
 from persona_assets.llm.provider_errors import TransientError, read_error
@@ -41,7 +41,6 @@ class Batcher:
     """Asks one model by batches, on behalf of one client and within its event loop.
 
     Args:
-        batches: how large batches are and how long they are waited for.
         first_wait: seconds before the second attempt at a call of the interface.
 
     Raises:
@@ -52,6 +51,7 @@ class Batcher:
         self, settings: ModelSettings, batches: BatchSettings, ledger: Ledger, usage: Usage, first_wait: float = 1.0
     ) -> None:
         self._settings = settings
+        self._api_base = settings.api_base or ""
         self._batches = batches
         self._ledger = ledger
         self._table = BatchTable(ledger.engine)
@@ -71,14 +71,10 @@ class Batcher:
         self._problem: PersonaAssetsError | None = None
 
     async def answer(self, request: ChatRequest, key: str, call: Call) -> Entry:
-        """Get the answer to a request from a batch.
-
-        Args:
-            key: its key; it is asked for once at a time.
+        """Get the answer to a request from a batch; one key is asked for once at a time.
 
         Raises:
-            TransientError, ThrottledError: when it was not answered and may be asked again, for example when the
-                batch expired.
+            PassingError: when it was not answered and may be asked again, for example when the batch expired.
             RefusedError: when this request gets no answer.
             NotTakenError: when the provider does not take something of the call.
             BatchPendingError: when the run does not wait any longer.
@@ -114,10 +110,6 @@ class Batcher:
                     _log.info("%s: waiting for batch %s, submitted before.", batch.model, batch.batch_id)
                     self._watched[batch.nonce] = {}
                     self._start(self._follow(batch))
-
-    @property
-    def _api_base(self) -> str:
-        return self._settings.api_base or ""
 
     def _place(self, waiter: Waiter) -> None:
         if self._problem:
@@ -159,9 +151,8 @@ class Batcher:
 
     async def _submit_part(self, lines: Mapping[Waiter, bytes]) -> None:
         nonce = uuid.uuid4().hex
-        taken = await asyncio.to_thread(
-            self._table.reserve, nonce, self._api_base, [waiter.describe() for waiter in lines]
-        )
+        asked = [describe_request(waiter.request, waiter.key, waiter.call) for waiter in lines]
+        taken = await asyncio.to_thread(self._table.reserve, nonce, self._api_base, asked)
         mine = {waiter.flight: waiter for waiter in lines if waiter.flight in taken}
         if mine:
             batch = OpenBatch(nonce, None, self._settings.name, self._api_base, datetime.now(UTC), len(mine))
@@ -294,12 +285,6 @@ class Batcher:
         self._usage.note_batch(batch.nonce, 0)
         return list(self._watched.pop(batch.nonce).values())
 
-    def _end(self, error: PersonaAssetsError) -> None:
-        self._problem = self._problem or error
-        for waiter in self._waiting:
-            if not waiter.landing.done():
-                waiter.landing.set_exception(self._problem)
-
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -308,8 +293,16 @@ class Batcher:
 
     def _finish(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            self._end(error if isinstance(error, PersonaAssetsError) else _say_unexpected(error))
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if not isinstance(error, PersonaAssetsError):
+            noted = "What was submitted in batches is noted in the ledger: run again."
+            error = ModelError(f"An error that should not happen: {error!r}. {noted}")
+        self._problem = self._problem or error
+        for waiter in self._waiting:
+            if not waiter.landing.done():
+                waiter.landing.set_exception(self._problem)
 
 
 def _say_foreign(batch: OpenBatch) -> ModelError:
@@ -327,10 +320,4 @@ def _say_unknown(batch: OpenBatch, batch_id: str | None, error: UnknownBatchErro
         f"Batch {batch_id} of {batch.requests:,} requests to {batch.model} is not known to its provider: {error}. If"
         " the account or model.api_base changed, change it back until the batch is collected; `persona-assets batches"
         f" --forget {batch_id}` has its requests asked, and paid for, again."
-    )
-
-
-def _say_unexpected(error: BaseException) -> ModelError:
-    return ModelError(
-        f"An error that should not happen: {error!r}. What was submitted in batches is noted in the ledger: run again."
     )

@@ -19,9 +19,7 @@ _NOTHING = 1e-9
 class Hold:
     """The part of the budget that a request in flight may take.
 
-    Attributes:
-        expected: US dollars that it is expected to cost; None where its price is unknown.
-        cost: US dollars that it cost, as soon as that is known.
+    In US dollars: what it is expected to cost, None where its price is unknown; and what it cost, once that is known.
     """
 
     expected: float | None
@@ -59,13 +57,7 @@ class Budget:
 
     @asynccontextmanager
     async def hold(self, request: ChatRequest, in_batch: bool = False) -> AsyncIterator[Hold]:
-        """Hold what a request is expected to cost while it is in flight.
-
-        Args:
-            in_batch: whether it goes in a batch, which costs less.
-
-        Yields:
-            The hold, which is to be told the cost.
+        """Hold what a request is expected to cost while it is in flight; the hold is to be told what it did cost.
 
         Raises:
             BudgetError: if the request could pass a limit.

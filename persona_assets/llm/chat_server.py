@@ -22,6 +22,7 @@ _CONNECT_SECONDS = 30.0
 # Under the five seconds after which uvicorn, which vLLM runs on, closes a connection: who is second loses a request.
 _KEEP_ALIVE_SECONDS = 4.0
 _LONGEST_DETAIL = 2_000
+_ENDPOINT = "/chat/completions"
 RECORDED = "recorded"
 """The provider of a model whose replies lie in the ledger; a server is asked for new ones where its address is set."""
 
@@ -80,8 +81,7 @@ class NoCompletionError(Exception):
 def find_server(model: str, settings: ModelSettings) -> ChatServer | None:
     """Find the server that a model can be asked at without litellm, in the environment of the first call.
 
-    Returns:
-        The server; None where litellm is needed, or has the error message for what is missing.
+    None where litellm is needed, or has the error message for what is missing.
     """
     name, _, bare = model.partition("/")
     provider = _PROVIDERS.get(name)
@@ -93,17 +93,13 @@ def find_server(model: str, settings: ModelSettings) -> ChatServer | None:
         return None
     if base is None and name == "openai" and key:
         base = _OPENAI
-    return ChatServer(_find_endpoint(base), key or None) if base and bare and _is_plain_address(base) else None
+    if not (base and bare and _is_plain_address(base)):
+        return None
+    return ChatServer(base.rstrip("/").removesuffix(_ENDPOINT) + _ENDPOINT, key or None)
 
 
 async def post_chat(server: ChatServer, body: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Ask a server once.
-
-    Args:
-        seconds: that it may take in all.
-
-    Returns:
-        The completion as the server sent it, with at least one message.
+    """Ask a server once, for so many seconds in all; the completion is as it sent it, with at least one message.
 
     Raises:
         ServerError: if the server answers with an error.
@@ -191,11 +187,6 @@ def _is_plain_address(base: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.username or parts.query)
 
 
-def _find_endpoint(base: str) -> str:
-    trimmed = base.rstrip("/")
-    return trimmed if trimmed.endswith("/chat/completions") else f"{trimmed}/chat/completions"
-
-
 def _read_completion(content: bytes, headers: Mapping[str, str], server: ChatServer) -> dict[str, Any]:
     try:
         body = json.loads(content)
@@ -208,12 +199,7 @@ def _read_completion(content: bytes, headers: Mapping[str, str], server: ChatSer
 
 
 def check_completion(body: Any) -> dict[str, Any]:
-    """Give back a server's answer that is a completion with at least one message.
-
-    Raises:
-        ServerError: if it is an error.
-        NoCompletionError: if it is anything else.
-    """
+    """Give back a completion with at least one message; ServerError for an error, else NoCompletionError."""
     choices = body.get("choices") if isinstance(body, dict) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
@@ -243,7 +229,7 @@ def describe_error(body: Any) -> str:
     if not isinstance(error, dict) or "message" not in error:
         return json.dumps(body)[:_LONGEST_DETAIL]
     code = error.get("code") or error.get("type")
-    return f"{error['message']} ({code})"[:_LONGEST_DETAIL] if code else str(error["message"])[:_LONGEST_DETAIL]
+    return (f"{error['message']} ({code})" if code else str(error["message"]))[:_LONGEST_DETAIL]
 
 
 def _read_code(error: Any) -> int:

@@ -18,6 +18,7 @@ from persona_assets.llm.ledger import Entry, Ledger
 from persona_assets.llm.provider_errors import (
     NotTakenError,
     OverloadedError,
+    PassingError,
     ThrottledError,
     TransientError,
     UnreachableError,
@@ -39,12 +40,9 @@ _log = logging.getLogger(__name__)
 
 
 class ModelClient:
-    """Asks a model on behalf of one asset and shard.
-
-    Must be used within one event loop.
+    """Asks a model on behalf of one asset and shard, within one event loop.
 
     Args:
-        ledger: where responses are stored before anything reads them.
         first_wait: seconds before the second attempt at a request; each further wait is twice as long.
         budget: what the run may spend; by default anything.
         batches: how the provider's batch interface is asked; by default it is not.
@@ -72,7 +70,6 @@ class ModelClient:
         # Sent or not yet stored: a slow disk slows the asking down, or a crash would lose more and more.
         self._unstored = asyncio.Semaphore(_CANDIDATES * self.window if batches else 2 * settings.max_concurrency)
         self._in_flight: dict[tuple[str, int], asyncio.Task[Reply]] = {}
-        self._identities: dict[str, str] = {}
         self._first_of_its_kind = asyncio.Lock()
         self._answered = 0
         self._found = 0
@@ -80,17 +77,14 @@ class ModelClient:
         self._failed_in_a_row = 0
 
     async def ask(self, request: ChatRequest) -> Reply:
-        """Answer a request from the ledger or by the provider; the same request is in flight only once.
-
-        Returns:
-            The reply, already durable.
+        """Answer a request from the ledger or by the provider, durably; the same one is in flight only once.
 
         Raises:
             RefusedError: when this request gets no reply.
             BudgetError: when it could pass the budget.
             ModelError: when no request would get one.
         """
-        key = request.content_key(self._identify(request.model))
+        key = request.content_key(identify_model(request.model))
         flight = (key, read_limit(request))
         task = self._in_flight.get(flight)
         is_first = task is None
@@ -115,11 +109,6 @@ class ModelClient:
         if self._batcher:
             await self._batcher.close()
         await provider.close_connections()
-
-    def _identify(self, model: str) -> str:
-        if model not in self._identities:
-            self._identities[model] = identify_model(model)
-        return self._identities[model]
 
     def _land(self, flight: tuple[str, int], task: asyncio.Task[Reply]) -> None:
         del self._in_flight[flight]
@@ -186,7 +175,8 @@ class ModelClient:
         def start() -> None:
             # Counted from when it is first sent: what was answered while it waited says nothing of the server.
             nonlocal answered_before
-            answered_before = self._answered if answered_before is None else answered_before
+            if answered_before is None:
+                answered_before = self._answered
 
         while True:
             try:
@@ -203,7 +193,7 @@ class ModelClient:
                 raise
             except ThrottledError as error:
                 # No count of attempts: a provider that asks to wait will answer.
-                problem: ThrottledError | TransientError = error
+                problem: PassingError = error
             except TransientError as error:
                 failures += 1
                 if self._is_hopeless(error, failures):
@@ -211,21 +201,19 @@ class ModelClient:
                 problem = error
             self._note_retry(request, problem, wait)
             # A time that the server names holds for the whole model: the throttle waits for it.
-            if getattr(problem, "retry_after", None) is None:
+            if problem.retry_after is None:
                 await asyncio.sleep(wait * random.uniform(1.0, 1.25))
             wait = min(wait * 2, _LONGEST_WAIT)
 
-    def _note_retry(self, request: ChatRequest, problem: ThrottledError | TransientError, wait: float) -> None:
+    def _note_retry(self, request: ChatRequest, problem: PassingError, wait: float) -> None:
         self.usage.count_retry(isinstance(problem, ThrottledError | OverloadedError))
         self.usage.note_concurrency(self._throttle.in_flight, self._throttle.limit)
-        named = getattr(problem, "retry_after", None)
-        _log.info("%s: %s. Next attempt in %.1f s.", request.model, problem, wait if named is None else named)
+        seconds = wait if problem.retry_after is None else problem.retry_after
+        _log.info("%s: %s. Next attempt in %.1f s.", request.model, problem, seconds)
 
     def _is_hopeless(self, error: TransientError, failures: int) -> bool:
         is_silent = isinstance(error, UnreachableError) and not self._answered
-        return failures >= (
-            min(_ATTEMPTS_AT_A_SILENT_SERVER, self.settings.max_attempts) if is_silent else self.settings.max_attempts
-        )
+        return failures >= self.settings.max_attempts or (is_silent and failures >= _ATTEMPTS_AT_A_SILENT_SERVER)
 
     def _give_up(self, request: ChatRequest, error: Exception, attempts: int, others_succeed: bool) -> NoReturn:
         self._failed_in_a_row += 1

@@ -18,12 +18,9 @@ _CLOSING = re.compile(r"</(?:\w+:)?(?:think|thinking|thought)>|<\|channel\|>fina
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said.
+    """What a model said, and thought before, as far as that is shown.
 
-    Attributes:
-        reasoning: what it thought before, as far as that is shown.
-        reason: why it ended: stop, length or content_filter (which is also what a refusal of the provider's own
-            counts as).
+    `reason`: why it ended: stop, length or content_filter (as which a refusal of the provider's own counts too).
     """
 
     text: str

@@ -1,6 +1,5 @@
 """What requests cost, in advance: by litellm's table of prices, and by how long the last replies were."""
 
-import functools
 import json
 import logging
 
@@ -17,74 +16,46 @@ _LATEST = 200
 _SHARE = 0.95
 
 
-class ReplyLengths:
-    """The lengths of the latest replies to one task."""
-
-    def __init__(self) -> None:
-        # Replaced as a whole: several threads may note at once.
-        self._seen: tuple[int, ...] = ()
-
-    def note(self, tokens: int) -> None:
-        """Note the length of a reply."""
-        self._seen = (*self._seen, tokens)[-_LATEST:]
-
-    def expect(self, limit: int | None) -> int:
-        """Foretell the length of the next reply: 95 of 100 are no longer. `limit`: in tokens; None: no limit."""
-        if len(self._seen) < _FEWEST:
-            return UNKNOWN_LENGTH if limit is None else limit
-        usual = sorted(self._seen)[int(_SHARE * len(self._seen))]
-        return usual if limit is None else min(usual, limit)
-
-
-def expect_tokens(request: ChatRequest) -> int:
-    """Foretell how many tokens the reply to a request has."""
-    return _find(request.model, request.task).expect(request.max_tokens)
-
-
-def note_tokens(request: ChatRequest, tokens: int) -> None:
-    """Note how many tokens the reply to a request had, in this run or when it was sent; 0 says nothing."""
-    if tokens:
-        _find(request.model, request.task).note(tokens)
-
-
-def forget_lengths() -> None:
-    """Forget every reply that was noted."""
-    _find.cache_clear()
-
-
-@functools.cache
-def _find(model: str, task: str) -> ReplyLengths:
-    return ReplyLengths()
-
+_seen: dict[tuple[str, str], tuple[int, ...]] = {}
+"""The lengths of the latest replies, by model and task."""
 
 _TOKENS_AROUND_A_MESSAGE = 16
 _TOKENS_AROUND_A_SCHEMA = 400
 """Providers wrap a schema in words of their own; the longest that was seen is a tool's, of about 350 tokens."""
 
 
+def expect_tokens(request: ChatRequest) -> int:
+    """Foretell how many tokens the reply to a request has: of those to the same task, 95 of 100 are no longer."""
+    seen, limit = _seen.get((request.model, request.task), ()), request.max_tokens
+    if len(seen) < _FEWEST:
+        return UNKNOWN_LENGTH if limit is None else limit
+    usual = sorted(seen)[int(_SHARE * len(seen))]
+    return usual if limit is None else min(usual, limit)
+
+
+def note_tokens(request: ChatRequest, tokens: int) -> None:
+    """Note how many tokens the reply to a request had, in this run or when it was sent; 0 says nothing."""
+    if tokens:
+        asked = request.model, request.task
+        # Replaced as a whole: several threads may note at once.
+        _seen[asked] = (*_seen.get(asked, ()), tokens)[-_LATEST:]
+
+
+def forget_lengths() -> None:
+    """Forget every reply that was noted."""
+    _seen.clear()
+
+
 def expect_cost(request: ChatRequest, in_batch: bool = False) -> float | None:
     """Foretell what one attempt at a request costs: the most for what is read, and as much as is usual for the reply.
 
-    Args:
-        in_batch: whether it would go in a batch.
-
-    Returns:
-        US dollars; None where the model's price is unknown.
+    In US dollars; None where the model's price is unknown.
     """
     return price_tokens(request.model, _bound_prompt(request), expect_tokens(request), in_batch)
 
 
 def price_tokens(model: str, read: int, written: int, in_batch: bool = False) -> float | None:
-    """What tokens cost.
-
-    Args:
-        read: tokens of the prompt.
-        written: tokens of the reply.
-        in_batch: whether they come in a batch, which costs less than the list price.
-
-    Returns:
-        US dollars; 0 for an embedded model, None where the model's price is unknown.
-    """
+    """What tokens cost, in US dollars: 0 for an embedded model, None where the model's price is unknown."""
     if model.startswith("embedded/"):
         return 0.0
     prices = price_table.find_prices(model)

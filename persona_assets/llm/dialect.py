@@ -77,7 +77,7 @@ class Call:
         parameters: those that are set, by OpenAI's names.
         features: what of it a server may refuse.
         asked_by: how JSON is asked for, if it is.
-        schema: what tells its JSON schema from others.
+        schema: its JSON schema, written in one way only; empty without one.
     """
 
     messages: list[Message]
@@ -143,10 +143,6 @@ class Dialect:
             self.refused.add(feature)
             _log.warning("%s takes %s. It said: %s", self.model, _SAID[feature], detail)
 
-    def knows(self, call: Call) -> bool:
-        """Tell whether the server has answered everything that a call makes use of."""
-        return call.features <= self.taken
-
     @asynccontextmanager
     async def open(self, alone: asyncio.Lock, write: Callable[[], Call]) -> AsyncIterator[Call]:
         """Write a call when its time has come: while something of it is untried, one goes ahead of the others.
@@ -154,13 +150,13 @@ class Dialect:
         `write` writes the call by what is known at that moment.
         """
         call = write()
-        if self.knows(call):
+        if call.features <= self.taken:
             yield call
             return
         goes_ahead = await _acquire(alone)
         # What was learned meanwhile counts.
         call = write()
-        if goes_ahead and self.knows(call):
+        if goes_ahead and call.features <= self.taken:
             alone.release()
             goes_ahead = False
         try:
@@ -200,10 +196,8 @@ def _write_format(request: ChatRequest, kind: JsonFormat | None) -> dict[str, An
         return None
     if kind == "json":
         return {"type": "json_object"}
-    return {
-        "type": "json_schema",
-        "json_schema": {"name": request.task or "answer", "schema": _without_lengths(dict(request.schema or {}))},
-    }
+    named = {"name": request.task or "answer", "schema": _without_lengths(dict(request.schema or {}))}
+    return {"type": "json_schema", "json_schema": named}
 
 
 def _without_lengths(part: Any) -> Any:

@@ -16,11 +16,8 @@ class Asked:
     """What the ledger needs to know of a request before its response is there.
 
     Attributes:
-        key: the request's key, 64 hexadecimal digits.
         max_tokens: limit of the reply; `NO_LIMIT` where there is none.
-        parameters: as JSON: temperature, top_p, max_tokens, seed, sample, response_format where JSON was asked for,
-            left_out where the server does not take one of them.
-        origin_id: id of the row that it is asked about.
+        key, parameters, origin_id: as in `Entry`.
     """
 
     key: str
@@ -40,71 +37,35 @@ def read_limit(request: ChatRequest) -> int:
 
 def describe_request(request: ChatRequest, key: str, call: Call) -> Asked:
     """Say what is asked."""
-    left_out = [name for name in ("temperature", "top_p") if _is_left_out(request, call, name)]
+    drawn_by = {"temperature": request.temperature, "top_p": request.top_p}
+    left_out = [name for name, value in drawn_by.items() if value is not None and name not in call.parameters]
     parameters = {
-        "temperature": request.temperature,
-        "top_p": request.top_p,
+        **drawn_by,
         "max_tokens": request.max_tokens,
         "sample": request.sample,
         "seed": derive_seed(key),
         **({"response_format": call.asked_by} if call.asked_by else {}),
         **({"left_out": left_out} if left_out else {}),
     }
-    return Asked(
-        key,
-        read_limit(request),
-        request.model,
-        request.task,
-        request.shard,
-        request.prompt_hash,
-        json.dumps(parameters, sort_keys=True),
-        request.origin_id,
-    )
-
-
-def _is_left_out(request: ChatRequest, call: Call, name: str) -> bool:
-    return getattr(request, name) is not None and name not in call.parameters
+    origin = request.model, request.task, request.shard, request.prompt_hash
+    return Asked(key, read_limit(request), *origin, json.dumps(parameters, sort_keys=True), request.origin_id)
 
 
 def make_entry(asked: Asked, raw: RawReply) -> Entry:
     """Make what the ledger stores of a response."""
-    return Entry(
-        asked.key,
-        asked.max_tokens if read_text(raw.body).reason == "length" else 0,
-        asked.model,
-        asked.task,
-        asked.shard,
-        asked.prompt_hash,
-        asked.parameters,
-        raw.body,
-        raw.prompt_tokens,
-        raw.completion_tokens,
-        raw.cost,
-        datetime.now(UTC),
-        asked.origin_id,
-    )
+    cut_at = asked.max_tokens if read_text(raw.body).reason == "length" else 0
+    origin = asked.model, asked.task, asked.shard, asked.prompt_hash, asked.parameters
+    response = raw.body, raw.prompt_tokens, raw.completion_tokens, raw.cost
+    return Entry(asked.key, cut_at, *origin, *response, datetime.now(UTC), asked.origin_id)
 
 
 def make_reply(entry: Entry, cached: bool, cost: float | None) -> Reply:
-    """Read the reply out of what the ledger stores.
-
-    Args:
-        cached: whether it was there before it was asked for.
-        cost: what it cost whoever asks, in US dollars; None where the price is unknown.
-    """
+    """Read the reply out of what the ledger stores. `cost`: US dollars, as whoever asks now paid them."""
     answer = read_text(entry.response)
-    return Reply(
-        entry.key,
-        answer.text,
-        answer.reason,
-        entry.prompt_tokens,
-        entry.completion_tokens,
-        cost,
-        cached,
-        # From the ledger, so that a table made of stored replies says the same as the one made when they came.
-        _read_format(entry.parameters),
-        answer.reasoning,
-    )
+    tokens = entry.prompt_tokens, entry.completion_tokens
+    # From the ledger, so that a table made of stored replies says the same as the one made when they came.
+    asked_by = _read_format(entry.parameters)
+    return Reply(entry.key, answer.text, answer.reason, *tokens, cost, cached, asked_by, answer.reasoning)
 
 
 def _read_format(parameters: str) -> str | None:

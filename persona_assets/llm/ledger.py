@@ -63,10 +63,8 @@ class Ledger:
     """The durable store of model responses, shared by all runs.
 
     Args:
-        url: SQLAlchemy URL, for example `sqlite:////folder/ledger.sqlite` or `postgresql+psycopg://…`.
-
-    Raises:
-        ModelError: if the database cannot be opened.
+        url: SQLAlchemy URL, for example `sqlite:////folder/ledger.sqlite` or `postgresql+psycopg://…`; ModelError if it
+            cannot be opened.
     """
 
     def __init__(self, url: str | sa.URL) -> None:
@@ -97,41 +95,24 @@ class Ledger:
         self.engine.dispose()
 
     async def find(self, key: str, max_tokens: int) -> Entry | None:
-        """Look a request up.
+        """Look a request up by its key and the limit that it would be sent with; None when it has to be sent.
 
-        A reply that a token limit cut off counts only for the same or a smaller limit.
-
-        Args:
-            key: the request's key, 64 hexadecimal digits.
-            max_tokens: the limit that it would be sent with.
-
-        Returns:
-            The stored response, or None when it has to be sent.
-
-        Raises:
-            ModelError: if the database fails.
+        A reply that a token limit cut off counts only for the same or a smaller limit. ModelError if the database
+        fails.
         """
         return await self._submit(_Job(asyncio.get_running_loop().create_future(), key, max_tokens))
 
     async def store(self, entry: Entry) -> Entry:
-        """Store a response; returns when it is on disk.
+        """Store a response and, once it is on disk, give what the ledger holds for the request.
 
-        Returns:
-            What the ledger holds for the request: another process that stored one first has the say, so that every
-            run reads the same answer.
-
-        Raises:
-            ModelError: if the database fails, for example on a full disk.
+        Another process that stored one first has the say, so that every run reads the same answer. ModelError if the
+        database fails, for example on a full disk.
         """
         job = _Job(asyncio.get_running_loop().create_future(), entry.key, 0, entry)
         return await self._submit(job) or entry
 
     def read(self, keys: Iterable[str]) -> dict[str, Entry]:
-        """Read responses by key, for lineage; the whole reply where there are several.
-
-        Raises:
-            ModelError: if the database fails.
-        """
+        """Read responses by key, for lineage, the whole reply where there are several; ModelError if that fails."""
         try:
             with self.engine.connect() as connection:
                 found = select_entries(connection, list(keys))
@@ -204,24 +185,23 @@ class Ledger:
 
 def _settle(answers: Sequence[tuple[_Job, Entry | Exception | None]]) -> None:
     """Tell those who wait, in one call for each event loop: a call across threads costs a system call."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Entry | None], Entry | Exception | None]]]
-    by_loop = defaultdict(list)
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[tuple[_Job, Entry | Exception | None]]] = defaultdict(list)
     for job, answer in answers:
-        by_loop[job.result.get_loop()].append((job.result, answer))
-    for loop, results in by_loop.items():
+        by_loop[job.result.get_loop()].append((job, answer))
+    for loop, told in by_loop.items():
         # A loop that was closed has nobody left who waits.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_tell, results)
+            loop.call_soon_threadsafe(_tell, told)
 
 
-def _tell(results: Sequence[tuple["asyncio.Future[Entry | None]", Entry | Exception | None]]) -> None:
-    for result, answer in results:
-        if result.done():
+def _tell(answers: Sequence[tuple[_Job, Entry | Exception | None]]) -> None:
+    for job, answer in answers:
+        if job.result.done():
             continue
         if isinstance(answer, Exception):
-            result.set_exception(answer)
+            job.result.set_exception(answer)
         else:
-            result.set_result(answer)
+            job.result.set_result(answer)
 
 
 def open_ledger(url: str | None, data: Path) -> Ledger:

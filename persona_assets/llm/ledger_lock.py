@@ -19,13 +19,10 @@ _WAIT_SECONDS = 600.0
 
 
 def share_ledger(engine: sa.Engine) -> Callable[[], None]:
-    """Say that the ledger is in use; waits while something is removed from it.
+    """Say that the ledger is in use, and give what ends the claim (a second call changes nothing).
 
-    Returns:
-        What ends the claim; a second call changes nothing.
-
-    Raises:
-        ModelError: if that takes longer than ten minutes, or the lock cannot be made.
+    Waits while something is removed from the ledger; ModelError if that takes longer than ten minutes, or the lock
+    cannot be made.
     """
     try:
         if engine.dialect.name == "postgresql":

@@ -2,7 +2,8 @@
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +41,15 @@ RESPONSES = sa.Table(
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("origin_id", sa.String, nullable=False, server_default="", comment="the row that it was asked about"),
 )
+COST_SUMS = (
+    sa.func.coalesce(sa.func.sum(RESPONSES.c.cost), 0.0),
+    sa.func.count() - sa.func.count(RESPONSES.c.cost),
+)
+"""Over responses: US dollars as far as prices are known, and calls whose price is unknown."""
+
+_COPIED = [column.name for column in RESPONSES.columns if column.name not in {"key", "body", "created_at"}]
+"""Columns that an entry has just as they are."""
+
 SPENDING = sa.Table(
     "spending",
     METADATA,
@@ -157,11 +167,11 @@ def add_spending(
     connection: sa.Connection, values: Sequence[dict[str, Any]], hits: Mapping[tuple[str, str], int]
 ) -> None:
     """Count hits, and responses that were paid for (`to_values`), even if another process stored one first."""
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    rows: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: dict.fromkeys(_COUNTS, 0))
     for name, count in hits.items():
-        _open_counts(rows, name)["hits"] += count
+        rows[name]["hits"] += count
     for row in values:
-        counts = _open_counts(rows, (row["model"], row["task"]))
+        counts = rows[row["model"], row["task"]]
         counts["calls"] += 1
         counts["prompt_tokens"] += row["prompt_tokens"]
         counts["completion_tokens"] += row["completion_tokens"]
@@ -172,7 +182,7 @@ def add_spending(
     statement = _insert(connection, SPENDING)
     added = {name: SPENDING.c[name] + statement.excluded[name] for name in _COUNTS}
     statement = statement.on_conflict_do_update(index_elements=["model", "task"], set_=added)
-    connection.execute(statement, [rows[name] for name in sorted(rows)])
+    connection.execute(statement, [{"model": name[0], "task": name[1], **rows[name]} for name in sorted(rows)])
 
 
 def read_spend(connection: sa.Connection) -> Spend:
@@ -183,25 +193,14 @@ def read_spend(connection: sa.Connection) -> Spend:
     return Spend(float(cost), int(unpriced))
 
 
-def _open_counts(rows: dict[tuple[str, str], dict[str, Any]], name: tuple[str, str]) -> dict[str, Any]:
-    return rows.setdefault(name, {"model": name[0], "task": name[1], **dict.fromkeys(_COUNTS, 0)})
-
-
 def _count_earlier(connection: sa.Connection) -> None:
     """Count what an older version stored, which kept no account of spending."""
     if connection.execute(sa.select(SPENDING.c.model).limit(1)).first():
         return
     columns = RESPONSES.c
-    sums = [sa.func.sum(columns.prompt_tokens), sa.func.sum(columns.completion_tokens)]
-    stored = sa.select(
-        columns.model,
-        columns.task,
-        sa.func.count(),
-        sa.literal(0),
-        *sums,
-        sa.func.coalesce(sa.func.sum(columns.cost), 0.0),
-        sa.func.count() - sa.func.count(columns.cost),
-    ).group_by(columns.model, columns.task)
+    tokens = sa.func.sum(columns.prompt_tokens), sa.func.sum(columns.completion_tokens)
+    counts = (sa.func.count(), sa.literal(0), *tokens, *COST_SUMS)
+    stored = sa.select(columns.model, columns.task, *counts).group_by(columns.model, columns.task)
     # A process that counts at the same moment counts the same: the first has the say.
     counted = _insert(connection, SPENDING).from_select(["model", "task", *_COUNTS], stored)
     connection.execute(counted.on_conflict_do_nothing())
@@ -223,22 +222,10 @@ def select_entries(connection: sa.Connection, keys: Sequence[str]) -> dict[str, 
 
 def to_values(entry: Entry) -> dict[str, Any]:
     """The columns of an entry."""
-    return {
-        "key": bytes.fromhex(entry.key),
-        "cut_at": entry.cut_at,
-        "model": entry.model,
-        "task": entry.task,
-        "shard": entry.shard,
-        "prompt_hash": entry.prompt_hash,
-        "parameters": entry.parameters,
-        # ASCII, because a response can hold half a surrogate pair, which UTF-8 cannot.
-        "body": _compress(json.dumps(entry.response).encode()),
-        "prompt_tokens": entry.prompt_tokens,
-        "completion_tokens": entry.completion_tokens,
-        "cost": entry.cost,
-        "created_at": entry.created_at,
-        "origin_id": entry.origin_id,
-    }
+    # ASCII, because a response can hold half a surrogate pair, which UTF-8 cannot.
+    body = _compress(json.dumps(entry.response).encode())
+    changed = {"key": bytes.fromhex(entry.key), "body": body, "created_at": entry.created_at}
+    return changed | copy_fields(entry, _COPIED)
 
 
 def _compress(content: bytes) -> bytes:
@@ -249,21 +236,13 @@ def _compress(content: bytes) -> bytes:
 
 def to_entry(row: sa.Row[Any]) -> Entry:
     """An entry from its columns; ModelError if the response is damaged."""
-    return Entry(
-        row.key.hex(),
-        row.cut_at,
-        row.model,
-        row.task,
-        row.shard,
-        row.prompt_hash,
-        row.parameters,
-        _read_body(row),
-        row.prompt_tokens,
-        row.completion_tokens,
-        row.cost,
-        read_utc(row.created_at),
-        row.origin_id,
-    )
+    copied = copy_fields(row, _COPIED)
+    return Entry(key=row.key.hex(), response=_read_body(row), created_at=read_utc(row.created_at), **copied)
+
+
+def copy_fields(source: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Copy some of an object's fields, by their names."""
+    return {name: getattr(source, name) for name in names}
 
 
 def read_utc(moment: datetime) -> datetime:
@@ -273,13 +252,12 @@ def read_utc(moment: datetime) -> datetime:
 
 def _read_body(row: sa.Row[Any]) -> dict[str, Any]:
     try:
-        body: dict[str, Any] = json.loads(zlib.decompress(row.body))
+        return json.loads(zlib.decompress(row.body))  # type: ignore[no-any-return]
     except (zlib.error, ValueError, TypeError) as error:
         raise ModelError(
             f"The ledger's response {row.key.hex()} is damaged ({error}). Restore the ledger from a copy, or delete"
             " this row of the table responses to have it asked again."
         ) from None
-    return body
 
 
 def first_line(error: Exception) -> str:

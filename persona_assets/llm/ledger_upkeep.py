@@ -1,6 +1,7 @@
 """Looking after the ledger: what it holds, what was spent, reading all of it, and removing a part."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,6 +15,7 @@ from persona_assets.llm.batch_table import BATCHES
 from persona_assets.llm.ledger import LEDGER_FILE
 from persona_assets.llm.ledger_lock import claim_ledger
 from persona_assets.llm.ledger_table import (
+    COST_SUMS,
     RESPONSES,
     SPENDING,
     Entry,
@@ -164,18 +166,10 @@ class LedgerUpkeep:
         Raises:
             ModelError: if a run uses the ledger, or the database fails; then nothing was removed.
         """
-        try:
-            with claim_ledger(self._engine):
-                with self._engine.begin() as connection:
-                    conditions = [*selection.conditions(), *_leave_out(connection, named)]
-                    removed = _list_holdings(connection, conditions)
-                    connection.execute(sa.delete(RESPONSES).where(*conditions))
-                self._shrink()
-        except sa.exc.SQLAlchemyError as error:
-            raise ModelError(
-                f"The ledger ({self.place}) failed: {first_line(error)}. Free disk space or restore the database, then"
-                " look at `persona-assets ledger` and run the command again."
-            ) from None
+        with self._remove("look at `persona-assets ledger` and run the command again.") as connection:
+            conditions = [*selection.conditions(), *_leave_out(connection, named)]
+            removed = _list_holdings(connection, conditions)
+            connection.execute(sa.delete(RESPONSES).where(*conditions))
         return removed
 
     def forget(self, keys: Iterable[bytes], origins: Iterable[str], asked: Iterable[tuple[str, str]]) -> int:
@@ -194,20 +188,23 @@ class LedgerUpkeep:
             *(columns.origin_id.in_(part) for part in _chunk(origins)),
             *(sa.tuple_(columns.task, columns.origin_id).in_(part) for part in _chunk(asked)),
         ]
+        with self._remove("give the same command again: it goes on where it stopped.") as connection:
+            _require_no_batch(connection)
+            return sum(connection.execute(sa.delete(RESPONSES).where(condition)).rowcount for condition in conditions)
+
+    @contextmanager
+    def _remove(self, advice: str) -> Iterator[sa.Connection]:
+        """Have the ledger alone for one transaction, and give its space back; `advice`: for a database that fails."""
         try:
             with claim_ledger(self._engine):
                 with self._engine.begin() as connection:
-                    _require_no_batch(connection)
-                    gone = sum(
-                        connection.execute(sa.delete(RESPONSES).where(condition)).rowcount for condition in conditions
-                    )
+                    yield connection
                 self._shrink()
         except sa.exc.SQLAlchemyError as error:
             raise ModelError(
                 f"The ledger ({self.place}) failed: {first_line(error)}. Free disk space or restore the database, then"
-                " give the same command again: it goes on where it stopped."
+                f" {advice}"
             ) from None
-        return gone
 
     def _shrink(self) -> None:
         if self._engine.dialect.name != "sqlite":
@@ -254,8 +251,7 @@ def _leave_out(connection: sa.Connection, named: Iterable[bytes] | None) -> list
     # A temporary table of the database: millions of keys need not fit into memory.
     connection.execute(sa.text(f"DROP TABLE IF EXISTS {_NAMED.name}"))
     _NAMED.create(connection, checkfirst=False)
-    keys = iter(named)
-    while page := set(islice(keys, _PAGE)):
+    for page in map(set, _chunk(named)):
         known = set(connection.scalars(sa.select(_NAMED.c.key).where(_NAMED.c.key.in_(page))))
         if page - known:
             connection.execute(sa.insert(_NAMED), [{"key": key} for key in sorted(page - known)])
@@ -263,14 +259,8 @@ def _leave_out(connection: sa.Connection, named: Iterable[bytes] | None) -> list
 
 
 def _list_holdings(connection: sa.Connection, conditions: Iterable[sa.ColumnElement[bool]]) -> list[Holding]:
-    columns = RESPONSES.c
-    groups = (columns.model, columns.task)
-    statement = sa.select(
-        *groups,
-        sa.func.count(),
-        sa.func.sum(sa.func.length(columns.body)),
-        sa.func.coalesce(sa.func.sum(columns.cost), 0.0),
-        sa.func.count() - sa.func.count(columns.cost),
-    )
+    groups = (RESPONSES.c.model, RESPONSES.c.task)
+    size = sa.func.sum(sa.func.length(RESPONSES.c.body))
+    statement = sa.select(*groups, sa.func.count(), size, *COST_SUMS)
     rows = connection.execute(statement.where(*conditions).group_by(*groups).order_by(*groups))
     return [Holding(*row) for row in rows]

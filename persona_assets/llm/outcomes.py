@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel
@@ -20,7 +21,6 @@ class Task(Generic[C]):
 
     Attributes:
         row_id: id under which a refused reply lies in quarantine.
-        request: what is asked, with sample number 0 (or the task's own first number).
         context: what the judge and the row need to know.
         candidates: replies drawn; the first without a flag is kept, else the first.
         answer_model: the fields of a JSON answer; None where the answer is plain text.
@@ -40,9 +40,9 @@ class Task(Generic[C]):
         """Every request of the task, one a candidate."""
         first = self.request.sample * self.candidates
         drawn = [self.request.with_sample(first + draw) for draw in range(self.candidates)]
-        if len(self.models) > 1:
-            drawn = [replace(one, model=self.models[place % len(self.models)]) for place, one in enumerate(drawn)]
-        return drawn
+        if len(self.models) < 2:
+            return drawn
+        return [replace(one, model=model) for one, model in zip(drawn, cycle(self.models), strict=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,6 @@ class Outcome(Generic[C]):
     """What became of a task.
 
     Attributes:
-        values: the row's values, or None.
         votes: candidates that agree with the one that was kept.
         keys: ledger keys of the responses that the row was read from.
         refused: reason for which no reply came at all.
@@ -111,12 +110,10 @@ class Outcome(Generic[C]):
     formats: Counter[str] = field(default_factory=Counter)
 
     def abandon(self, refused: str | None, unfinished: str | None) -> Self:
-        """Give up a task of several turns.
+        """Give up a task of several turns: `refused` is why its last turn got no reply, if that is the reason.
 
-        Args:
-            refused: reason for which the last turn got no reply, if that is why.
-            unfinished: word for the accounting, where earlier turns were answered: those are in the ledger, and the
-                row, not the task, is what was lost.
+        `unfinished` is the word for the accounting where earlier turns were answered: those are in the ledger, and the
+        row, not the task, is what was lost.
         """
         if unfinished:
             self.dropped[unfinished] += 1

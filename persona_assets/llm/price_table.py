@@ -18,11 +18,9 @@ _FILE = "model_prices_and_context_window_backup.json"
 
 
 def find_prices(model: str) -> Mapping[str, Any] | None:
-    """Find what the table says of a model.
+    """Find what the table says of a model; None where no price is known.
 
-    Returns:
-        Its entry; None where no price is known. The same weights on a server of one's own do not cost what their
-        first provider asks.
+    The same weights on a server of one's own do not cost what their first provider asks.
     """
     provider, _, name = model.partition("/")
     table = _read_table() if "litellm" not in sys.modules else sys.modules["litellm"].model_cost
@@ -55,8 +53,7 @@ def compute_cost(prices: Mapping[str, Any], body: Mapping[str, Any]) -> float:
 
 
 def _choose(prices: Mapping[str, Any], name: str, tier: Any) -> Any:
-    price = prices.get(f"{name}_{tier}")
-    if price is not None:
+    if (price := prices.get(f"{name}_{tier}")) is not None:
         return price
     listed = prices.get(name)
     return listed * BATCH_SHARE if listed is not None and tier == IN_BATCHES else listed
@@ -67,5 +64,5 @@ def _read_table() -> Mapping[str, Any]:
     spec = find_spec("litellm")
     if spec is None or not spec.submodule_search_locations:
         return {}
-    table: Mapping[str, Any] = json.loads(Path(spec.submodule_search_locations[0], _FILE).read_bytes())
-    return table
+    path = Path(spec.submodule_search_locations[0], _FILE)
+    return json.loads(path.read_bytes())  # type: ignore[no-any-return]

@@ -28,11 +28,7 @@ _LONGEST_EXCERPT = 200
 
 @dataclass(frozen=True, slots=True)
 class RawReply:
-    """A response as the provider sent it, and what the ledger has to know of it.
-
-    Attributes:
-        cost: in US dollars; None where the model's price or the number of tokens is unknown.
-    """
+    """A response as the provider sent it. `cost`: US dollars; None where the price or the tokens are unknown."""
 
     body: dict[str, Any]
     prompt_tokens: int
@@ -78,12 +74,7 @@ def write_batch_body(model: str, call: Call) -> dict[str, Any]:
 
 
 def read_batch_body(model: str, body: dict[str, Any]) -> RawReply:
-    """Read the response that a batch holds for one request; tokens cost less in a batch.
-
-    Raises:
-        ServerError: if the body is an error.
-        NoCompletionError: if it is no completion.
-    """
+    """Read the response that a batch holds for one request, as `check_completion` does; tokens cost less in a batch."""
     answer = chat_server.check_completion(body)
     return _to_raw_reply(answer, _compute_cost(model, {**answer, "service_tier": price_table.IN_BATCHES}))
 
@@ -105,9 +96,8 @@ async def _complete_by_litellm(request: ChatRequest, call: Call, settings: Model
     import openai
 
     if call.asked_by in {"schema", "json"} and not _takes_format(litellm, request.model):
-        raise NotTakenError(
-            call.asked_by, call, "litellm knows of no response_format for this provider, and would leave it out"
-        )
+        reason = "litellm knows of no response_format for this provider, and would leave it out"
+        raise NotTakenError(call.asked_by, call, reason)
     # An HTTP client may count the time between two bytes only: a server that sends one now and then would hold a
     # slot for ever.
     seconds = settings.timeout + _GRACE
@@ -213,5 +203,5 @@ def _find_cost(litellm: Any, response: Any, model: str) -> float | None:
     try:
         return float(litellm.completion_cost(completion_response=response, model=model))
     except Exception as error:  # noqa: BLE001 - litellm raises bare Exception for a model it cannot price
-        logging.getLogger(__name__).debug("no price for %s: %s", model, error)
+        _log.debug("no price for %s: %s", model, error)
         return None

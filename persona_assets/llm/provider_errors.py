@@ -24,8 +24,16 @@ _OVERLOAD = frozenset({408, 503, 504, 529})
 """What servers say that have too much to do; litellm gives 408 to its own time-outs too."""
 
 
-class TransientError(Exception):
-    """The attempt failed for a reason that may pass: a time-out, a server error, a lost connection."""
+class PassingError(Exception):
+    """The attempt failed, and the next one may succeed. `retry_after`: seconds that the server named, or None."""
+
+    def __init__(self, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class TransientError(PassingError):
+    """It failed for a reason that may pass: a time-out, a server error, a lost connection."""
 
 
 class UnreachableError(TransientError):
@@ -33,19 +41,11 @@ class UnreachableError(TransientError):
 
 
 class OverloadedError(TransientError):
-    """The server has too much to do, or answers too late. `retry_after`: seconds that it named, or None."""
-
-    def __init__(self, detail: str, retry_after: float | None = None) -> None:
-        super().__init__(detail)
-        self.retry_after = retry_after
+    """The server has too much to do, or answers too late."""
 
 
-class ThrottledError(Exception):
-    """The provider asks to wait. `retry_after`: seconds that it named, or None."""
-
-    def __init__(self, detail: str, retry_after: float | None) -> None:
-        super().__init__(detail)
-        self.retry_after = retry_after
+class ThrottledError(PassingError):
+    """The provider asks to wait."""
 
 
 class NotTakenError(Exception):
@@ -58,17 +58,13 @@ class NotTakenError(Exception):
 
 
 def read_error(error: Exception, model: str, settings: ModelSettings, call: Call | None = None) -> Exception:
-    """Say what a failed attempt means for the request and for the run.
-
-    Args:
-        call: what was sent; None where it was no chat.
+    """Say what a failed attempt means, without a key in the text. `call`: what was sent; None where it was no chat.
 
     Returns:
-        A `ThrottledError`, `OverloadedError`, `TransientError`, `UnreachableError`, `NotTakenError`, `RefusedError`
-        (this request alone gets no reply) or `ModelError` (none would get one), without a key in its text.
+        A `PassingError`, `NotTakenError`, `RefusedError` (this request alone gets no reply) or `ModelError` (none would
+        get one).
     """
-    ours = next((origin for origin in _walk(error) if isinstance(origin, ModelError)), None)
-    if ours:
+    if ours := next((origin for origin in _walk(error) if isinstance(origin, ModelError)), None):
         return ours
     text = _describe(error, settings)
     status = getattr(error, "status_code", None)
@@ -78,17 +74,13 @@ def read_error(error: Exception, model: str, settings: ModelSettings, call: Call
         return ThrottledError(text, read_retry_after(error))
     if status in {400, 422}:
         return _read_bad_request(text, model, call)
-    final = _read_final(status, text, model, settings)
-    if final:
-        return final
-    return _read_failure(error, status, text)
+    return _read_final(status, text, model, settings) or _read_failure(error, status, text)
 
 
 def read_retry_after(error: Exception) -> float | None:
     """The seconds that a provider asks to wait: its Retry-After header, a number or a date."""
-    headers: Mapping[str, str] = (
-        getattr(error, "litellm_response_headers", None) or getattr(error, "headers", None) or {}
-    )
+    litellm_headers = getattr(error, "litellm_response_headers", None)
+    headers: Mapping[str, str] = litellm_headers or getattr(error, "headers", None) or {}
     value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     try:
         seconds = float(value)
@@ -121,8 +113,7 @@ def _read_bad_request(text: str, model: str, call: Call | None) -> Exception:
         )
     if _mentions(text, _TOO_LONG_WORDS):
         return RefusedError("prompt_too_long", text)
-    feature = call.find_refused(text) if call else None
-    if call and feature:
+    if call and (feature := call.find_refused(text)):
         return NotTakenError(feature, call, text)
     return RefusedError("content_filter" if _mentions(text, _FILTER_WORDS) else "bad_request", text)
 

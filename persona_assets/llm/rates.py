@@ -12,10 +12,11 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
+from typing import Self
 
 from persona_assets.llm.allowance import INSTANT, Allowance
 from persona_assets.llm.cost_bound import expect_tokens
@@ -28,19 +29,6 @@ _CUT = 0.5
 _ROUNDS_FROM_NOTHING = 32
 """Rounds of requests in which the limit grows from nothing to its maximum, after the first cut."""
 _BYTES_A_TOKEN = 4
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Slot:
-    """Leave to send one request.
-
-    Attributes:
-        epoch: number of cuts before it was sent.
-        tokens: what it was expected to use.
-    """
-
-    epoch: int
-    tokens: int
 
 
 @dataclass(eq=False, slots=True)
@@ -89,8 +77,7 @@ class Throttle:
         first: limit at the beginning.
         most: limit that is never passed.
         least: limit that is never undercut; equal to `most`, nothing adapts.
-        requests_per_minute: requests sent in a minute at most; None for any number.
-        tokens_per_minute: tokens read and written in a minute at most; None for any number.
+        tokens_per_minute: read and written; None, as for the requests, for any number.
         clock: gives seconds.
     """
 
@@ -135,42 +122,36 @@ class Throttle:
         """Tokens that a request is expected to use; 0 where nobody asks."""
         if self._tokens is None:
             return 0
-        return (
-            expect_tokens(request) + sum(len(turn["content"].encode()) for turn in request.messages) // _BYTES_A_TOKEN
-        )
+        read = sum(len(turn["content"].encode()) for turn in request.messages) // _BYTES_A_TOKEN
+        return read + expect_tokens(request)
 
-    def slot(self, ticket: int, tokens: int = 0, pause: float = 0.0) -> AbstractAsyncContextManager[Slot]:
-        """Wait for a slot and hold it; what is raised inside says how the attempt went.
+    def slot(self, ticket: int, tokens: int = 0, pause: float = 0.0) -> "Slot":
+        """Wait for a slot and hold it; what is raised inside says how the attempt went."""
+        return Slot(self, ticket, tokens, pause)
 
-        Args:
-            tokens: what the request may use.
-            pause: seconds that the request itself will wait if it is turned away without a Retry-After.
-        """
-        return _Turn(self, ticket, tokens, pause)
-
-    def correct(self, slot: Slot, tokens: int) -> None:
+    def correct(self, slot: "Slot", tokens: int) -> None:
         """Say how many tokens a request did use."""
         if self._tokens is not None:
             with self._lock:
                 self._tokens.use(tokens - slot.tokens)
 
-    async def enter(self, ticket: int, tokens: int) -> Slot:
+    async def enter(self, slot: "Slot") -> None:
         """Wait for a slot; whoever has it must leave."""
-        waiter = _Waiter(tokens, asyncio.get_running_loop(), threading.get_ident())
+        waiter = _Waiter(slot.tokens, asyncio.get_running_loop(), threading.get_ident())
         with self._lock:
-            heapq.heappush(self._waiting, (ticket, waiter))
+            heapq.heappush(self._waiting, (slot.ticket, waiter))
         try:
-            while not isinstance(slot := self._take_slot(waiter), Slot):
-                await waiter.wait(slot)
+            while pause := self._try_to_enter(slot, waiter):
+                await waiter.wait(pause)
         except BaseException:
             with self._lock:
-                self._waiting.remove((ticket, waiter))
+                self._waiting.remove((slot.ticket, waiter))
                 heapq.heapify(self._waiting)
                 self._wake_first()
             raise
-        return slot
 
-    def _take_slot(self, waiter: _Waiter) -> Slot | float:
+    def _try_to_enter(self, slot: "Slot", waiter: _Waiter) -> float:
+        """Take the slot if it is free, else give the seconds after which to try again."""
         with self._lock:
             if pause := self._find_pause(waiter):
                 return pause
@@ -182,7 +163,8 @@ class Throttle:
             if self._tokens:
                 self._tokens.use(waiter.tokens)
             self._wake_first()
-            return Slot(self._epoch, waiter.tokens)
+            slot.epoch = self._epoch
+            return 0.0
 
     def _find_pause(self, waiter: _Waiter) -> float:
         # Infinite where another request has to be woken by: one that leaves, or one that is before it in the queue.
@@ -200,22 +182,17 @@ class Throttle:
         if self._waiting and self._in_flight < self.limit:
             self._waiting[0][1].wake()
 
-    def leave(self, slot: Slot, error: BaseException | None, pause: float) -> None:
-        """Give a slot back.
-
-        Args:
-            error: how the attempt ended; None: it succeeded.
-            pause: seconds that the request itself will wait if it was turned away without a Retry-After.
-        """
+    def leave(self, slot: "Slot", error: BaseException | None) -> None:
+        """Give a slot back. `error`: how the attempt ended; None: it succeeded."""
         if error is None:
             self._grow(slot)
         elif isinstance(error, ThrottledError | OverloadedError):
-            self._cut(slot, error.retry_after, pause)
+            self._cut(slot, error.retry_after)
         with self._lock:
             self._in_flight -= 1
             self._wake_first()
 
-    def _grow(self, slot: Slot) -> None:
+    def _grow(self, slot: "Slot") -> None:
         with self._lock:
             self._cuts_without_success = 0
             a_round = max(1.0, self._most / _ROUNDS_FROM_NOTHING) if self._epoch else float(self._peak)
@@ -224,7 +201,7 @@ class Throttle:
                 step = a_round / self._exact_limit if self._epoch else 1.0
                 self._exact_limit = min(self._exact_limit + step, float(self._most))
 
-    def _cut(self, slot: Slot, retry_after: float | None, pause: float) -> None:
+    def _cut(self, slot: "Slot", retry_after: float | None) -> None:
         with self._lock:
             if retry_after is not None:
                 self._hold(retry_after)
@@ -235,39 +212,45 @@ class Throttle:
             self._cuts_without_success += 1
             self._exact_limit = max(self._exact_limit * _CUT, float(self._least))
             if retry_after is None and self._cuts_without_success > 1:
-                self._hold(pause)
+                self._hold(slot.pause)
 
     def _hold(self, seconds: float) -> None:
         # Not to the second: other processes were told the same.
         self._held_until = max(self._held_until, self._clock() + seconds * random.uniform(1.0, 1.1))
 
 
-@dataclass(slots=True)
-class _Turn:
+@dataclass(eq=False, slots=True)
+class Slot:
+    """Leave to send one request, held in `async with`.
+
+    Attributes:
+        tokens: what it is expected to use.
+        pause: seconds that the request itself will wait if it is turned away without a Retry-After.
+        epoch: number of cuts before it was sent.
+    """
+
     # A class, since it is entered for each request and a generator costs as much as the rest of the throttle.
     throttle: Throttle
     ticket: int
     tokens: int
     pause: float
-    held: Slot | None = None
+    epoch: int = 0
 
-    async def __aenter__(self) -> Slot:
-        self.held = await self.throttle.enter(self.ticket, self.tokens)
-        return self.held
+    async def __aenter__(self) -> Self:
+        await self.throttle.enter(self)
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.held is not None:
-            self.throttle.leave(self.held, error, self.pause)
+        self.throttle.leave(self, error)
 
 
 def open_throttle(settings: ModelSettings) -> Throttle:
     """Find the throttle of a model, one for all clients of the process: each asset begins with what the last learned.
 
-    Returns:
-        The throttle. One in process has no limit but its slots; a server of one's own (`api_base`) is asked for all
-        its slots at once, for it queues what it cannot take; elsewhere 16 slots are the beginning.
+    A model in process has no limit but its slots; a server of one's own (`api_base`) is asked for all its slots at
+    once, for it queues what it cannot take; elsewhere 16 slots are the beginning.
     """
     most = settings.max_concurrency
     if settings.name.startswith("embedded/"):

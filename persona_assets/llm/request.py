@@ -17,12 +17,11 @@ class ChatRequest:
         temperature: 0 for greedy decoding; None leaves it to the provider.
         max_tokens: limit of the reply, in tokens; None leaves it to the provider.
         top_p: nucleus; None leaves it to the provider.
-        schema: JSON schema that the reply must satisfy, if any.
+        schema: JSON schema that the reply must satisfy.
         sample: number of the draw; different numbers are different requests.
-        task: asset on whose behalf it is asked (bookkeeping).
-        shard: partition (bookkeeping).
-        prompt_hash: version of the prompt file (bookkeeping).
-        origin_id: id of the row that it is asked about (bookkeeping).
+        task: asset on whose behalf it is asked; from here on it is bookkeeping.
+        prompt_hash: version of the prompt file.
+        origin_id: id of the row that it is asked about.
     """
 
     model: str
@@ -38,16 +37,10 @@ class ChatRequest:
     origin_id: str = ""
 
     def content_key(self, model_identity: str) -> str:
-        """The ledger's key: a hash of what decides the reply.
+        """The ledger's key: a hash of what decides the reply, 64 hexadecimal digits; see `identify_model`.
 
         `max_tokens` and how the request travels stay outside: a longer limit or another server of the same
         model is the same question.
-
-        Args:
-            model_identity: the model's name, or its file's hash where the file is known.
-
-        Returns:
-            64 hexadecimal digits.
         """
         content: dict[str, Any] = {
             "model": model_identity,

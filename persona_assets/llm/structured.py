@@ -1,7 +1,7 @@
 """Structured answers in tiers: constrained or clean JSON, repaired JSON, a second ask, quarantine."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -41,18 +41,14 @@ def _write_out(part: Any, definitions: Mapping[str, Any]) -> Any:
 
 
 def parse_answer(text: str, model: type[BaseModel]) -> tuple[dict[str, Any], Tier]:
-    """Read a JSON answer, leniently.
-
-    Returns:
-        The validated values, and whether the text was clean JSON or had to be repaired.
-
-    Raises:
-        MalformedError: when no object with these fields can be read from it.
-    """
-    clean = _load(text)
+    """Read a JSON answer, leniently; MalformedError when no object with these fields can be read from it."""
+    clean = _load(json.loads, text)
     if clean is not None:
         return _validate(clean, model), "clean"
-    repaired = _repair(text)
+    import json_repair
+
+    start = text.find("{")
+    repaired = None if start < 0 else _load(json_repair.loads, text[start:])
     if repaired is None:
         raise MalformedError("there is no JSON object in the answer")
     return _validate(repaired, model), "repaired"
@@ -60,33 +56,15 @@ def parse_answer(text: str, model: type[BaseModel]) -> tuple[dict[str, Any], Tie
 
 def correction(text: str, problem: str) -> tuple[Message, Message]:
     """The turns that ask again, with what was wrong."""
-    return (
-        {"role": "assistant", "content": text},
-        {
-            "role": "user",
-            "content": f"That does not fit: {problem}. Answer again with the corrected JSON object alone.",
-        },
-    )
+    again = f"That does not fit: {problem}. Answer again with the corrected JSON object alone."
+    return {"role": "assistant", "content": text}, {"role": "user", "content": again}
 
 
-def _load(text: str) -> dict[str, Any] | None:
+def _load(read: Callable[[str], Any], text: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(text)
+        value = read(text)
     except (ValueError, RecursionError):
         # Beside bad JSON: a number of thousands of digits, thousands of brackets.
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _repair(text: str) -> dict[str, Any] | None:
-    import json_repair
-
-    start = text.find("{")
-    if start < 0:
-        return None
-    try:
-        value = json_repair.loads(text[start:])
-    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -63,14 +63,7 @@ class _Candidate:
 
 
 async def answer_task(client: Answerer, task: Task[C], judge: Judge[C], voter: Voter[C] | None = None) -> Outcome[C]:
-    """Draw a task's candidates, judge them and keep one.
-
-    Returns:
-        What became of it. Nothing is raised for a reply that is bad.
-
-    Raises:
-        ModelError: when the model cannot be asked at all.
-    """
+    """Draw a task's candidates, judge them and keep one; ModelError only when the model cannot be asked at all."""
     draws = [_draw(client, task, request, judge) for request in task.list_requests()]
     # One draw, the usual case, needs no task of its own.
     results = [await draws[0]] if len(draws) == 1 else await asyncio.gather(*draws)
@@ -83,30 +76,28 @@ async def answer_task(client: Answerer, task: Task[C], judge: Judge[C], voter: V
     if task.answer_model:
         replies = (reply for candidate in candidates for reply in candidate.replies)
         outcome.formats.update(reply.response_format or "unknown" for reply in replies)
-    accepted = [candidate for candidate in candidates if isinstance(candidate.verdict, Accepted)]
-    for candidate in candidates:
-        if isinstance(candidate.verdict, Rejected):
-            outcome.refusals.append(_refuse(task, candidate, candidate.verdict))
+    accepted = [(one, one.verdict) for one in candidates if isinstance(one.verdict, Accepted)]
+    outcome.refusals += [_refuse(task, one, one.verdict) for one in candidates if isinstance(one.verdict, Rejected)]
     if accepted:
         await _keep_one(outcome, accepted, voter)
     return outcome
 
 
-async def _keep_one(outcome: Outcome[C], accepted: Sequence[_Candidate], voter: Voter[C] | None) -> None:
-    task, values = outcome.task, [_values(candidate) for candidate in accepted]
-    votes = await voter(task.context, values) if voter else [1] * len(accepted)
+async def _keep_one(
+    outcome: Outcome[C], accepted: Sequence[tuple[_Candidate, Accepted]], voter: Voter[C] | None
+) -> None:
+    task = outcome.task
+    votes = await voter(task.context, [verdict.values for _, verdict in accepted]) if voter else [1] * len(accepted)
     # max keeps the first of equals, so the choice does not depend on which reply came first in time.
-    worth = [one.verdict.worth for one in accepted if isinstance(one.verdict, Accepted)]
-    best = max(range(len(accepted)), key=lambda place: (votes[place], worth[place]))
+    best = max(range(len(accepted)), key=lambda place: (votes[place], accepted[place][1].worth))
     outcome.votes, outcome.accepted = votes[best], len(accepted)
     if task.least_votes is not None and outcome.votes < task.least_votes:
         detail = f"{outcome.votes} of {len(accepted)} answers agree, {task.least_votes} are wanted"
-        outcome.refusals += [_refuse(task, candidate, Rejected("no_agreement", detail)) for candidate in accepted]
+        outcome.refusals += [_refuse(task, candidate, Rejected("no_agreement", detail)) for candidate, _ in accepted]
         return
-    chosen = accepted[best]
-    outcome.values, outcome.keys, outcome.model = values[best], chosen.keys, chosen.model
-    assert isinstance(chosen.verdict, Accepted)  # noqa: S101 - only accepted candidates come here
-    outcome.refusals += [_refuse(task, chosen, rejected) for rejected in chosen.verdict.refused]
+    chosen, verdict = accepted[best]
+    outcome.values, outcome.keys, outcome.model = verdict.values, chosen.keys, chosen.model
+    outcome.refusals += [_refuse(task, chosen, rejected) for rejected in verdict.refused]
     if len(accepted) > 1:
         outcome.dropped["not_chosen"] += len(accepted) - 1
 
@@ -118,10 +109,9 @@ def _refuse(task: Task[C], candidate: _Candidate, rejected: Rejected) -> Refusal
 async def run_tasks(
     tasks: Iterable[Task[C]], work: Callable[[Task[C]], Awaitable[Outcome[C]]], window: int
 ) -> AsyncGenerator[Outcome[C], None]:
-    """Work on tasks concurrently and give the outcomes in the tasks' order.
+    """Work on tasks concurrently, reading no more than that needs, and give the outcomes in the tasks' order.
 
     Args:
-        tasks: read only as fast as they are worked on.
         window: tasks begun and not yet given out, at most.
 
     Raises:
@@ -148,14 +138,9 @@ async def collect_batches(
     make_rows: Callable[[Outcome[C]], Iterable[dict[str, Any]]],
     schema: Mapping[str, pl.DataType],
 ) -> AsyncGenerator[Batch, None]:
-    """Turn outcomes into batches of rows for the lake.
+    """Turn outcomes, in the order of the rows, into batches for the lake: of 256 outcomes, or what is left.
 
-    Args:
-        outcomes: in the order of the rows.
-        make_rows: the rows of the table from an outcome that has values.
-
-    Yields:
-        Batches of at most 256 rows, with quarantine and accounting.
+    `make_rows` makes the table's rows from an outcome that has values.
     """
     waiting: list[Outcome[C]] = []
     # Closed at once when the reader stops or fails, so that nothing goes on asking.
@@ -218,24 +203,16 @@ async def _draw(client: Answerer, task: Task[C], request: ChatRequest, judge: Ju
         return error
     verdict, tier = await _judge(task, reply, judge)
     first = _Candidate(request.model, verdict, (reply,), tier)
-    if task.answer_model and isinstance(verdict, Rejected) and verdict.reason == "malformed":
-        return await _draw_again(
-            client, task, request.with_turns(*correction(reply.text, verdict.detail)), judge, first
-        )
-    return first
-
-
-async def _draw_again(
-    client: Answerer, task: Task[C], request: ChatRequest, judge: Judge[C], first: _Candidate
-) -> _Candidate:
+    if task.answer_model is None or not isinstance(verdict, Rejected) or verdict.reason != "malformed":
+        return first
     try:
-        reply = await client.ask(request)
+        again = await client.ask(request.with_turns(*correction(reply.text, verdict.detail)))
     except RefusedError:
         # The first reply arrived and was paid for: it is what is accounted for.
         return first
-    verdict, tier = await _judge(task, reply, judge)
+    verdict, tier = await _judge(task, again, judge)
     was_read = tier in {"clean", "repaired"}
-    return _Candidate(request.model, verdict, (*first.replies, reply), "asked_again" if was_read else "malformed")
+    return _Candidate(request.model, verdict, (reply, again), "asked_again" if was_read else "malformed")
 
 
 async def _judge(task: Task[C], reply: Reply, judge: Judge[C]) -> tuple[Verdict, str | None]:
@@ -269,8 +246,3 @@ def _find_problem(task: Task[Any], reply: Reply) -> Rejected | None:
     if reply.finish_reason == "length":
         return Rejected("truncated", f"cut off at {task.request.max_tokens or 'the most'} tokens")
     return None if text else Rejected("empty")
-
-
-def _values(candidate: _Candidate) -> Values:
-    assert isinstance(candidate.verdict, Accepted)  # noqa: S101 - only accepted candidates come here
-    return candidate.verdict.values

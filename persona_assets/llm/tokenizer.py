@@ -18,9 +18,8 @@ Chat = Sequence[Mapping[str, str]]
 class EncodedChat:
     """A chat as a model reads it.
 
-    Attributes:
-        labels: the same where the assistant speaks, `IGNORED` elsewhere.
-        ends: number of tokens up to the end of each turn, in order.
+    `labels` are the ids where the assistant speaks and `IGNORED` elsewhere; `ends` are the numbers of tokens up to the
+    end of each turn.
     """
 
     input_ids: list[int]
@@ -44,9 +43,8 @@ class ChatTokenizer:
     def encode(self, messages: Chat) -> EncodedChat:
         """Encode a chat turn by turn.
 
-        Returns:
-            The tokens; a turn's own header and its end mark belong to it, and of the assistant's turns the end mark
-            and what is said carry labels, the header does not.
+        A turn's own header and its end mark belong to it; of the assistant's turns the end mark and what is said carry
+        labels, the header does not.
 
         Raises:
             ModelError: if the template refuses the chat, or a turn changes what stands before it.
@@ -91,9 +89,8 @@ def load_tokenizer(name: str) -> ChatTokenizer:
     Args:
         name: a model id or folder of Hugging Face, or an embedded model (`embedded/NAME`, `embedded/PATH.gguf`).
 
-    Returns:
-        The tokenizer, the same for the same name. That of an embedded model is its engine's, which gives the tokens
-        that transformers gives and loads in a third of the time.
+    That of an embedded model is its engine's, which gives the tokens that transformers gives and loads in a third of
+    the time.
 
     Raises:
         ModelError: if it cannot be loaded, or has no chat template.
@@ -123,14 +120,7 @@ def wrap_tokenizer(tokenizer: Any, name: str) -> ChatTokenizer:
 
 
 def load_transformers_tokenizer(name: str) -> Any:
-    """Load the tokenizer that transformers trains a model with.
-
-    Args:
-        name: as for `load_tokenizer`.
-
-    Raises:
-        ModelError: if it cannot be loaded, or has no chat template.
-    """
+    """Load the tokenizer that transformers trains a model with; names and errors are those of `load_tokenizer`."""
     from transformers import AutoTokenizer
 
     source, options = locate_weights(name)
@@ -155,14 +145,7 @@ def _require_template(tokenizer: Any, name: str) -> None:
 
 
 def locate_weights(name: str) -> tuple[str, dict[str, str]]:
-    """Where transformers finds a model.
-
-    Args:
-        name: as for `load_tokenizer`.
-
-    Returns:
-        What its `from_pretrained` takes: the name or folder, and for a GGUF file the option that names it.
-    """
+    """What `from_pretrained` takes to find a model: a name or folder, and for a GGUF file the option that names it."""
     if not name.startswith(PREFIX):
         return name, {}
     path = find_file(name)

@@ -11,12 +11,10 @@ class Usage:
     """What the calls of one asset cost, counted as they come.
 
     Attributes:
-        cached: requests answered without sending anything.
-        prompt_tokens: tokens read by the model in this run.
-        completion_tokens: tokens written by the model in this run.
-        cost: US dollars spent in this run, as far as prices are known.
-        stored_prompt_tokens: tokens read for what was answered without sending anything, when it was sent.
-        stored_cost: US dollars spent on it, as far as prices are known.
+        cached: requests answered without sending anything; what starts with `stored_` is what they took when they were
+            sent, the rest is of this run.
+        cost: US dollars, as far as prices are known.
+        unpriced: calls whose price is unknown.
         retries: attempts that failed and were made again.
         throttled: how many of them the provider turned away, or let wait too long, for having too much to do.
         concurrency: requests in flight at once, at most.

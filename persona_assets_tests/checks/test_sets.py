@@ -14,12 +14,18 @@ from persona_assets.resources import Project
 from persona_assets.settings import load_settings
 from persona_assets.tables import Batch
 from persona_assets_tests.asking import PROMPTS
+from persona_assets_tests.conftest import link_compiled_models
 from persona_assets_tests.evaluation.test_quality import TRADES
 
 SAME = [(persona, TRADES[0][1]) for persona, _ in TRADES]
 RECIPE = RecipeFile.model_validate(
     {"asset": "instructions", "description": "x", "user": "x", "fields": {"instruction": {"description": "x"}}}
 )
+
+
+@pytest.fixture(autouse=True)
+def _compiled_once(compiled_models: Path, tmp_path: Path) -> None:
+    link_compiled_models(compiled_models, tmp_path)
 
 
 def publish(folder: Path, texts: list[tuple[str, str]], read: int | None = None, **quality: Any) -> Project:

@@ -1,5 +1,6 @@
 """The lake in object storage: the same tables as on disk, and every command that reads or writes them."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def list_tables(lake: Path, options: tuple[str, ...]) -> set[str]:
 def test_the_chain_makes_the_same_files_and_every_command_reads_them(
     options: tuple[str, ...], made_once: Path, empty_project: SmallProject, objects: ObjectStorage, call: Call
 ) -> None:
+    # Object storage gives times in whole seconds: what was written in the same one would count as changed since.
+    os.utime(empty_project.folder / "corpus" / "one.jsonl", (0, 0))
     assert call("run", *options).code == 0
     on_disk = made_once / "data" / "lake"
     names = list_tables(on_disk, options)

@@ -5,5 +5,5 @@ from persona_assets.settings import EmbeddingSettings
 
 
 @pytest.fixture(scope="session")
-def minilm():
-    return Encoder(EmbeddingSettings())
+def minilm(compiled_models):
+    return Encoder(EmbeddingSettings(), compiled_models)

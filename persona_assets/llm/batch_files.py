@@ -1,16 +1,67 @@
-"""What came of a batch: its result files become responses in the ledger, and the batch is struck out."""
+"""The files of a batch: requests go up, a line each, and what comes back becomes responses in the ledger."""
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from persona_assets.llm.batch_api import BatchApi, BatchState
+from persona_assets.llm.batch_api import ENDPOINT, BatchApi, BatchState
 from persona_assets.llm.batch_table import BatchTable, Flight
 from persona_assets.llm.chat_server import NoCompletionError, ServerError, describe_error
-from persona_assets.llm.entries import make_entry
+from persona_assets.llm.dialect import Call
+from persona_assets.llm.entries import make_entry, read_limit
 from persona_assets.llm.ledger_table import Entry
-from persona_assets.llm.provider import read_batch_body
+from persona_assets.llm.provider import read_batch_body, write_batch_body
+from persona_assets.llm.request import ChatRequest
+
+_LONGEST_FILE = 150_000_000
+"""Bytes of one batch's requests: OpenAI takes 200 MB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiter:
+    """A request that somebody waits for, and the call that it becomes.
+
+    `landing` receives the stored response, or why there is none.
+    """
+
+    request: ChatRequest
+    key: str
+    call: Call
+    landing: "asyncio.Future[Entry]"
+
+    @property
+    def flight(self) -> Flight:
+        """Its key and token limit."""
+        return self.key, read_limit(self.request)
+
+    def write_line(self) -> bytes:
+        """Its line in the file of requests."""
+        body = write_batch_body(self.request.model, self.call)
+        line = {"custom_id": name_request(self.flight), "method": "POST", "url": ENDPOINT, "body": body}
+        return json.dumps(line).encode() + b"\n"
+
+
+def name_request(flight: Flight) -> str:
+    """The name of a request within a batch."""
+    key, max_tokens = flight
+    # Providers take 64 characters; 48 digits of a hash are as good as all.
+    return f"{key[:48]}-{max_tokens}"
+
+
+def cut_files(lines: Sequence[tuple[Waiter, bytes]]) -> Iterator[dict[Waiter, bytes]]:
+    """Cut lines into files that providers take."""
+    part: dict[Waiter, bytes] = {}
+    size = 0
+    for waiter, line in lines:
+        if part and size + len(line) > _LONGEST_FILE:
+            yield part
+            part, size = {}, 0
+        part[waiter] = line
+        size += len(line)
+    if part:
+        yield part
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +106,3 @@ def _read_line(line: Mapping[str, Any]) -> dict[str, Any]:
         raise ServerError(describe_error(response.get("body") if isinstance(response, dict) else None), status, {})
     # Expired, cancelled, or broken off: it may be asked again.
     raise NoCompletionError(describe_error(line.get("error") or line))
-
-
-def name_request(flight: Flight) -> str:
-    """The name of a request within a batch."""
-    key, max_tokens = flight
-    # Providers take 64 characters; 48 digits of a hash are as good as all.
-    return f"{key[:48]}-{max_tokens}"
