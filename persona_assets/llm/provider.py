@@ -122,12 +122,12 @@ async def _complete_by_litellm(request: ChatRequest, call: Call, settings: Model
 
 
 def _say_unrecorded(request: ChatRequest) -> RefusedError:
-    about = f" about {request.origin_id}" if request.origin_id else ""
+    about = f", about {request.origin_id}" if request.origin_id else ""
     asked = " ".join(request.messages[-1]["content"].split()) if request.messages else ""
     excerpt = asked if len(asked) <= _LONGEST_EXCERPT else f"{asked[:_LONGEST_EXCERPT]}…"
     problem = (
         f"{request.model} has no recorded reply for a request of {request.task or 'no task'}, shard"
-        f" {request.shard or 'none'},{about}: “{excerpt}”. `make record` collects what is missing; or name a model that"
+        f" {request.shard or 'none'}{about}: “{excerpt}”. `make record` collects what is missing; or name a model that"
         " answers (model.name)."
     )
     _log.warning(problem)
