@@ -53,7 +53,7 @@ from persona_assets.settings import (
 from persona_assets.tables import Batch
 
 HERE = Path(__file__).parent / "checks"
-DATA = Path(os.environ.get("PERSONA_ASSETS_TEST_DATA", HERE.parents[2] / "shared" / "data"))
+PUBLISHED = Path(os.environ.get("PERSONA_ASSETS_TEST_DATA", ""), "personas", "personahub_2500.jsonl")
 PROMPTS = HERE.parents[1] / "prompts"
 QUESTION = "Could you tell me about this, please?"
 PAGE = HERE.parents[1] / "docs" / "checks.md"
@@ -318,8 +318,10 @@ def count(hits: Sequence[Hits]) -> Column:
 
 def main(write: bool) -> None:
     """Print the tables, and what of the bad replies passed; put the tables into the page if that is wanted."""
+    if not PUBLISHED.is_file():
+        sys.exit(f"{PUBLISHED} is no file: set PERSONA_ASSETS_TEST_DATA to the folder of the published personas.")
     bad, unseen = read_lines(HERE / "bad_rows.jsonl"), read_lines(HERE / "unseen_rows.jsonl")
-    published = [row["persona"] for row in read_lines(DATA / "personas" / "personahub_2500.jsonl")]
+    published = [row["persona"] for row in read_lines(PUBLISHED)]
     several = [(row["persona"], row["language"]) for row in read_lines(HERE / "personas.jsonl")]
     hits, unseen_hits = ([judge_bad_row(row) for row in rows] for rows in (bad, unseen))
     columns = {
